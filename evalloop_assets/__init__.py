@@ -1,0 +1,1 @@
+"""From the behaviour logs of an AI chat product to decisions and better models."""

@@ -1,0 +1,259 @@
+"""Dagster assets from `.sql` files and from functions: read a window, compute, replace the days, report."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetDep,
+    AssetExecutionContext,
+    AssetsDefinition,
+    BackfillPolicy,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    TableColumn,
+    TableColumnDep,
+    TableColumnLineage,
+    asset,
+)
+from dagster import TableSchema as DagsterTableSchema
+
+from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.days import Days, Window
+from evalloop_assets.lake.engine import View, columns_of
+from evalloop_assets.lake.registry import declare, declared
+from evalloop_assets.lake.resource import LakeResource
+from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.sql import SqlTransform, load
+from evalloop_assets.lake.store import Commit, Inputs, Lake
+from evalloop_assets.partitions import days_from, days_of, mapping
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+PACKAGE = Path(__file__).parent.parent
+DAYS = days_from(Settings().first_day)
+TRANSFORMS: dict[str, SqlTransform] = {}
+"""Every SQL asset by its table, for the planner of recomputation."""
+STEPS: dict[str, "Step"] = {}
+"""Every asset that is a table of the lake, SQL or Python, by name."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the planner must know of an asset."""
+
+    table: str
+    reads: Mapping[str, Window]
+    horizons: tuple[int, ...]
+    code: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a Python step hands back for one day."""
+
+    table: "pa.Table | pd.DataFrame"
+    """The schema's columns; `day` is added where missing."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Shown in the UI beside the usual."""
+
+
+def sql_asset(path: str, group: str) -> AssetsDefinition:
+    """The asset of one `.sql` file (`stage/table.sql`); its header gives dependencies, columns, description."""
+    transform = load(PACKAGE / path)
+    schema = declare(transform.schema)
+    TRANSFORMS[schema.name] = transform
+    STEPS[schema.name] = Step(schema.name, transform.reads, transform.horizons, transform.code, group)
+
+    @asset(**_common(schema, transform.reads, group, transform.code), kinds={"sql", "duckdb"})
+    def _sql(
+        context: AssetExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
+    ) -> MaterializeResult:
+        store = lake.open()
+        commit = run_transform(store, transform, days_of(context.partition_keys), settings, context.run.run_id)
+        return MaterializeResult(metadata=report(store, schema, commit) | _lineage(transform))
+
+    return _sql
+
+
+def frame_asset(
+    schema: TableSchema,
+    reads: Mapping[str, Window],
+    group: str,
+    code_version: str = "1",
+    horizons: Sequence[int] = (),
+    once: bool = False,
+) -> Callable[[Callable[[Inputs, date, Settings], Frame]], AssetsDefinition]:
+    """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
+
+    With `once`, a run over a range computes its last day only: for steps that learn or decide.
+    """
+    declare(schema)
+
+    def wrap(function: Callable[[Inputs, date, Settings], Frame]) -> AssetsDefinition:
+        code = hashlib.sha256(repr((code_version, sorted(reads.items()), schema)).encode()).hexdigest()[:12]
+        STEPS[schema.name] = Step(schema.name, reads, tuple(horizons), code, group)
+
+        @asset(
+            **_common(schema, reads, group, code, description=function.__doc__),
+            kinds={"python"},
+        )
+        def _frame(
+            context: AssetExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
+        ) -> MaterializeResult:
+            store = lake.open()
+            asked = days_of(context.partition_keys)
+            days = Days.one(asked.last) if once else asked
+            commit, metadata = run_frames(store, schema, reads, function, days, settings, code, context.run.run_id)
+            return MaterializeResult(metadata=report(store, schema, commit) | dict(metadata))
+
+        return _frame
+
+    return wrap
+
+
+def run_transform(lake: Lake, transform: SqlTransform, days: Days, settings: Settings, run: str = "") -> Commit:
+    """Run one SQL transform over a range of days and commit it."""
+
+    def compute(inputs: Inputs) -> str:
+        return transform.query
+
+    return lake.replace(
+        transform.schema,
+        days,
+        transform.reads,
+        compute,
+        code=transform.code,
+        run=run,
+        constants=lambda clock: constants(transform, settings, clock),
+    )
+
+
+def run_frames(
+    lake: Lake,
+    schema: TableSchema,
+    reads: Mapping[str, Window],
+    function: Callable[[Inputs, date, Settings], Frame],
+    days: Days,
+    settings: Settings,
+    code: str,
+    run: str = "",
+) -> tuple[Commit, Mapping[str, Any]]:
+    """Run a Python step for each day of the range and commit all of them at once; metadata is the last day's."""
+    metadata: dict[str, Any] = {}
+
+    def compute(inputs: Inputs) -> "pa.Table":
+        import pyarrow as pa
+
+        tables = []
+        for day in days:
+            frame = function(lake.inputs(reads, Days.one(day), inputs.versions), day, settings)
+            metadata.update(frame.metadata)
+            tables.append(_typed(frame.table, schema, day))
+        return pa.concat_tables(tables)
+
+    return lake.replace(schema, days, reads, compute, code=code, run=run), metadata
+
+
+def constants(transform: SqlTransform, settings: Settings, clock: Clock) -> dict[str, View]:
+    """The one-row tables `settings` and `clock`."""
+    import pyarrow as pa
+
+    found = {}
+    if transform.settings:
+        row = {}
+        for name in transform.settings:
+            section, _, field_name = name.rpartition(".")
+            row[field_name] = [getattr(getattr(settings, section) if section else settings, field_name)]
+        found["settings"] = View({}, rows=pa.table(row))
+    if transform.clock:
+        found["clock"] = View(
+            {},
+            rows=pa.table(
+                {
+                    "watermark": pa.array([clock.watermark], pa.date32()),
+                    "log_end": pa.array([clock.log_end], pa.timestamp("us")),
+                }
+            ),
+        )
+    return found
+
+
+def report(lake: Lake, schema: TableSchema, commit: Commit) -> dict[str, Any]:
+    """What every asset shows: rows, columns, coverage, versions, what changed."""
+    rows = sum(commit.rows.values())
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": rows,
+        "rows_per_day": {day.isoformat(): count for day, count in commit.rows.items()},
+        "days_changed": len(commit.changed),
+        "lake_version": commit.version,
+        "input_versions": dict(commit.inputs),
+        "dagster/column_schema": dagster_schema(schema),
+    }
+    if rows:
+        metadata["coverage"] = MetadataValue.json(coverage(lake, schema, commit.days, commit.version))
+    return metadata
+
+
+def coverage(lake: Lake, schema: TableSchema, days: Days, version: int | None = None) -> dict[str, float]:
+    """Share of rows in which each column is known, for the columns where that is not all of them."""
+    view = lake.view(schema.name, days, version)
+    listed = ", ".join(f'count("{name}")' for name in schema.column_names)
+    counts = lake.reader.fetch(f"SELECT count(*), {listed} FROM t", {"t": view}, {})
+    total, *known = (column[0].as_py() for column in counts.columns)
+    shares = dict(zip(schema.column_names, (round(count / total, 4) if total else 1.0 for count in known), strict=True))
+    return {name: share for name, share in shares.items() if share < 1}
+
+
+def dagster_schema(schema: TableSchema) -> DagsterTableSchema:
+    columns = [TableColumn("day", "DATE", "UTC day, the partition")]
+    columns += [TableColumn(column.name, column.type, column.about) for column in schema.columns]
+    return DagsterTableSchema(columns)
+
+
+def _lineage(transform: SqlTransform) -> dict[str, Any]:
+    from evalloop_assets.lake.lineage import column_lineage
+
+    found = column_lineage(transform, {name: columns_of(declared(name)) for name in transform.reads})
+    deps = {
+        column: [TableColumnDep(asset_key=table, column_name=source) for table, source in sources]
+        for column, sources in found.items()
+    }
+    return {"dagster/column_lineage": TableColumnLineage(deps)}
+
+
+def _common(
+    schema: TableSchema, reads: Mapping[str, Window], group: str, code: str, description: str | None = None
+) -> dict[str, Any]:
+    text = f"One row is {schema.row}.\n\nKey: {', '.join(schema.key)}."
+    return {
+        "name": schema.name,
+        "group_name": group,
+        "description": f"{text}\n\n{description}" if description else text,
+        "partitions_def": DAYS,
+        "backfill_policy": BackfillPolicy.single_run(),
+        "deps": [AssetDep(name, partition_mapping=mapping(window)) for name, window in reads.items()],
+        "code_version": code,
+        "metadata": {"dagster/column_schema": dagster_schema(schema), "dagster/table_name": schema.name},
+    }
+
+
+def _typed(table: "pa.Table | pd.DataFrame", schema: TableSchema, day: date) -> "pa.Table":
+    import pyarrow as pa
+
+    from evalloop_assets.lake.delta import arrow_schema
+
+    if not isinstance(table, pa.Table):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    if "day" not in table.column_names:
+        table = table.append_column("day", pa.array([day] * table.num_rows, pa.date32()))
+    wanted = arrow_schema(schema)
+    return table.select(wanted.names).cast(wanted)

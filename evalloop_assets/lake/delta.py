@@ -1,0 +1,79 @@
+"""Between the project's schemas and Delta's: types, actions, stored columns."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from evalloop_assets.lake.engine import DataFile, columns_of
+from evalloop_assets.lake.schema import TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+
+_DUCKDB_OF_DELTA = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "integer": "INTEGER",
+    "double": "DOUBLE",
+    "float": "FLOAT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp_ntz": "TIMESTAMP",
+}
+
+
+def arrow_schema(schema: TableSchema) -> pa.Schema:
+    """The table's columns as Arrow types, `day` first."""
+    import pyarrow as pa
+
+    plain = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "INTEGER": pa.int32(),
+        "DOUBLE": pa.float64(),
+        "FLOAT": pa.float32(),
+        "BOOLEAN": pa.bool_(),
+        "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us"),
+    }
+
+    def typed(name: str) -> pa.DataType:
+        return pa.list_(typed(name[:-2])) if name.endswith("[]") else plain[name]
+
+    return pa.schema([(name, typed(type_)) for name, type_ in columns_of(schema).items()])
+
+
+def delta_actions(files: Sequence[DataFile]) -> list[AddAction | RemoveAction]:
+    from deltalake.transaction import AddAction
+
+    now = int(time.time() * 1000)
+    return [
+        AddAction(
+            file.path,
+            file.size,
+            {"day": file.day.isoformat()},
+            now,
+            True,
+            json.dumps({"numRecords": file.rows}),
+        )
+        for file in files
+    ]
+
+
+def stored_columns(table: DeltaTable) -> dict[str, str]:
+    """Name to DuckDB type of the columns that the table has in the lake, the partition first."""
+    from deltalake.schema import ArrayType, PrimitiveType
+
+    def named(type_: object) -> str:
+        if isinstance(type_, ArrayType):
+            return f"{named(type_.element_type)}[]"
+        assert isinstance(type_, PrimitiveType)
+        return _DUCKDB_OF_DELTA[type_.type]
+
+    columns = {field.name: named(field.type) for field in table.schema().fields}
+    return {"day": columns.pop("day")} | columns

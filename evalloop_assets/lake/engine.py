@@ -1,0 +1,145 @@
+"""What a step asks of an engine, and DuckDB as the first that answers.
+
+An engine knows views (files or a small table in memory), runs one SELECT over them, and either hands the rows back or
+writes them as Parquet files into a table's folder. It knows nothing of versions and commits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from evalloop_assets.lake.schema import TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class View:
+    """A named input of one query: Parquet files with the columns they hold, or rows in memory."""
+
+    columns: Mapping[str, str]
+    """Name to DuckDB type, `day` included."""
+    files: Sequence[str] = ()
+    rows: pa.Table | None = None
+
+
+class DataFile(NamedTuple):
+    """One Parquet file that an engine wrote, holding rows of one day."""
+
+    path: str
+    """Relative to the table's folder."""
+    day: date
+    rows: int
+    size: int
+    """Bytes."""
+
+
+class Engine(Protocol):
+    """Runs one SELECT over views."""
+
+    def fetch(self, query: str, views: Mapping[str, View], parameters: Mapping[str, object]) -> pa.Table: ...
+
+    def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
+        """Write the rows of `query` under `folder`, one file or more for each day, none for no rows."""
+        ...
+
+
+class WrongColumns(Exception):
+    """A query does not give the columns that its table declares: a mistake in the code of the step."""
+
+
+class DuckDBEngine:
+    """DuckDB in memory, one connection for each call, spilling to disk above its memory limit."""
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractContextManager[DuckDBPyConnection]],
+        filesystem: Callable[[], Any] | None = None,
+    ) -> None:
+        self._connect = connect
+        self._filesystem = filesystem
+
+    def fetch(self, query: str, views: Mapping[str, View], parameters: Mapping[str, object]) -> pa.Table:
+        with self._connect() as connection:
+            self._create(connection, views)
+            return connection.sql(query, params=dict(parameters) or None).to_arrow_table()
+
+    def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
+        with self._connect() as connection:
+            self._create(connection, views)
+            _require_columns(connection, query, schema)
+            written = connection.execute(
+                f"COPY ({query}) TO '{_quoted(folder)}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), "
+                "APPEND, FILENAME_PATTERN '{uuid}', RETURN_STATS)"
+            ).fetchall()
+        root = folder.rstrip("/") + "/"
+        return [
+            DataFile(path.removeprefix(root), date.fromisoformat(keys["day"]), rows, size)
+            for path, rows, size, _, _, keys, _ in written
+        ]
+
+    def fingerprints(self, view: View) -> dict[date, tuple[int, int]]:
+        """For each day of the view, its rows and the order-free sum of their hashes: equal rows, equal figures."""
+        if not view.files:
+            return {}
+        listed = ", ".join(_identifier(name) for name in view.columns if name != "day")
+        with self._connect() as connection:
+            self._create(connection, {"t": view})
+            found = connection.execute(
+                f"SELECT day, count(*), sum(hash({listed})::HUGEINT) FROM t GROUP BY day"
+            ).fetchall()
+        return {day: (rows, int(digest)) for day, rows, digest in found}
+
+    def _create(self, connection: DuckDBPyConnection, views: Mapping[str, View]) -> None:
+        if self._filesystem is not None:
+            connection.register_filesystem(self._filesystem())
+        for name, view in views.items():
+            if view.rows is not None:
+                connection.register(name, view.rows)
+                continue
+            typed = ", ".join(
+                f"CAST(NULL AS {type_}) AS {_identifier(column)}" for column, type_ in view.columns.items()
+            )
+            empty = f"SELECT {typed} WHERE false"
+            if view.files:
+                connection.read_parquet(list(view.files), hive_partitioning=True, union_by_name=True).create_view(
+                    f"{name}__files"
+                )
+                listed = ", ".join(_identifier(column) for column in view.columns)
+                source = f"SELECT {listed} FROM ({empty} UNION ALL BY NAME SELECT * FROM {name}__files)"
+            else:
+                source = empty
+            connection.execute(f"CREATE TEMP VIEW {_identifier(name)} AS {source}")
+
+
+def _require_columns(connection: DuckDBPyConnection, query: str, schema: TableSchema) -> None:
+    found = {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE {query}").fetchall()}
+    wanted = {"day": "DATE"} | {column.name: column.type for column in schema.columns}
+    if found != wanted:
+        missing = {name: type_ for name, type_ in wanted.items() if found.get(name) != type_}
+        extra = {name: type_ for name, type_ in found.items() if wanted.get(name) != type_}
+        raise WrongColumns(f"{schema.name}: declared {json.dumps(missing)}, the query gives {json.dumps(extra)}")
+
+
+def columns_of(schema: TableSchema) -> dict[str, str]:
+    """Name to type of every column of the table, the partition first."""
+    return {"day": "DATE"} | {column.name: column.type for column in schema.columns}
+
+
+def select_all(columns: Iterable[str], source: str) -> str:
+    return f"SELECT {', '.join(_identifier(column) for column in columns)} FROM {source}"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

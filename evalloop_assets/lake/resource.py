@@ -1,0 +1,55 @@
+"""The lake as a Dagster resource: a root, and DuckDB in memory with its limits."""
+
+from pathlib import Path
+
+from dagster import ConfigurableResource
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from evalloop_assets.lake.engine import DuckDBEngine
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.store import Lake
+from evalloop_assets.settings import Settings
+
+
+class LakeResource(ConfigurableResource[Lake]):
+    """Opens the lake for a step."""
+
+    root: str = Field(description="a folder or an object store URL")
+    duckdb: DuckDBResource
+
+    def open(self) -> Lake:
+        if "://" not in self.root:
+            return Lake(self.root, DuckDBEngine(self.duckdb.get_connection))
+        from evalloop_assets.lake.remote import filesystem
+
+        return Lake(self.root, DuckDBEngine(self.duckdb.get_connection, lambda: filesystem(self.root)))
+
+
+def lake_resource(settings: Settings) -> LakeResource:
+    """The lake that the settings name; the spill folder lies in the home folder."""
+    spill = settings.home.resolve() / "spill"
+    return LakeResource(
+        root=settings.lake_root,
+        duckdb=DuckDBResource(
+            database=":memory:",
+            connection_config={
+                "memory_limit": settings.engine.memory_limit,
+                "threads": settings.engine.threads,
+                "temp_directory": str(spill),
+                "preserve_insertion_order": False,
+            },
+        ),
+    )
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The same lake outside Dagster, for the command line."""
+    home = settings.home
+    try:
+        Path(home).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"folder {home}", error.strerror or str(error), "Set EVALLOOP_HOME to a writable folder."
+        ) from error
+    return lake_resource(settings).open()

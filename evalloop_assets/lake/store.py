@@ -1,0 +1,355 @@
+"""The lake: versioned tables in Delta format, read as one snapshot and replaced by whole days in one commit.
+
+A writer takes the version of its output first and those of its inputs after it. If somebody else commits one of its
+days in the meantime, it takes its inputs anew and recomputes, so that of two runs on the same days the later reading
+wins and no stale result overwrites a fresh one. Delta itself does not refuse two first writes of one empty partition
+(docs/decisions/0002-own-conflict-check.md), so that check is made here, on commits without rebase.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.days import Days, Window
+from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns
+from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
+from evalloop_assets.lake.registry import declared
+from evalloop_assets.lake.schema import TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+__all__ = ["Commit", "Computed", "Days", "Inputs", "Lake", "Window"]
+
+ATTEMPTS = 30
+KEEP_LOG = {"delta.logRetentionDuration": "interval 36500 days"}
+
+
+class Computed(NamedTuple):
+    """How one day of a table came to be."""
+
+    version: int
+    """Version of the table in which the day was last computed."""
+    changed: int
+    """Version of the table in which its rows last changed."""
+    inputs: Mapping[str, int]
+    """Version of each table that was read."""
+    code: str
+    """Version of the definition."""
+    watermark: date | None
+    """Last complete day of the logs at that time."""
+
+
+class Commit(NamedTuple):
+    """What a write did."""
+
+    table: str
+    version: int
+    days: Days
+    changed: tuple[date, ...]
+    """Days whose rows are not what they were."""
+    rows: Mapping[date, int]
+    """Rows of each day of the range after the commit."""
+    inputs: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One consistent reading of some tables: fixed versions, fixed files."""
+
+    views: Mapping[str, View]
+    versions: Mapping[str, int]
+    clock: Clock
+    days: Days
+    engine: Engine
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+        """Rows of one SELECT over the tables that were asked for; values are bound as `$name`."""
+        return self.engine.fetch(sql, self.views, parameters or {})
+
+
+Compute = Callable[[Inputs], "str | pa.Table"]
+
+
+class Lake:
+    """All tables under one root, a folder or an object store URL."""
+
+    def __init__(
+        self, root: str, reader: DuckDBEngine, engine: Engine | None = None, options: Mapping[str, str] | None = None
+    ) -> None:
+        self.root = root.rstrip("/")
+        self.reader = reader
+        self.engine: Engine = engine or reader
+        self.options = dict(options or {})
+
+    def inputs(self, reads: Mapping[str, Window], days: Days, versions: Mapping[str, int] | None = None) -> Inputs:
+        """Resolve each table once, at its newest or at the given version; a table never written is empty."""
+        pinned = versions or {}
+        opened = {name: self._open(name, pinned.get(name)) for name in {*reads, "log_deliveries"}}
+        views = {}
+        for name, window in reads.items():
+            empty = View(columns_of(declared(name))) if opened[name] is None else None
+            views[name] = empty or self._view(opened[name], *days.window(window))
+        clock = self._clock(opened["log_deliveries"])
+        found = {name: table.version() for name, table in opened.items() if table is not None}
+        return Inputs(views, found, clock, days, self.engine)
+
+    def read(self, table: str, days: Days | None = None, version: int | None = None) -> pa.Table:
+        """Rows of one table, `day` first."""
+        view = self.view(table, days, version)
+        if not view.columns:
+            raise KeyError(f"the lake at {self.root} has no table {table}")
+        return self.reader.fetch(select_all(view.columns, table), {table: view}, {})
+
+    def clock(self) -> Clock:
+        return self._clock(self._open("log_deliveries", None))
+
+    def tables(self) -> list[str]:
+        """Names of the tables that exist, in order."""
+        return sorted(name for name in _folders(self.root, self.options) if self._open(name, None) is not None)
+
+    def version(self, table: str) -> int | None:
+        """Newest version; None where the table does not exist."""
+        opened = self._open(table, None)
+        return None if opened is None else opened.version()
+
+    def version_at(self, table: str, moment: datetime) -> int | None:
+        """The version that was newest at `moment` (UTC); None where the table did not exist yet."""
+        opened = self._open(table, None)
+        if opened is None:
+            return None
+        at = moment.timestamp() * 1000
+        return max((entry["version"] for entry in opened.history() if entry["timestamp"] <= at), default=None)
+
+    def view(self, table: str, days: Days | None = None, version: int | None = None) -> View:
+        """Columns and files of one table; both empty where it does not exist."""
+        first, last = (days.first, days.last) if days else (None, None)
+        return self._view(self._open(table, version), first, last)
+
+    def computed(self, table: str) -> dict[date, Computed]:
+        """How each day of the table came to be, from the metadata of its commits."""
+        opened = self._open(table, None)
+        found: dict[date, Computed] = {}
+        for entry in reversed(opened.history() if opened else []):
+            if "evalloop" not in entry:
+                continue
+            note = json.loads(entry["evalloop"])
+            mark = date.fromisoformat(note["watermark"]) if note["watermark"] else None
+            changed = set(note["changed"])
+            for text in note["days"]:
+                day = date.fromisoformat(text)
+                before = found[day].changed if day in found else entry["version"]
+                found[day] = Computed(
+                    entry["version"],
+                    entry["version"] if text in changed else before,
+                    note["inputs"],
+                    note["code"],
+                    mark,
+                )
+        return found
+
+    def replace(
+        self,
+        schema: TableSchema,
+        days: Days | Sequence[date],
+        reads: Mapping[str, Window],
+        compute: Compute,
+        *,
+        code: str = "",
+        run: str = "",
+        constants: Callable[[Clock], Mapping[str, View]] = lambda clock: {},
+    ) -> Commit:
+        """Compute these days from one reading of the inputs and replace them in one commit.
+
+        `compute` gives a SELECT over the inputs or a table of rows, with `day` and the schema's columns; it is called
+        again with a fresh reading when somebody else committed one of the days meanwhile. `constants` gives further
+        views. Days whose rows are what they were are noted as computed but not rewritten.
+        """
+        wanted = tuple(days)
+        span = days if isinstance(days, Days) else Days(min(wanted), max(wanted))
+        for attempt in range(ATTEMPTS):
+            base = self._ensure(schema)
+            inputs = self.inputs(reads, span)
+            computed = compute(inputs)
+            views = {**inputs.views, **constants(inputs.clock), "wanted_days": View({}, rows=_day_table(wanted))}
+            if isinstance(computed, str):
+                query = computed
+            else:
+                views["computed"] = View({}, rows=computed)
+                query = select_all(columns_of(schema), "computed")
+            query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
+            files = self.engine.write(query, views, schema, self._path(schema.name))
+            commit = self._commit(schema, span, wanted, base, files, inputs, code, run)
+            if commit is not None:
+                return commit
+            time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
+        raise RuntimeError(f"{schema.name}: other writers kept replacing {span.first} … {span.last}")
+
+    def _commit(
+        self,
+        schema: TableSchema,
+        span: Days,
+        wanted: Sequence[date],
+        base: int,
+        files: Sequence[DataFile],
+        inputs: Inputs,
+        code: str,
+        run: str,
+    ) -> Commit | None:
+        from deltalake import CommitProperties, Schema
+        from deltalake.exceptions import CommitFailedError
+
+        while True:
+            table = self._must_open(schema.name)
+            if table.version() != base and _touched(table, base) & set(wanted):
+                return None
+            changed = self._changed(table, schema, wanted, files)
+            note = {
+                "days": [day.isoformat() for day in wanted],
+                "changed": [day.isoformat() for day in changed],
+                "inputs": dict(inputs.versions),
+                "code": code,
+                "run": run,
+                "watermark": inputs.clock.watermark.isoformat() if inputs.clock.watermark else None,
+            }
+            properties = CommitProperties(custom_metadata={"evalloop": json.dumps(note)}, max_commit_retries=0)
+            arrow = Schema.from_arrow(arrow_schema(schema))
+            kept = [file for file in files if file.day in changed]
+            try:
+                if changed:
+                    table.create_write_transaction(
+                        delta_actions(kept),
+                        "overwrite",
+                        arrow,
+                        partition_by=["day"],
+                        partition_filters=[("day", "in", [day.isoformat() for day in changed])],
+                        commit_properties=properties,
+                    )
+                else:
+                    table.create_write_transaction(
+                        [], "append", arrow, partition_by=["day"], commit_properties=properties
+                    )
+            except CommitFailedError:
+                continue
+            rows = dict.fromkeys(wanted, 0)
+            for file in files:
+                rows[file.day] += file.rows
+            return Commit(schema.name, table.version() + 1, span, changed, rows, dict(inputs.versions))
+
+    def _changed(
+        self, table: DeltaTable, schema: TableSchema, wanted: Sequence[date], files: Sequence[DataFile]
+    ) -> tuple[date, ...]:
+        stored = stored_columns(table)
+        if set(stored) != set(columns_of(schema)):
+            return tuple(wanted)
+        old = self.reader.fingerprints(self._view(table, min(wanted), max(wanted)))
+        root = self._path(schema.name)
+        new = self.reader.fingerprints(View(columns_of(schema), [f"{root}/{file.path}" for file in files]))
+        return tuple(day for day in wanted if old.get(day) != new.get(day))
+
+    def vacuum(self, cited: Mapping[str, Sequence[int]], retention_hours: int = 168) -> dict[str, list[str]]:
+        """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""
+        removed = {}
+        for name in self.tables():
+            table = self._must_open(name)
+            removed[name] = table.vacuum(
+                retention_hours,
+                dry_run=False,
+                enforce_retention_duration=False,
+                full=True,
+                keep_versions=sorted(set(cited.get(name, ()))) or None,
+            )
+        return removed
+
+    def _clock(self, deliveries: DeltaTable | None) -> Clock:
+        view = self._view(deliveries, None, None)
+        if not view.files:
+            return Clock(None, None)
+        sql = (
+            "SELECT greatest(max(complete_through), max(last_day) FILTER (WHERE table_name = 'turns') - 1), "
+            "max(last_time) FILTER (WHERE table_name = 'turns') FROM log_deliveries"
+        )
+        row = self.reader.fetch(sql, {"log_deliveries": view}, {}).to_pydict()
+        watermark, log_end = (values[0] for values in row.values())
+        return Clock(watermark.date() if isinstance(watermark, datetime) else watermark, log_end)
+
+    def _ensure(self, schema: TableSchema) -> int:
+        """Create the table where it is missing, add columns that are new to it, and give its version."""
+        from deltalake import DeltaTable, Schema
+
+        table = self._open(schema.name, None)
+        if table is None:
+            DeltaTable.create(
+                self._path(schema.name),
+                Schema.from_arrow(arrow_schema(schema)),
+                mode="ignore",
+                partition_by=["day"],
+                description=schema.row,
+                configuration=KEEP_LOG,
+                storage_options=self.options or None,
+            )
+            table = self._must_open(schema.name)
+        new = set(columns_of(schema)) - set(stored_columns(table))
+        if new:
+            fields = Schema.from_arrow(arrow_schema(schema)).fields
+            table.alter.add_columns([field for field in fields if field.name in new])
+            table = self._must_open(schema.name)
+        return table.version()
+
+    def _view(self, table: DeltaTable | None, first: date | None, last: date | None) -> View:
+        if table is None:
+            return View({})
+        limits = [f"day >= '{first}'"] * (first is not None) + [f"day <= '{last}'"] * (last is not None)
+        files = table.file_uris(file_pruning_predicate=" AND ".join(limits)) if limits else table.file_uris()
+        return View(stored_columns(table), files)
+
+    def _must_open(self, name: str) -> DeltaTable:
+        table = self._open(name, None)
+        assert table is not None
+        return table
+
+    def _open(self, name: str, version: int | None) -> DeltaTable | None:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            return DeltaTable(self._path(name), version=version, storage_options=self.options or None)
+        except TableNotFoundError:
+            return None
+
+    def _path(self, name: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise ValueError(f"{name!r} is no table name: lower case letters, digits and _ only")
+        return f"{self.root}/{name}"
+
+
+def _touched(table: DeltaTable, base: int) -> set[date]:
+    days: set[date] = set()
+    for entry in table.history():
+        if entry["version"] > base and "evalloop" in entry:
+            days |= {date.fromisoformat(text) for text in json.loads(entry["evalloop"])["days"]}
+    return days
+
+
+def _day_table(days: Sequence[date]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"day": pa.array(list(days), pa.date32())})
+
+
+def _folders(root: str, options: Mapping[str, Any]) -> list[str]:
+    if "://" not in root:
+        return [entry.name for entry in os.scandir(root) if entry.is_dir()] if os.path.isdir(root) else []
+    from evalloop_assets.lake.remote import folders
+
+    return folders(root, options)

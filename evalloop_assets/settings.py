@@ -1,0 +1,205 @@
+"""One typed configuration: defaults here, `evalloop.yaml` of the working folder over them, EVALLOOP_* over both.
+
+A field of a section is set in the file as `denoise: {session_idle_minutes: 45}` or in the environment as
+`EVALLOOP_DENOISE__SESSION_IDLE_MINUTES=45`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineSettings(Section):
+    """How DuckDB runs a step."""
+
+    memory_limit: str = Field("4GB", description="most memory that one step may use before it spills to disk")
+    threads: int = Field(2, ge=1, description="threads of one step")
+
+
+class LogSettings(Section):
+    """How deliveries are taken in."""
+
+    future_tolerance_minutes: int = Field(10, ge=0, description="a time further ahead than this is rejected")
+    batch_rows: int = Field(20_000, ge=1, description="rows read from a file at a time")
+
+
+class DenoiseSettings(Section):
+    """Sessions, effective reading, exits."""
+
+    session_idle_minutes: int = Field(
+        30, ge=1, le=720, description="a longer silence ends a session; at most 12 hours, as a day looks one day back"
+    )
+    slowest_cps: float = Field(
+        2.0, gt=0, description="slowest plausible reading, characters per second: caps the time of one reply"
+    )
+    pause_seconds: float = Field(10.0, ge=0, description="pause for thought that counts as reading, on top of the cap")
+    fastest_cps: float = Field(
+        60.0, gt=0, description="fastest plausible reading, characters per second: what is faster was skipped"
+    )
+    background_seconds: float = Field(
+        300.0, gt=0, description="longer than this on one reply, without a scroll or click, is absence"
+    )
+
+
+class LabelSettings(Section):
+    """Returns, labels per horizon, pairs."""
+
+    definition_version: str = Field("1", description="goes into every exported pair")
+    feedback_weight: float = Field(1.0, ge=0, le=1, description="weight of explicit feedback in `immediate`")
+    reading_weight: float = Field(0.5, ge=0, le=1, description="weight of the reading speed in `immediate`")
+    kept_weight: float = Field(0.3, ge=0, le=1, description="weight of being the version kept, in `immediate`")
+    next_weight: float = Field(0.2, ge=0, le=1, description="weight of a next message, or of its lack, in `immediate`")
+    min_read_replies: int = Field(
+        4, ge=2, description="replies of known reading that a session needs before its percentiles mean something"
+    )
+    tail_share: float = Field(
+        0.35, gt=0, le=0.5, description="share of a session's replies that counts as read fast, and as read slowly"
+    )
+    sustained_turns: int = Field(3, ge=1, le=5, description="of the next five turns, those that a good position needs")
+    label_gap: float = Field(
+        0.3,
+        ge=0,
+        description="where reading is unknown: least difference of delayed_5 between the sides of a tail pair",
+    )
+    tail_pairs_per_session: int = Field(2, ge=1, description="tail pairs of one session in each direction")
+    tie_margin: float = Field(0.1, ge=0, description="labels nearer than this are a tie")
+    leak_tolerance: float = Field(
+        0.05, gt=0, description="distance of an AUC from 0.5 up to which position or length says nothing"
+    )
+
+
+class RewardSettings(Section):
+    """Reward model."""
+
+    encoder: str = Field("hashed-ngrams-128/1", description="text encoder, name and version")
+    immediate_weight: float = Field(0.2, ge=0, description="share of the preference right now in the reward")
+    delayed_5_weight: float = Field(0.3, ge=0, description="share of the next five turns in the reward")
+    delayed_session_weight: float = Field(0.5, ge=0, description="share of the return in the reward")
+    hidden: int = Field(32, ge=0, description="width of the hidden layer; 0 leaves a linear model")
+    epochs: int = Field(20, ge=1, description="most passes over the pairs")
+    penalty: float = Field(0.003, ge=0, description="weight of the squared coefficients in the loss")
+    min_labels: int = Field(50, ge=1, description="decided labels of a horizon below which it is not learned")
+    max_pairs: int = Field(50_000, ge=1, description="pairs of one training; more are sampled by hash")
+    anchors: int = Field(2_000, ge=2, description="replies of the frozen set that fixes a version's scale")
+    promotion_slack: float = Field(
+        0.01, ge=0, description="loss of held-out accuracy, as a share, up to which a challenger replaces the champion"
+    )
+    seed: int = Field(0, description="seed of the training")
+
+
+class PolicySettings(Section):
+    """Policy iteration."""
+
+    best_of: int = Field(4, ge=2, description="replies drawn, of which a best-of-n policy shows the best")
+    min_margin: float = Field(
+        0.1, ge=0, description="reward of the chosen less the rejected reply that a kept pair needs, in anchor SDs"
+    )
+    pairs_per_user: int = Field(20, ge=1, description="kept pairs of one user and day")
+    screen_prompts: int = Field(300, ge=1, description="logged prompts on which a candidate is screened")
+    screen_replies: int = Field(16, ge=2, description="logged replies of the base model ranked for each prompt")
+    min_reward_gain: float = Field(0.0, ge=0, description="least lower bound of the reward gain, in anchor SDs")
+    max_length_ratio: float = Field(1.5, gt=1, description="most a candidate's replies may be longer, or shorter, by")
+    max_repetition_gain: float = Field(0.05, ge=0, description="most by which the repeated share of a reply may rise")
+
+
+class RankingSettings(Section):
+    """Relative ranking."""
+
+    anchors: dict[str, float] = Field(
+        {}, description="models whose rating is a constant of the fit, with its value; at least three, else unused"
+    )
+    z_limit: float = Field(3.0, ge=3, description="standard errors below the best before a model is eliminated")
+    minimum_battles: int = Field(200, ge=1, description="battles before a model can be eliminated")
+
+
+class ABSettings(Section):
+    """Online A/B."""
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="error budget of one experiment over all causes")
+    planned_users: int = Field(
+        20_000,
+        ge=2,
+        description="users at which always-valid bounds are to be tightest: those expected by the decision",
+    )
+    srm_alpha: float = Field(
+        0.001, gt=0, lt=1, description="a p-value of the sample ratio below it invalidates a reading"
+    )
+    minimum_users: int = Field(150, ge=2, description="users per arm below which a reading is thin")
+
+
+class GuardrailSettings(Section):
+    """Verdicts and the limits they compare with."""
+
+    retention_margin: float = Field(0.01, ge=0, description="loss of retention that counts as harm, as a share")
+    complaint_limit: float = Field(
+        0.005, ge=0, description="rise of complaints per reply that is a red flag when confirmed"
+    )
+    regeneration_limit: float = Field(
+        0.02, ge=0, description="rise of regenerations per reply that is a red flag when confirmed"
+    )
+    multiple_exposure_limit: float = Field(
+        0.01, ge=0, description="share of units seen in both arms above which a reading is invalid"
+    )
+    volume_floor: int = Field(50_000, ge=0, description="daily users below which promotions are only advised")
+
+
+class Settings(BaseSettings):
+    """Everything that may be set. Relative paths are relative to the working folder."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVALLOOP_",
+        env_nested_delimiter="__",
+        yaml_file="evalloop.yaml",
+        extra="forbid",
+        frozen=True,
+    )
+
+    home: Path = Field(Path("data"), description="folder of the local state: ledger, MLflow store, catalogue, spill")
+    lake: str = Field("", description="root of the lake, a folder or an object store URL; empty: `lake` in home")
+    first_day: date = Field(date(2016, 1, 1), description="first day of the daily partitions")
+    engine: EngineSettings = EngineSettings()
+    logs: LogSettings = LogSettings()
+    denoise: DenoiseSettings = DenoiseSettings()
+    labels: LabelSettings = LabelSettings()
+    reward: RewardSettings = RewardSettings()
+    policy: PolicySettings = PolicySettings()
+    ranking: RankingSettings = RankingSettings()
+    ab: ABSettings = ABSettings()
+    guardrails: GuardrailSettings = GuardrailSettings()
+
+    @property
+    def lake_root(self) -> str:
+        return self.lake or str((self.home / "lake").resolve())
+
+    @property
+    def landing(self) -> Path:
+        """Folder from which the daily run takes new deliveries."""
+        return self.home / "landing"
+
+    @property
+    def ledger_url(self) -> str:
+        return f"sqlite:///{(self.home / 'ledger.sqlite').resolve()}"
+
+    @property
+    def flags(self) -> Path:
+        """The published allocation, a flagd file."""
+        return self.home / "serving" / "flags.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)

@@ -1,0 +1,189 @@
+from datetime import UTC, date, datetime
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.engine import View, WrongColumns
+from evalloop_assets.lake.registry import declare
+from evalloop_assets.lake.schema import Column, TableSchema
+from evalloop_assets.lake.store import Inputs, Lake
+
+D1, D2, D3 = (date(2026, 1, day) for day in (1, 2, 3))
+FRUIT = declare(
+    TableSchema(
+        "fruit", "one fruit", (Column("name", "VARCHAR", "its name"), Column("n", "BIGINT", "count")), ("name",)
+    )
+)
+DOUBLED = declare(TableSchema("doubled", "one fruit", (Column("n", "BIGINT", "twice"),), ("n",)))
+
+
+def rows(*found: tuple[date, str, int]) -> pa.Table:
+    days, names, counts = zip(*found, strict=True) if found else ((), (), ())
+    return pa.table(
+        {
+            "day": pa.array(days, pa.date32()),
+            "name": pa.array(names, pa.string()),
+            "n": pa.array(counts, pa.int64()),
+        }
+    )
+
+
+def put(lake: Lake, days: Days, *found: tuple[date, str, int]):
+    return lake.replace(FRUIT, days, {}, lambda inputs: rows(*found))
+
+
+def content(lake: Lake, version: int | None = None) -> list[tuple]:
+    table = lake.read("fruit", version=version)
+    return sorted(tuple(row.values()) for row in table.to_pylist())
+
+
+def test_replaces_the_days_of_the_range_and_no_other(lake: Lake):
+    put(lake, Days(D1, D2), (D1, "fig", 1), (D2, "fig", 2))
+    commit = put(lake, Days(D2, D3), (D2, "kiwi", 9))
+    assert content(lake) == [(D1, "fig", 1), (D2, "kiwi", 9)]
+    assert commit.rows == {D2: 1, D3: 0}
+    assert commit.changed == (D2,)
+
+
+def test_rows_outside_the_range_are_dropped(lake: Lake):
+    put(lake, Days.one(D2), (D1, "fig", 1), (D2, "fig", 2), (D3, "fig", 3))
+    assert content(lake) == [(D2, "fig", 2)]
+
+
+def test_same_rows_in_another_order_change_nothing_but_count_as_computed(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1), (D1, "kiwi", 2))
+    files = lake.view("fruit").files
+    again = put(lake, Days.one(D1), (D1, "kiwi", 2), (D1, "fig", 1))
+    assert again.changed == ()
+    assert lake.view("fruit").files == files
+    computed = lake.computed("fruit")[D1]
+    assert (computed.version, computed.changed) == (again.version, again.version - 1)
+
+
+def test_one_changed_value_is_a_change(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1))
+    assert put(lake, Days.one(D1), (D1, "fig", 2)).changed == (D1,)
+
+
+def test_a_swap_between_rows_is_a_change(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1), (D1, "kiwi", 2))
+    assert put(lake, Days.one(D1), (D1, "fig", 2), (D1, "kiwi", 1)).changed == (D1,)
+
+
+def test_old_versions_stay_readable_by_number_and_by_time(lake: Lake):
+    first = put(lake, Days.one(D1), (D1, "fig", 1))
+    moment = datetime.now(UTC)
+    put(lake, Days.one(D1), (D1, "fig", 2))
+    assert lake.version_at("fruit", moment) == first.version
+    assert content(lake, first.version) == [(D1, "fig", 1)]
+    assert content(lake) == [(D1, "fig", 2)]
+
+
+def test_a_commit_cites_the_versions_it_read_and_they_reproduce_it(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1))
+    double = "SELECT day, CAST(2 * n AS BIGINT) AS n FROM fruit"
+    commit = lake.replace(DOUBLED, Days.one(D1), {"fruit": (0, 0)}, lambda inputs: double)
+    put(lake, Days.one(D1), (D1, "fig", 50))
+    cited = lake.inputs({"fruit": (0, 0)}, Days.one(D1), commit.inputs)
+    assert cited.query(double).to_pydict()["n"] == [2]
+    assert lake.computed("doubled")[D1].inputs == commit.inputs
+
+
+def test_one_step_reads_one_snapshot_though_others_write(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1))
+    inputs = lake.inputs({"fruit": (None, None)}, Days.one(D1))
+    put(lake, Days.one(D1), (D1, "fig", 2))
+    assert inputs.query("SELECT n FROM fruit").to_pydict() == {"n": [1]}
+
+
+def test_windows_are_cut_around_the_range(lake: Lake):
+    put(lake, Days(D1, D3), (D1, "a", 1), (D2, "b", 2), (D3, "c", 3))
+
+    def names(window: tuple[int | None, int | None]) -> list[str]:
+        found = lake.inputs({"fruit": window}, Days(D2, D3)).query("SELECT name FROM fruit ORDER BY name")
+        return found.to_pydict()["name"]
+
+    assert names((0, 0)) == ["b", "c"]
+    assert names((-1, -1)) == ["a", "b"]
+    assert names((None, -1)) == ["a"], "`before` ends where the range begins"
+    assert names((None, None)) == ["a", "b", "c"]
+
+
+def test_a_table_never_written_reads_as_empty(lake: Lake):
+    assert lake.inputs({"fruit": (0, 0)}, Days.one(D1)).query("SELECT count(n) AS n FROM fruit").to_pydict() == {
+        "n": [0]
+    }
+
+
+def test_recomputes_when_somebody_else_committed_the_same_day(lake: Lake):
+    seen = []
+
+    def compute(inputs: Inputs) -> pa.Table:
+        seen.append(inputs.versions.get("fruit"))
+        if len(seen) == 1:
+            put(lake, Days.one(D1), (D1, "theirs", 1))
+        return rows((D1, "ours", len(seen)))
+
+    lake.replace(FRUIT, Days.one(D1), {"fruit": (0, 0)}, compute)
+    assert content(lake) == [(D1, "ours", 2)]
+    assert len(seen) == 2
+    assert seen[1] > seen[0]
+
+
+def test_a_commit_to_another_day_is_no_conflict(lake: Lake):
+    calls = []
+
+    def compute(inputs: Inputs) -> pa.Table:
+        calls.append(1)
+        put(lake, Days.one(D2), (D2, "theirs", 1))
+        return rows((D1, "ours", 1))
+
+    lake.replace(FRUIT, Days.one(D1), {}, compute)
+    assert len(calls) == 1
+    assert content(lake) == [(D1, "ours", 1), (D2, "theirs", 1)]
+
+
+def test_wrong_columns_are_refused_and_nothing_is_written(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1))
+    with pytest.raises(WrongColumns, match=r"fruit.*\"n\": \"BIGINT\".*\"n\": \"VARCHAR\""):
+        lake.replace(FRUIT, Days.one(D1), {}, lambda inputs: "SELECT DATE '2026-01-01' AS day, 'x' AS name, 'y' AS n")
+    assert content(lake) == [(D1, "fig", 1)]
+
+
+def test_a_new_column_is_added_and_is_null_in_old_rows(lake: Lake):
+    put(lake, Days(D1, D2), (D1, "fig", 1), (D2, "fig", 2))
+    wider = TableSchema("fruit", FRUIT.row, (*FRUIT.columns, Column("colour", "VARCHAR", "its colour")), FRUIT.key)
+    query = "SELECT DATE '2026-01-02' AS day, 'fig' AS name, CAST(2 AS BIGINT) AS n, 'green' AS colour"
+    lake.replace(wider, Days.one(D2), {}, lambda inputs: query)
+    found = lake.read("fruit").sort_by("day").to_pydict()["colour"]
+    assert found == [None, "green"]
+
+
+def test_vacuum_spares_what_is_cited(lake: Lake):
+    first = put(lake, Days.one(D1), (D1, "fig", 1))
+    second = put(lake, Days.one(D1), (D1, "fig", 2))
+    put(lake, Days.one(D1), (D1, "fig", 3))
+    removed = lake.vacuum({"fruit": [first.version]}, retention_hours=0)
+    assert len(removed["fruit"]) == 1
+    assert content(lake, first.version) == [(D1, "fig", 1)]
+    assert content(lake) == [(D1, "fig", 3)]
+    with pytest.raises(duckdb.IOException):
+        content(lake, second.version)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "A", "", "1a", "a;b"])
+def test_a_table_name_cannot_leave_the_root(lake: Lake, name: str):
+    with pytest.raises(ValueError, match="no table name"):
+        lake.view(name)
+
+
+def test_fingerprints_do_not_depend_on_files_or_order(lake: Lake):
+    first = View({}, rows=None)
+    assert lake.reader.fingerprints(first) == {}
+    put(lake, Days.one(D1), (D1, "a", 1), (D1, "b", 2))
+    one = lake.reader.fingerprints(lake.view("fruit"))
+    put(lake, Days.one(D1), (D1, "b", 2))
+    put(lake, Days.one(D1), (D1, "b", 2), (D1, "a", 1))
+    assert lake.reader.fingerprints(lake.view("fruit")) == one
