@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
 
 from dagster import (
     AllPartitionMapping,
+    BetaWarning,
     DailyPartitionsDefinition,
     PartitionMapping,
+    PreviewWarning,
     TimeWindowPartitionMapping,
 )
 
 from evalloop_assets.lake.days import BEFORE, Days, Window
+
+# Partition windows, backfill policies and partitioned checks are beta in Dagster 1.13, and pinned by constraints.txt.
+for _category in (BetaWarning, PreviewWarning):
+    warnings.filterwarnings("ignore", category=_category)
 
 
 def days_from(first_day: date) -> DailyPartitionsDefinition:

@@ -85,7 +85,7 @@ class RewardSettings(Section):
     delayed_session_weight: float = Field(0.5, ge=0, description="share of the return in the reward")
     hidden: int = Field(32, ge=0, description="width of the hidden layer; 0 leaves a linear model")
     epochs: int = Field(20, ge=1, description="most passes over the pairs")
-    penalty: float = Field(0.003, ge=0, description="weight of the squared coefficients in the loss")
+    penalty: float = Field(0.01, ge=0, description="weight of the squared coefficients in the loss")
     min_labels: int = Field(50, ge=1, description="decided labels of a horizon below which it is not learned")
     max_pairs: int = Field(50_000, ge=1, description="pairs of one training; more are sampled by hash")
     anchors: int = Field(2_000, ge=2, description="replies of the frozen set that fixes a version's scale")

@@ -38,7 +38,7 @@ def broken_rules(query: str) -> list[str]:
         return [f"is no SQL: {str(error).splitlines()[0]}"]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         return ["holds more than one SELECT, or none"]
-    tree: exp.Expression = statements[0]
+    tree = statements[0]
     found = _calls(query) + [sentence for rule in _RULES for sentence in rule(tree)]
     return list(dict.fromkeys(found))
 
@@ -56,7 +56,7 @@ def _calls(query: str) -> list[str]:
     return found + [f"{name} changes from run to run; take time and chance from a table" for name in moving]
 
 
-def _decimal_literals(tree: exp.Expression) -> list[str]:
+def _decimal_literals(tree: exp.Expr) -> list[str]:
     return [
         f"{literal.this} is a DECIMAL; write {_as_double(literal.this)}"
         for literal in tree.find_all(exp.Literal)
@@ -69,7 +69,7 @@ def _as_double(number: str) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
-def _integer_casts(tree: exp.Expression) -> list[str]:
+def _integer_casts(tree: exp.Expr) -> list[str]:
     return [
         f"{cast.sql('duckdb')} rounds on DuckDB and truncates on Spark; floor or round first"
         for cast in tree.find_all(exp.Cast)
@@ -77,7 +77,7 @@ def _integer_casts(tree: exp.Expression) -> list[str]:
     ]
 
 
-def _is_whole(inner: exp.Expression) -> bool:
+def _is_whole(inner: exp.Expr) -> bool:
     fractional = (exp.Div, exp.Avg, exp.PercentileCont, exp.Stddev, exp.Sqrt, exp.Ln, exp.Exp, exp.Pow)
     if isinstance(inner, exp.Paren):
         return _is_whole(inner.this)
@@ -91,7 +91,7 @@ def _is_whole(inner: exp.Expression) -> bool:
     )
 
 
-def _ordered_lists(tree: exp.Expression) -> list[str]:
+def _ordered_lists(tree: exp.Expr) -> list[str]:
     return [
         f"{node.sql('duckdb')} loses its order on Spark; sort the finished list"
         for node in tree.find_all(exp.ArrayAgg, exp.GroupConcat)
@@ -99,7 +99,7 @@ def _ordered_lists(tree: exp.Expression) -> list[str]:
     ]
 
 
-def _starred_qualify(tree: exp.Expression) -> list[str]:
+def _starred_qualify(tree: exp.Expr) -> list[str]:
     return [
         "SELECT * with QUALIFY leaks a column on Spark; name the columns"
         for select in tree.find_all(exp.Select)
@@ -107,7 +107,7 @@ def _starred_qualify(tree: exp.Expression) -> list[str]:
     ]
 
 
-def _first_match_only(tree: exp.Expression) -> list[str]:
+def _first_match_only(tree: exp.Expr) -> list[str]:
     return [
         f"{node.sql('duckdb')} replaces one match on DuckDB and all on Spark; pass 'g'"
         for node in tree.find_all(exp.RegexpReplace)
@@ -115,7 +115,7 @@ def _first_match_only(tree: exp.Expression) -> list[str]:
     ]
 
 
-def _asof(tree: exp.Expression) -> list[str]:
+def _asof(tree: exp.Expr) -> list[str]:
     return [
         "ASOF joins do not run on Spark; join on a range"
         for join in tree.find_all(exp.Join)
@@ -123,7 +123,7 @@ def _asof(tree: exp.Expression) -> list[str]:
     ]
 
 
-def _unguarded_division(tree: exp.Expression) -> list[str]:
+def _unguarded_division(tree: exp.Expr) -> list[str]:
     return [
         f"{node.sql('duckdb')} may divide by zero, an error on Spark; wrap the divisor in NULLIF(…, 0)"
         for node in tree.find_all(exp.Div)
@@ -132,7 +132,7 @@ def _unguarded_division(tree: exp.Expression) -> list[str]:
     ]
 
 
-_RULES: tuple[Callable[[exp.Expression], list[str]], ...] = (
+_RULES: tuple[Callable[[exp.Expr], list[str]], ...] = (
     _decimal_literals,
     _integer_casts,
     _ordered_lists,

@@ -7,6 +7,7 @@ writes them as Parquet files into a table's folder. It knows nothing of versions
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class WrongColumns(Exception):
 
 
 class DuckDBEngine:
-    """DuckDB in memory, one connection for each call, spilling to disk above its memory limit."""
+    """DuckDB in memory, one database for the engine's life, spilling to disk above its memory limit."""
 
     def __init__(
         self,
@@ -65,14 +66,15 @@ class DuckDBEngine:
     ) -> None:
         self._connect = connect
         self._filesystem = filesystem
+        self._database: DuckDBPyConnection | None = None
 
     def fetch(self, query: str, views: Mapping[str, View], parameters: Mapping[str, object]) -> pa.Table:
-        with self._connect() as connection:
+        with self._cursor() as connection:
             self._create(connection, views)
             return connection.sql(query, params=dict(parameters) or None).to_arrow_table()
 
     def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
-        with self._connect() as connection:
+        with self._cursor() as connection:
             self._create(connection, views)
             _require_columns(connection, query, schema)
             written = connection.execute(
@@ -90,16 +92,24 @@ class DuckDBEngine:
         if not view.files:
             return {}
         listed = ", ".join(_identifier(name) for name in view.columns if name != "day")
-        with self._connect() as connection:
+        with self._cursor() as connection:
             self._create(connection, {"t": view})
             found = connection.execute(
                 f"SELECT day, count(*), sum(hash({listed})::HUGEINT) FROM t GROUP BY day"
             ).fetchall()
         return {day: (rows, int(digest)) for day, rows, digest in found}
 
+    def _cursor(self) -> DuckDBPyConnection:
+        """A connection to the engine's database with temporary views of its own."""
+        if self._database is None:
+            opened = self._connect()
+            self._database = opened.__enter__()
+            weakref.finalize(self, opened.__exit__, None, None, None)
+            if self._filesystem is not None:
+                self._database.register_filesystem(self._filesystem())
+        return self._database.cursor()
+
     def _create(self, connection: DuckDBPyConnection, views: Mapping[str, View]) -> None:
-        if self._filesystem is not None:
-            connection.register_filesystem(self._filesystem())
         for name, view in views.items():
             if view.rows is not None:
                 connection.register(name, view.rows)

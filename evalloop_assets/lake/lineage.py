@@ -20,8 +20,10 @@ def column_lineage(
     from sqlglot.optimizer import build_scope, qualify
 
     schema: dict[str, object] = {name: dict(found) for name, found in columns.items()}
-    schema["settings"] = {name.rpartition(".")[2]: "DOUBLE" for name in transform.settings}
-    schema["clock"] = {"watermark": "DATE", "log_end": "TIMESTAMP"}
+    if transform.settings:
+        schema["settings"] = {name.rpartition(".")[2]: "DOUBLE" for name in transform.settings}
+    if transform.clock:
+        schema["clock"] = {"watermark": "DATE", "log_end": "TIMESTAMP"}
     tree = qualify.qualify(
         parse_one(transform.query, read="duckdb"), schema=schema, dialect="duckdb", validate_qualify_columns=False
     )

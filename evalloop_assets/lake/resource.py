@@ -1,5 +1,6 @@
 """The lake as a Dagster resource: a root, and DuckDB in memory with its limits."""
 
+import uuid
 from pathlib import Path
 
 from dagster import ConfigurableResource
@@ -18,25 +19,28 @@ class LakeResource(ConfigurableResource[Lake]):
     root: str = Field(description="a folder or an object store URL")
     duckdb: DuckDBResource
 
+    spill: str = Field(description="folder that steps spill to, each in one of its own")
+
     def open(self) -> Lake:
+        config = {**self.duckdb.connection_config, "temp_directory": f"{self.spill}/{uuid.uuid4().hex}"}
+        duckdb = DuckDBResource(database=self.duckdb.database, connection_config=config)
         if "://" not in self.root:
-            return Lake(self.root, DuckDBEngine(self.duckdb.get_connection))
+            return Lake(self.root, DuckDBEngine(duckdb.get_connection))
         from evalloop_assets.lake.remote import filesystem
 
-        return Lake(self.root, DuckDBEngine(self.duckdb.get_connection, lambda: filesystem(self.root)))
+        return Lake(self.root, DuckDBEngine(duckdb.get_connection, lambda: filesystem(self.root)))
 
 
 def lake_resource(settings: Settings) -> LakeResource:
-    """The lake that the settings name; the spill folder lies in the home folder."""
-    spill = settings.home.resolve() / "spill"
+    """The lake that the settings name; it spills into the home folder."""
     return LakeResource(
         root=settings.lake_root,
+        spill=str(settings.home.resolve() / "spill"),
         duckdb=DuckDBResource(
             database=":memory:",
             connection_config={
                 "memory_limit": settings.engine.memory_limit,
                 "threads": settings.engine.threads,
-                "temp_directory": str(spill),
                 "preserve_insertion_order": False,
             },
         ),

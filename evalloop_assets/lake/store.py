@@ -91,6 +91,7 @@ class Lake:
         self.reader = reader
         self.engine: Engine = engine or reader
         self.options = dict(options or {})
+        self._clocks: dict[int, Clock] = {}
 
     def inputs(self, reads: Mapping[str, Window], days: Days, versions: Mapping[str, int] | None = None) -> Inputs:
         """Resolve each table once, at its newest or at the given version; a table never written is empty."""
@@ -273,15 +274,19 @@ class Lake:
 
     def _clock(self, deliveries: DeltaTable | None) -> Clock:
         view = self._view(deliveries, None, None)
-        if not view.files:
+        if deliveries is None or not view.files:
             return Clock(None, None)
+        if deliveries.version() in self._clocks:
+            return self._clocks[deliveries.version()]
         sql = (
             "SELECT greatest(max(complete_through), max(last_day) FILTER (WHERE table_name = 'turns') - 1), "
             "max(last_time) FILTER (WHERE table_name = 'turns') FROM log_deliveries"
         )
         row = self.reader.fetch(sql, {"log_deliveries": view}, {}).to_pydict()
         watermark, log_end = (values[0] for values in row.values())
-        return Clock(watermark.date() if isinstance(watermark, datetime) else watermark, log_end)
+        clock = Clock(watermark.date() if isinstance(watermark, datetime) else watermark, log_end)
+        self._clocks[deliveries.version()] = clock
+        return clock
 
     def _ensure(self, schema: TableSchema) -> int:
         """Create the table where it is missing, add columns that are new to it, and give its version."""

@@ -44,9 +44,7 @@ TURNS = TableSchema(
         _must("model_id", ID, "the model or policy that wrote it"),
         _must("shown_at", TIME, "when it was fully shown (UTC)"),
         Column("received_at", TIME, "when the log received it (UTC)"),
-        Column(
-            "utc_offset_minutes", COUNT, "the user's local time less UTC, minutes", minimum=-840, maximum=840
-        ),
+        Column("utc_offset_minutes", COUNT, "the user's local time less UTC, minutes", minimum=-840, maximum=840),
         Column("character_id", ID, "the persona that spoke"),
         Column("role_type", TEXT, "kind of persona or role play"),
         Column("user_text", TEXT, "the message that it answers"),
@@ -91,9 +89,7 @@ VISITS = TableSchema(
         _must("opened_at", TIME, "when (UTC)"),
         Column("visit_id", ID, "id of the visit"),
         Column("channel", TEXT, "how the user came in"),
-        Column(
-            "utc_offset_minutes", COUNT, "the user's local time less UTC, minutes", minimum=-840, maximum=840
-        ),
+        Column("utc_offset_minutes", COUNT, "the user's local time less UTC, minutes", minimum=-840, maximum=840),
     ),
 )
 
@@ -217,7 +213,9 @@ LOG_DELIVERIES = TableSchema(
         Column("touched_days", TEXT, "UTC days whose partition changed, comma separated"),
         Column("complete_through", "DATE", "last day that the sender declared complete; NULL until finished"),
         Column("delivered_at", TIME, "when it was taken in (UTC)"),
-        Column("finished", FLAG, "false from the plan to the last commit; a killed delivery stays false until repeated"),
+        Column(
+            "finished", FLAG, "false from the plan to the last commit; a killed delivery stays false until repeated"
+        ),
     ),
 )
 

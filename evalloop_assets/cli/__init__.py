@@ -1,0 +1,127 @@
+"""The `evalloop` command. Each sub-command has a module of its own and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evalloop_assets.lake.errors import UserError
+
+app = typer.Typer(
+    name="evalloop",
+    help="From the behaviour logs of an AI chat product to decisions and better models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+serving = typer.Typer(help="What the product serves: look, take a model out, take that back.", no_args_is_help=True)
+app.add_typer(serving, name="serving")
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends it with one line and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True, highlight=False).print(f"[bold red]error[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole loop on a simulated product: days of chat, one promotion, one rollback."""
+    from evalloop_assets.cli.demo import run_demo
+
+    run_demo(console)
+
+
+@app.command()
+def ingest(
+    path: Annotated[Path, typer.Argument(help="file of a log: Parquet, JSONL, CSV, JSON, plain or .gz")],
+    mapping: Annotated[Path, typer.Option("--map", help="YAML mapping from the file to the log contract")],
+    complete_through: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="last day whose logs are complete; else the day before the last one"),
+    ] = None,
+) -> None:
+    """Take a file of logs into the lake; loading it twice changes nothing."""
+    from evalloop_assets.cli.ingest import run_ingest
+
+    run_ingest(console, path, mapping, complete_through.date() if complete_through else None)
+
+
+@app.command()
+def run(
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="first day (UTC); else the first that is stale"),
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last day (UTC); else the last of the log")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be computed and why, and stop")] = False,
+) -> None:
+    """Run every stage over a range of days, and relabel earlier days whose labels matured or whose rows came late."""
+    from evalloop_assets.cli.run import run_range
+
+    run_range(console, _day(first), _day(last), dry_run)
+
+
+@app.command()
+def status() -> None:
+    """Tell what is served, what is in flight, what is stale, what was rejected."""
+    from evalloop_assets.cli.status import show_status
+
+    show_status(console)
+
+
+@serving.command("show")
+def serving_show() -> None:
+    """Show the champion and the experiments in flight."""
+    from evalloop_assets.cli.serving import show
+
+    show(console)
+
+
+@serving.command("history")
+def serving_history() -> None:
+    """Show every change of serving, newest last."""
+    from evalloop_assets.cli.serving import history
+
+    history(console)
+
+
+@serving.command("rollback")
+def serving_rollback(
+    experiment: Annotated[str, typer.Argument(help="experiment whose candidate is taken out")],
+    reason: Annotated[str, typer.Option(help="why, in plain words")],
+) -> None:
+    """Take an experiment's candidate out of serving from the next turn on."""
+    from evalloop_assets.cli.serving import roll_back
+
+    roll_back(console, experiment, reason)
+
+
+@serving.command("undo")
+def serving_undo(
+    sequence: Annotated[int, typer.Argument(help="ledger entry to take back (see `evalloop serving history`)")],
+    reason: Annotated[str, typer.Option(help="why, in plain words")],
+) -> None:
+    """Restore what was served before a ledger entry."""
+    from evalloop_assets.cli.serving import take_back
+
+    take_back(console, sequence, reason)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,267 @@
+"""`evalloop demo`: a simulated product, day after day through the real loop, to one promotion and one rollback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from evalloop_assets.cli.home import clear_for_demo, marker
+from evalloop_assets.cli.instance import execute, instance_home, open_instance, require_success
+from evalloop_assets.cli.run import planned
+from evalloop_assets.cli.serving import experiments_table
+from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
+from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.lake.store import Lake
+from evalloop_assets.serving.flagd import publish
+from evalloop_assets.serving.ledger import Change, Entry, Ledger
+from evalloop_assets.serving.transitions import start_experiment
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, Definitions
+
+    from evalloop_assets.simulator.policies import Policy
+    from evalloop_assets.simulator.product import Product
+
+SEED = 20260302
+FIRST_DAY = date(2026, 3, 2)
+MOST_DAYS = 8
+VOLUME_FLOOR = 500
+"""Daily users from which the demo's promotions are more than advice; the default is 50,000."""
+ROLLBACK_WAIT_S = 120
+PADDED = "padded-replies"
+BEST_OF = "best-of-n"
+ACTOR = "demo"
+
+
+class Demo:
+    """One demo: the product, the loop, and what has happened so far."""
+
+    def __init__(self, console: Console, settings: Settings, defs: Definitions, instance: DagsterInstance) -> None:
+        from evalloop_assets.simulator.demo_cast import demo_policies, demo_product
+
+        self.console, self.settings, self.defs, self.instance = console, settings, defs, instance
+        self.lake: Lake = open_lake(settings)
+        self.ledger = Ledger(settings.ledger_url)
+        self.product: Product = demo_product(settings.home, SEED, FIRST_DAY)
+        self.policies: dict[str, Policy] = demo_policies()
+
+    def open_shop(self) -> None:
+        """The incumbent for everybody, and a new model that pads its replies on half of the users."""
+        self.ledger.begin("incumbent", self._change("start", "first champion", FIRST_DAY))
+        self._start(PADDED, "padded", (0, 50), FIRST_DAY)
+
+    def serve(self, day: date) -> None:
+        """The product serves a day with what is published, and leaves its logs in the landing folder."""
+        from evalloop_assets.simulator.traffic import published_flags
+
+        with self.console.status(f"{day}: the product serves"), published_flags(self.settings.flags) as flags:
+            served = self.product.serve_day(day, flags, self.policies, self.settings.landing)
+        self.console.print(
+            f"[bold]{day}[/]  {served.active_users:,} users, {served.new_users} of them new, "
+            f"{served.conversations:,} conversations, {served.turns:,} replies, {served.battles:,} battles"
+        )
+
+    def loop(self, day: date) -> None:
+        """Take the day in, relabel what matured, and run every stage on the day."""
+        self._execute("ingest", Days.one(day))
+        for one in planned(self.lake, self.settings, day, day):
+            self._execute(one.job, one.days)
+
+    def report(self, day: date) -> list[str]:
+        """Print the day's verdicts and decisions; gives the experiments to be rolled back."""
+        to_roll_back = []
+        for row in self._rows("guardrail_readings", day):
+            colour = {"ROLLBACK": "red", "PASS": "green"}.get(row["verdict"], "yellow")
+            self.console.print(f"    {row['experiment_id']}: [{colour}]{row['verdict']}[/] {row['reason']}")
+            if row["verdict"] == "ROLLBACK":
+                to_roll_back.append(row["experiment_id"])
+        for row in self._rows("decisions", day):
+            if row["action"] == "promote":
+                advice = " (advice only)" if row["advisory"] else ""
+                self.console.print(f"    {row['experiment_id']}: [green]promote{advice}[/] {row['reason']}")
+        return to_roll_back
+
+    def await_rollback(self, experiment: str) -> Entry:
+        """Wait until the guardrail sensor's run has rolled the experiment back."""
+        end = time.monotonic() + ROLLBACK_WAIT_S
+        with self.console.status(f"the guardrail sensor reads the verdict on {experiment}"):
+            while time.monotonic() < end:
+                for entry in reversed(self.ledger.history()):
+                    if entry.action == "rollback":
+                        one = entry.allocation.experiment(experiment)
+                        if one is not None and one.status == "rolled_back":
+                            self.console.print(f"    [red]rolled back[/] by {entry.actor}: {entry.reason}")
+                            return entry
+                time.sleep(0.5)
+        raise UserError(
+            f"rollback of {experiment}",
+            f"no run of the guardrail sensor wrote it within {ROLLBACK_WAIT_S} s",
+            f"Look at the daemon's log {_daemon_log(self.settings)} and run the demo again.",
+        )
+
+    def start_candidate(self, day: date) -> bool:
+        """Put the screened policy into an experiment on the other half of the users; False while there is none."""
+        passed = {row["model_id"]: row for row in self._rows("policy_screen", None) if row["passed"]}
+        candidates = [row for row in self._rows("policy_candidates", None) if row["model_id"] in passed]
+        if not candidates:
+            return False
+        found = candidates[-1]
+        self.policies[found["model_id"]] = self._best_of_n(found)
+        self._start(BEST_OF, found["model_id"], (50, 100), day)
+        gain = passed[found["model_id"]]["reward_gain"]
+        self.console.print(
+            f"    policy iteration: {found['model_id']}, the best of {found['n']} replies of "
+            f"{found['base_model_id']}, passed the offline screen (reward {gain:+.2f} SD); A/B starts"
+        )
+        return True
+
+    def promoted(self) -> Entry | None:
+        return next((entry for entry in self.ledger.history() if entry.action == "promote"), None)
+
+    def _best_of_n(self, candidate: dict[str, object]) -> Policy:
+        from evalloop_assets.reward_model.registry import load_version
+        from evalloop_assets.simulator.policies import BestOfN
+
+        model = load_version(self.settings, str(candidate["reward_version"]))
+        base = self.policies[str(candidate["base_model_id"])].spec
+        return BestOfN(base, int(str(candidate["n"])), lambda texts: model.score([""] * len(texts), texts),
+                       str(candidate["model_id"]))  # fmt: skip
+
+    def _start(self, experiment: str, treatment: str, segment: tuple[float, float], day: date) -> None:
+        at = datetime.combine(day, clock_time.min)
+        self.ledger.apply(
+            self._change("start", f"{treatment} against the champion", day, experiment),
+            lambda allocation: start_experiment(
+                allocation, experiment, treatment, at, weight_percent=50, user_share=60, segment=segment
+            ),
+        )
+        publish(self.settings.flags, self.ledger)
+
+    def _change(self, action: str, reason: str, day: date, name: str = "") -> Change:
+        at = datetime.combine(day, clock_time.min)
+        return Change(action, ACTOR, reason, at, f"{ACTOR}-{action}-{name or 'first'}")  # type: ignore[arg-type]
+
+    def _execute(self, job: str, days: Days) -> None:
+        label = f"{days.last}: {job}"
+        with self.console.status(label) as status:
+            ran = execute(self.defs, job, self.instance, days, lambda step: status.update(f"{label}, {step}"))
+        require_success(ran, job)
+
+    def _rows(self, table: str, day: date | None) -> list[dict[str, object]]:
+        view = self.lake.view(table, Days.one(day) if day else None)
+        if not view.files:
+            return []
+        return list(self.lake.read(table, Days.one(day) if day else None).sort_by("day").to_pylist())
+
+
+def run_demo(console: Console) -> None:
+    """Clear the last demo, then serve and learn day by day until one promotion and one rollback have happened."""
+    os.environ.setdefault("EVALLOOP_GUARDRAILS__VOLUME_FLOOR", str(VOLUME_FLOOR))
+    settings = Settings()
+    os.environ["EVALLOOP_HOME"] = str(settings.home.resolve())
+    if clear_for_demo(settings):
+        console.print(f"cleared the last demo in {settings.home}")
+    settings.home.mkdir(parents=True, exist_ok=True)
+    marker(settings).write_text(json.dumps({"seed": SEED, "first_day": FIRST_DAY.isoformat()}), encoding="utf-8")
+    from evalloop_assets.definitions import build_definitions
+
+    begun = time.monotonic()
+    with open_instance(settings) as instance, _daemon(settings):
+        shop = Demo(console, settings, build_definitions(settings), instance)
+        shop.open_shop()
+        console.print(
+            f"volume floor lowered from 50,000 to {settings.guardrails.volume_floor:,} daily users, so that the demo's "
+            "promotions are more than advice\n"
+            "experiment padded-replies: a model that pads its replies, on half of the users\n"
+        )
+        rolled_back: Entry | None = None
+        started = False
+        for number in range(MOST_DAYS):
+            day = FIRST_DAY + timedelta(days=number)
+            shop.serve(day)
+            shop.loop(day)
+            due = shop.report(day)
+            if PADDED in due and rolled_back is None:
+                rolled_back = shop.await_rollback(PADDED)
+            if not started:
+                started = shop.start_candidate(day + timedelta(days=1))
+            if rolled_back is not None and shop.promoted() is not None:
+                break
+        rebuild_catalogue(shop.lake, catalogue_path(settings))
+    _summary(console, settings, shop, rolled_back, time.monotonic() - begun)
+
+
+def _summary(console: Console, settings: Settings, shop: Demo, rolled_back: Entry | None, seconds: float) -> None:
+    promoted = shop.promoted()
+    head = shop.ledger.head()
+    table = Table(
+        "entry", "at (UTC)", "who", "what", "champion", "why", title="\nwhat happened to serving", title_justify="left"
+    )
+    for entry in shop.ledger.history():
+        table.add_row(
+            str(entry.sequence), str(entry.at), entry.actor, entry.action, entry.allocation.champion, entry.reason
+        )
+    console.print(table)
+    if head is not None:
+        console.print(experiments_table(head))
+    if promoted is None or rolled_back is None:
+        missing = "promotion" if promoted is None else "rollback"
+        raise UserError(
+            "the demo",
+            f"no {missing} happened within {MOST_DAYS} days",
+            "Look at the reasons above and in the UI: make ui",
+        )
+    console.print(
+        f"\n[bold green]done[/] in {seconds:.0f} s: one promotion (entry {promoted.sequence}), "
+        f"one rollback (entry {rolled_back.sequence})\n\n"
+        "look at it:\n"
+        "  make ui                      every asset, check, sensor tick and run, at http://127.0.0.1:3000\n"
+        f"  duckdb {catalogue_path(settings)}     the newest rows of every table\n"
+        "  evalloop status              what is served, in flight, stale, rejected\n"
+        f"  evalloop serving undo {rolled_back.sequence} --reason …   take the rollback back",
+        markup=True,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _daemon(settings: Settings) -> Iterator[None]:
+    """Dagster's daemon beside the demo: it evaluates the sensors and launches the runs that they request."""
+    home = instance_home(settings)
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run"]
+    workspace = Path("workspace.yaml")
+    command += ["-w", str(workspace)] if workspace.exists() else ["-m", "evalloop_assets.definitions"]
+    log = _daemon_log(settings)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as out:
+        process = subprocess.Popen(
+            command, env={**os.environ, "DAGSTER_HOME": str(home)}, stdout=out, stderr=subprocess.STDOUT
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _daemon_log(settings: Settings) -> Path:
+    return settings.home / "dagster" / "daemon.log"

@@ -1,0 +1,92 @@
+"""`evalloop ingest`: one file of a user's log into the lake, and into the instance's record of materialisations."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from evalloop_assets.cli.home import refuse_demo
+from evalloop_assets.cli.instance import open_instance
+from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.lake.store import Lake
+from evalloop_assets.logs.deliver import Delivery, deliver
+from evalloop_assets.logs.mapping_file import load_mapping
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+SHOWN_REASONS = 5
+
+
+def run_ingest(console: Console, path: Path, mapping_path: Path, complete_through: date | None) -> None:
+    """Deliver the file, say what came of it, and refresh the catalogue."""
+    settings = Settings()
+    refuse_demo(settings)
+    mapping = load_mapping(mapping_path)
+    lake = open_lake(settings)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("reading {task.fields[name]}: {task.completed:,.0f} rows"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None, name=path.name)
+        delivery = deliver(
+            lake,
+            path,
+            mapping,
+            now=datetime.now(UTC).replace(tzinfo=None),
+            tolerance=timedelta(minutes=settings.logs.future_tolerance_minutes),
+            batch_rows=settings.logs.batch_rows,
+            complete_through=complete_through,
+            progress=lambda rows: progress.update(task, completed=rows),
+        )
+    for one in (delivery, *delivery.others):
+        _print(console, lake, one)
+    with open_instance(settings) as instance:
+        _record(instance, delivery)
+    rebuild_catalogue(lake, catalogue_path(settings))
+    first_day = min((one.days[0] for one in (delivery, *delivery.others) if one.days), default=None)
+    if first_day is not None and first_day < settings.first_day:
+        console.print(
+            f"[yellow]note[/] the log begins on {first_day}, before the first day of the partitions "
+            f"({settings.first_day}): set EVALLOOP_FIRST_DAY={first_day} to run those days."
+        )
+    if delivery.days:
+        console.print("next: [bold]evalloop run[/]")
+
+
+def _print(console: Console, lake: Lake, delivery: Delivery) -> None:
+    span = f", {delivery.days[0]} to {delivery.days[-1]}" if delivery.days else ""
+    console.print(
+        f"[bold]{delivery.table}[/]: {delivery.rows_read:,} rows read, {delivery.rows_added:,} added on "
+        f"{len(delivery.days)} days{span}, {delivery.rows_duplicate:,} duplicates, "
+        f"{delivery.rows_rejected:,} rejected, {delivery.records_skipped:,} records without a row"
+    )
+    if delivery.rows_rejected:
+        query = (
+            "SELECT reason, mend, min(position) AS first, count(*) AS n FROM rejected_rows "
+            "WHERE delivery_id = $id AND table_name = $table GROUP BY reason, mend ORDER BY n DESC, first"
+        )
+        view = {"rejected_rows": lake.view("rejected_rows")}
+        found = lake.reader.fetch(query, view, {"id": delivery.delivery_id, "table": delivery.table}).to_pylist()
+        for row in found[:SHOWN_REASONS]:
+            console.print(f"  {row['n']} × {row['reason']} (first at {row['first']}). {row['mend']}", markup=False)
+        if len(found) > SHOWN_REASONS:
+            console.print(f"  … and {len(found) - SHOWN_REASONS} other reasons: table rejected_rows has them all")
+
+
+def _record(instance: DagsterInstance, delivery: Delivery) -> None:
+    from dagster import AssetMaterialization
+
+    for one in (delivery, *delivery.others):
+        for day in one.days:
+            metadata = {"source": one.source, "rows_added_in_all": one.rows_added}
+            event = AssetMaterialization(one.table, partition=day.isoformat(), metadata=metadata)
+            instance.report_runless_asset_event(event)

@@ -1,0 +1,100 @@
+"""The Dagster instance of a home folder, and runs in this process that it records."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, Definitions, EventLogEntry
+
+
+class Ran(NamedTuple):
+    """How one run went."""
+
+    run_id: str
+    ok: bool
+    failed: tuple[str, ...]
+    """One line for each step that failed: its name and the reason."""
+
+
+def instance_home(settings: Settings) -> Path:
+    """DAGSTER_HOME where it is set, else `dagster` in the home folder, with the project's `dagster.yaml` in it."""
+    if os.environ.get("DAGSTER_HOME"):
+        return Path(os.environ["DAGSTER_HOME"])
+    folder = (settings.home / "dagster").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    project = Path("dagster.yaml")
+    if project.exists():
+        shutil.copyfile(project, folder / "dagster.yaml")
+    return folder
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """The instance that the UI of this home shows."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(str(instance_home(settings))) as instance:
+        yield instance
+
+
+def execute(
+    defs: Definitions,
+    job: str,
+    instance: DagsterInstance,
+    days: Days,
+    on_step: Callable[[str], None] = lambda step: None,
+    tags: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run one job over a range of days in this process; the instance records it like any other run."""
+    run_id = str(uuid.uuid4())
+
+    def listen(entry: EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is not None and event.is_step_start and event.step_key:
+            on_step(event.step_key.replace("__", ": "))
+
+    instance.add_event_listener(run_id, listen)
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        run_id=run_id,
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={
+            "dagster/asset_partition_range_start": days.first.isoformat(),
+            "dagster/asset_partition_range_end": days.last.isoformat(),
+            **(tags or {}),
+        },
+    )
+    failed = tuple(
+        f"{event.step_key}: {_reason(event.step_failure_data.error)}"
+        for event in result.all_events
+        if event.is_step_failure
+    )
+    return Ran(run_id, result.success, failed)
+
+
+def require_success(ran: Ran, job: str) -> None:
+    """Raise UserError with the first reason of a failed run."""
+    if not ran.ok:
+        raise UserError(
+            f"run {ran.run_id[:8]} of job {job}",
+            "; ".join(ran.failed) or "it failed before its first step",
+            "Mend the reason and run it again: what is done stays done. The UI has the whole log (make ui).",
+        )
+
+
+def _reason(error: object) -> str:
+    while getattr(error, "cause", None) is not None:
+        error = error.cause  # type: ignore[attr-defined]
+    return str(getattr(error, "message", error)).strip().splitlines()[0]

@@ -1,0 +1,102 @@
+"""`evalloop status`: what is served, what is in flight, what is stale, what was rejected."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from evalloop_assets.backfill.staleness import log_days, stale_spans
+from evalloop_assets.cli.instance import open_instance
+from evalloop_assets.cli.serving import experiments_table
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.lake.store import Lake
+from evalloop_assets.serving.ledger import Ledger
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+REJECTED_SHOWN = 5
+
+
+def show_status(console: Console) -> None:
+    """Four paragraphs, each of which says so where there is nothing to tell."""
+    settings = Settings()
+    lake = open_lake(settings)
+    _served(console, settings)
+    _logs(console, lake)
+    _stale(console, lake, settings)
+    _rejected(console, lake)
+    with open_instance(settings) as instance:
+        _health(console, instance)
+
+
+def _served(console: Console, settings: Settings) -> None:
+    import evalloop_assets.definitions  # noqa: F401 - declares every table
+
+    head = Ledger(settings.ledger_url).head()
+    if head is None:
+        console.print("[bold]served[/] nothing yet: the ledger is empty (evalloop serving begin MODEL)")
+        return
+    console.print(f"[bold]served[/] champion {head.allocation.champion}, entry {head.sequence} of {head.at} UTC")
+    running = head.allocation.running
+    console.print(f"[bold]in flight[/] {', '.join(one.experiment_id for one in running) or 'no experiment'}")
+    if head.allocation.experiments:
+        console.print(experiments_table(head))
+
+
+def _logs(console: Console, lake: Lake) -> None:
+    known, clock = log_days(lake), lake.clock()
+    if known is None:
+        console.print("[bold]logs[/] none yet (evalloop ingest PATH --map FILE)")
+        return
+    console.print(
+        f"[bold]logs[/] {known[0]} to {known[1]}, complete through {clock.watermark}, last turn {clock.log_end}"
+    )
+
+
+def _stale(console: Console, lake: Lake, settings: Settings) -> None:
+    known = log_days(lake)
+    spans = stale_spans(lake, max(known[0], settings.first_day), known[1]) if known else []
+    if not spans:
+        console.print("[bold]stale[/] nothing")
+        return
+    table = Table("from", "to", "why", "tables", title="stale (evalloop run)", title_justify="left")
+    for span in spans:
+        table.add_row(str(span.first), str(span.last), ", ".join(span.reasons), ", ".join(span.tables))
+    console.print(table)
+
+
+def _rejected(console: Console, lake: Lake) -> None:
+    view = lake.view("rejected_rows")
+    query = (
+        "SELECT source, table_name, reason, mend, count(*) AS n FROM rejected_rows "
+        "GROUP BY source, table_name, reason, mend ORDER BY n DESC, source, reason"
+    )
+    found = lake.reader.fetch(query, {"rejected_rows": view}, {}).to_pylist() if view.files else []
+    if not found:
+        console.print("[bold]rejected[/] no row")
+        return
+    table = Table("file", "table", "rows", "reason", "mend", title="rejected rows", title_justify="left")
+    for row in found[:REJECTED_SHOWN]:
+        table.add_row(row["source"], row["table_name"], str(row["n"]), row["reason"], row["mend"])
+    console.print(table)
+    if len(found) > REJECTED_SHOWN:
+        console.print(f"… and {len(found) - REJECTED_SHOWN} other reasons: table rejected_rows has them all")
+
+
+def _health(console: Console, instance: DagsterInstance) -> None:
+    runs = instance.get_run_records(limit=1)
+    if runs:
+        run = runs[0].dagster_run
+        console.print(f"[bold]last run[/] {run.job_name} {run.run_id[:8]}: {run.status.value.lower()}")
+    beats = {kind: beat.timestamp for kind, beat in instance.get_daemon_heartbeats().items()}
+    if not beats:
+        console.print("[bold]daemon[/] never seen: sensors and schedules do not run (make ui starts it)")
+        return
+    age = time.time() - max(beats.values())
+    state = "alive" if age < instance.get_settings("run_monitoring").get("poll_interval_seconds", 30) * 4 else "silent"
+    console.print(f"[bold]daemon[/] {state}, last heartbeat {age:,.0f} s ago")

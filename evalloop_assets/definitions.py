@@ -1,0 +1,100 @@
+"""The code location: every asset, check, job, schedule and sensor of the loop."""
+
+from __future__ import annotations
+
+from dagster import (
+    AssetSelection,
+    Definitions,
+    build_schedule_from_partitioned_job,
+    define_asset_job,
+    in_process_executor,
+)
+
+from evalloop_assets.backfill.assets import ASSETS as BACKFILL
+from evalloop_assets.backfill.checks import CHECKS as BACKFILL_CHECKS
+from evalloop_assets.backfill.schedules import relabel_schedule
+from evalloop_assets.denoise.assets import ASSETS as DENOISE
+from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
+from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
+from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
+from evalloop_assets.guardrails.rollback import rollback, undo
+from evalloop_assets.guardrails.sensors import guardrail_sensor
+from evalloop_assets.horizon_labels.assets import ASSETS as HORIZON_LABELS
+from evalloop_assets.horizon_labels.checks import CHECKS as HORIZON_LABEL_CHECKS
+from evalloop_assets.lake.catalogue import catalogue_sensor
+from evalloop_assets.lake.resource import lake_resource
+from evalloop_assets.logs.assets import ASSETS as LOGS
+from evalloop_assets.logs.checks import CHECKS as LOG_CHECKS
+from evalloop_assets.online_ab.assets import ASSETS as ONLINE_AB
+from evalloop_assets.online_ab.checks import CHECKS as ONLINE_AB_CHECKS
+from evalloop_assets.policy_iteration.assets import ASSETS as POLICY_ITERATION
+from evalloop_assets.policy_iteration.checks import CHECKS as POLICY_ITERATION_CHECKS
+from evalloop_assets.ranking.assets import ASSETS as RANKING
+from evalloop_assets.ranking.checks import CHECKS as RANKING_CHECKS
+from evalloop_assets.reward_model.assets import ASSETS as REWARD_MODEL
+from evalloop_assets.reward_model.checks import CHECKS as REWARD_MODEL_CHECKS
+from evalloop_assets.settings import Settings
+
+ASSETS = [
+    *LOGS,
+    *DENOISE,
+    *HORIZON_LABELS,
+    *REWARD_MODEL,
+    *POLICY_ITERATION,
+    *RANKING,
+    *ONLINE_AB,
+    *GUARDRAILS,
+    *BACKFILL,
+]
+CHECKS = [
+    *LOG_CHECKS,
+    *DENOISE_CHECKS,
+    *HORIZON_LABEL_CHECKS,
+    *REWARD_MODEL_CHECKS,
+    *POLICY_ITERATION_CHECKS,
+    *RANKING_CHECKS,
+    *ONLINE_AB_CHECKS,
+    *GUARDRAIL_CHECKS,
+    *BACKFILL_CHECKS,
+]
+
+daily = define_asset_job(
+    "daily", AssetSelection.all(), description="The whole loop for a day or a range: deliveries to decisions."
+)
+ingest = define_asset_job("ingest", AssetSelection.groups("logs"), description="Take in what has been delivered.")
+relabel = define_asset_job(
+    "relabel",
+    AssetSelection.groups("denoise", "horizon_labels", "backfill"),
+    description="Recompute sessions, labels and pairs of days whose labels matured or whose rows came late.",
+)
+train = define_asset_job(
+    "train",
+    AssetSelection.groups("reward_model", "policy_iteration"),
+    description="Train the reward model on the pairs so far and screen a policy made with it.",
+)
+decide = define_asset_job(
+    "decide",
+    AssetSelection.groups("ranking", "online_ab", "guardrails"),
+    description="Rank, compare, judge: ratings, experiment results, decisions, verdicts.",
+)
+
+
+def build_definitions(settings: Settings) -> Definitions:
+    """Everything of the loop, on the lake and the state that these settings name."""
+    return Definitions(
+        assets=ASSETS,
+        asset_checks=CHECKS,
+        jobs=[daily, ingest, relabel, train, decide, rollback, undo],
+        schedules=[
+            build_schedule_from_partitioned_job(
+                daily, name="daily_schedule", hour_of_day=1, description="The day before, once its logs are in."
+            ),
+            relabel_schedule(relabel),
+        ],
+        sensors=[guardrail_sensor, catalogue_sensor],
+        resources={"lake": lake_resource(settings), "settings": settings},
+        executor=in_process_executor,
+    )
+
+
+defs = build_definitions(Settings())

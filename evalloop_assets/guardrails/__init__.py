@@ -1,0 +1,1 @@
+"""Guardrails: one verdict per experiment and day, and the rollback that follows from it."""

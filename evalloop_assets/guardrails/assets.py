@@ -1,0 +1,67 @@
+"""Guardrails as assets."""
+
+from datetime import date
+
+from evalloop_assets.guardrails.tables import ALLOCATIONS, GUARDRAIL_READINGS
+from evalloop_assets.lake.assets import Frame, frame_asset
+from evalloop_assets.lake.store import Inputs
+from evalloop_assets.settings import Settings
+
+GROUP = "guardrails"
+VERDICTS = "verdicts"
+"""Metadata key under which the sensor finds the readings of the last day of a run."""
+
+
+@frame_asset(
+    schema=GUARDRAIL_READINGS,
+    reads={"experiment_results": (0, 0), "experiment_users": (0, 0), "sessions": (0, 0)},
+    group=GROUP,
+    code_version="1",
+    horizons=(1, 2),
+)
+def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """ROLLBACK when time spent is surely up while return is surely down (gaming), when return is surely down by more
+    than the margin (harm), or when a red flag is confirmed; HOLD on invalid, immature or thin data; BLIND without data;
+    else PASS. The sensor reads the verdicts from this asset's metadata and requests the rollback.
+    """
+    from evalloop_assets.guardrails.readings import readings_of
+    from evalloop_assets.online_ab.daily import rows_of
+
+    rows = readings_of(inputs, day, settings)
+    shown = [
+        {
+            name: value if isinstance(value, str | int | float | None) else value.isoformat()
+            for name, value in row.items()
+        }
+        | {"day": day.isoformat()}
+        for row in rows
+    ]
+    return Frame(rows_of(GUARDRAIL_READINGS, day, rows), {VERDICTS: shown, "judged_day": day.isoformat()})
+
+
+@frame_asset(
+    schema=ALLOCATIONS,
+    reads={"decisions": (0, 0), "guardrail_readings": (0, 0)},
+    group=GROUP,
+    code_version="1",
+)
+def allocations(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Carries out the promotions decided on the newest complete day, if the guardrail passed them and the product is
+    above the volume floor, publishes the allocation, and mirrors the ledger. The ledger itself is the truth.
+    """
+    from evalloop_assets.guardrails.promotion import apply_promotions, ledger_rows
+    from evalloop_assets.online_ab.daily import rows_of
+    from evalloop_assets.serving.ledger import Ledger
+
+    ledger = Ledger(settings.ledger_url)
+    try:
+        outcomes = apply_promotions(inputs, day, settings, ledger)
+        entries = ledger.history()
+    finally:
+        ledger.close()
+    said = {one.experiment_id: f"{'promoted' if one.promoted else 'refused'}: {one.reason}" for one in outcomes}
+    served = entries[-1].allocation.champion if entries else "nothing"
+    return Frame(rows_of(ALLOCATIONS, day, ledger_rows(entries, day)), {"promotions": said, "champion": served})
+
+
+ASSETS = [guardrail_readings, allocations]

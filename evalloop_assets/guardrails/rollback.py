@@ -1,0 +1,97 @@
+"""The runs that change the ledger: rollback and undo. Green runs, one entry, however often they are repeated."""
+
+from datetime import datetime
+from typing import Any
+
+from dagster import Config, OpExecutionContext, ResourceParam, job, op
+from pydantic import Field
+
+from evalloop_assets.settings import Settings
+
+
+class RollbackConfig(Config):
+    """One rollback."""
+
+    experiment_id: str = Field(description="experiment whose candidate is taken out")
+    reading_id: str = Field(description="the reading that asks for it; a second run for it changes nothing")
+    reason: str = Field(description="plain words")
+    at: str = Field("", description="when it takes effect, ISO time in UTC; empty: now")
+    actor: str = Field("guardrail_sensor", description="who asks")
+    evidence: dict[str, Any] = Field({}, description="the figures of the reading")
+
+
+class UndoConfig(Config):
+    """One undo."""
+
+    to_sequence: int = Field(description="ledger entry whose allocation is restored")
+    request_id: str = Field(description="names the request; a second run for it changes nothing")
+    reason: str = Field(description="plain words")
+    at: str = Field("", description="when it takes effect, ISO time in UTC; empty: now")
+    actor: str = Field(description="who asks")
+
+
+@op
+def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: ResourceParam[Settings]) -> None:
+    """Take the candidate out of every epoch, in the ledger by compare-and-set, then in the published file."""
+    from evalloop_assets.serving import transitions
+    from evalloop_assets.serving.flagd import publish
+    from evalloop_assets.serving.ledger import Change, Ledger
+
+    at = _moment(config.at)
+    change = Change("rollback", config.actor, config.reason, at, config.reading_id, config.evidence)
+    ledger = Ledger(settings.ledger_url)
+    try:
+        done = ledger.apply(change, lambda state: transitions.roll_back(state, config.experiment_id, at))
+        published = publish(settings.flags, ledger)
+    finally:
+        ledger.close()
+    word = "appended" if done.appended else "found already done in"
+    context.log.info(
+        f"Rollback of {config.experiment_id}: {word} ledger entry {done.entry.sequence}; "
+        f"the published file holds entry {published.sequence}. {config.reason}"
+    )
+
+
+@op
+def restore(context: OpExecutionContext, config: UndoConfig, settings: ResourceParam[Settings]) -> None:
+    """Append an entry that restores the allocation of a named earlier one, and publish it."""
+    from evalloop_assets.serving.flagd import publish
+    from evalloop_assets.serving.ledger import Change, Ledger
+
+    change = Change("undo", config.actor, config.reason, _moment(config.at), config.request_id)
+    ledger = Ledger(settings.ledger_url)
+    try:
+        done = ledger.undo(config.to_sequence, change)
+        published = publish(settings.flags, ledger)
+    finally:
+        ledger.close()
+    context.log.info(
+        f"Allocation of entry {config.to_sequence} restored by entry {done.entry.sequence}; "
+        f"the published file holds entry {published.sequence}."
+    )
+
+
+@job(description="Take an experiment's candidate out of service: ledger entry and published file.")
+def rollback() -> None:
+    roll_back()
+
+
+@job(description="Restore the allocation of an earlier ledger entry.")
+def undo() -> None:
+    restore()
+
+
+def rollback_config(**values: Any) -> dict[str, Any]:
+    """Run configuration of the job `rollback`; the values are the fields of `RollbackConfig`."""
+    return {"ops": {"roll_back": {"config": values}}}
+
+
+def undo_config(**values: Any) -> dict[str, Any]:
+    """Run configuration of the job `undo`; the values are the fields of `UndoConfig`."""
+    return {"ops": {"restore": {"config": values}}}
+
+
+def _moment(text: str) -> datetime:
+    from evalloop_assets.serving.ledger import utc_now
+
+    return datetime.fromisoformat(text) if text else utc_now()

@@ -1,0 +1,16 @@
+"""Stage 3 as assets: who came back, labels by horizon, pairs."""
+
+from evalloop_assets.lake.assets import sql_asset
+
+TABLES = (
+    "user_days",
+    "first_seen",
+    "next_day_returns",
+    "returns",
+    "horizon_labels",
+    "tail_pairs",
+    "regeneration_pairs",
+    "preference_pairs",
+)
+
+ASSETS = [sql_asset(f"horizon_labels/{table}.sql", group="horizon_labels") for table in TABLES]

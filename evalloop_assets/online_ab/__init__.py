@@ -1,0 +1,1 @@
+"""Online A/B: what the treatment does to behaviour, how sure that is, and what to do next."""

@@ -1,0 +1,53 @@
+"""Online A/B as assets."""
+
+from datetime import date
+
+from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
+from evalloop_assets.lake.store import Inputs
+from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS
+from evalloop_assets.settings import Settings
+
+GROUP = "online_ab"
+
+experiment_users = sql_asset("online_ab/experiment_users.sql", group=GROUP)
+
+
+@frame_asset(
+    schema=EXPERIMENT_RESULTS,
+    reads={"experiment_users": (-13, 0), "assignments": (-13, 0)},
+    group=GROUP,
+    code_version="1",
+    horizons=(1, 2),
+)
+def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Treatment against control, each metric, over 14 days: users are the unit of variance, epochs of constant weights
+    are compared within themselves, and always-valid bounds allow a look every day. Retention counts matured users only.
+    """
+    from evalloop_assets.online_ab.daily import results_of, rows_of
+
+    results = results_of(inputs, settings)
+    experiments = sorted({result.experiment_id for result in results})
+    rows = [{name: getattr(result, name) for name in EXPERIMENT_RESULTS.column_names} for result in results]
+    return Frame(rows_of(EXPERIMENT_RESULTS, day, rows), {"experiments": ", ".join(experiments) or "none"})
+
+
+@frame_asset(
+    schema=DECISIONS,
+    reads={"experiment_results": (0, 0), "sessions": (0, 0), "policy_screen": (None, 0)},
+    group=GROUP,
+    code_version="1",
+    horizons=(1, 2),
+)
+def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Promote when retention is surely up, or surely not down by the margin while more is sent. Invalid, thin or
+    immature data holds. Below the volume floor a decision is advice. The guardrail is asked before anything is done.
+    """
+    from evalloop_assets.online_ab.daily import decision_row, decisions_of, rows_of
+
+    found = decisions_of(inputs, settings)
+    rows = [decision_row(name, results, decision, inputs.versions) for name, (results, decision) in found.items()]
+    said = {name: f"{decision.action}: {decision.reason}" for name, (_, decision) in found.items()}
+    return Frame(rows_of(DECISIONS, day, rows), {"decisions": said})
+
+
+ASSETS = [experiment_users, experiment_results, decisions]

@@ -1,0 +1,116 @@
+"""Results of one experiment and unit of randomisation: effect, bounds, sample ratio and coverage of each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalloop_assets.online_ab.influence import Z_95, UserSums, paired_user_effect
+from evalloop_assets.online_ab.sequential import always_valid_bounds
+from evalloop_assets.online_ab.srm import EpochCount, sample_ratio_p
+
+EXPOSURE = "exposure"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of `experiment_results`; the fields are its columns."""
+
+    experiment_id: str
+    unit: str
+    metric: str
+    control: str | None
+    treatment: str | None
+    control_mean: float
+    treatment_mean: float
+    effect: float
+    se: float
+    low: float
+    high: float
+    relative: float | None
+    relative_low: float | None
+    relative_high: float | None
+    p_value: float
+    always_low: float
+    always_high: float
+    users_control: int
+    users_treatment: int
+    srm_p: float | None
+    coverage: float
+
+    @property
+    def users(self) -> int:
+        return self.users_control + self.users_treatment
+
+    @property
+    def least_users(self) -> int:
+        """Users of the smaller arm."""
+        return min(self.users_control, self.users_treatment)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Rows of `experiment_users` of one experiment and unit, summed over days. Columns of one length."""
+
+    metric: NDArray[np.str_]
+    epoch: NDArray[np.str_]
+    user_id: NDArray[np.str_]
+    arm: NDArray[np.str_]
+    units: NDArray[np.float64]
+    total: NDArray[np.float64]
+    eligible: NDArray[np.float64]
+
+
+def compare(
+    experiment_id: str, unit: str, rows: Units, models: Mapping[str, str], planned_users: float, alpha: float
+) -> list[Result]:
+    """One result for each metric that has known units in both arms of some epoch; `models` maps arm to model id."""
+    _, user = np.unique(rows.user_id, return_inverse=True)
+    _, epoch = np.unique(rows.epoch, return_inverse=True)
+    treated = rows.arm == "treatment"
+    srm_p = sample_ratio_p(_exposures(rows, treated))
+    results = []
+    for metric in np.unique(rows.metric):
+        here = rows.metric == metric
+        found = paired_user_effect(UserSums(user[here], epoch[here], treated[here], rows.units[here], rows.total[here]))
+        if found is None:
+            continue
+        low, high = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)
+        relative, spread = found.relative, Z_95 * (found.relative_se or 0.0)
+        results.append(
+            Result(
+                experiment_id=experiment_id,
+                unit=unit,
+                metric=str(metric),
+                control=models.get("control"),
+                treatment=models.get("treatment"),
+                control_mean=found.control_mean,
+                treatment_mean=found.treatment_mean,
+                effect=found.effect,
+                se=found.se,
+                low=found.effect - Z_95 * found.se,
+                high=found.effect + Z_95 * found.se,
+                relative=relative,
+                relative_low=None if relative is None else relative - spread,
+                relative_high=None if relative is None else relative + spread,
+                p_value=found.p_value,
+                always_low=low,
+                always_high=high,
+                users_control=found.users_control,
+                users_treatment=found.users_treatment,
+                srm_p=srm_p,
+                coverage=float(rows.units[here].sum() / rows.eligible[here].sum()),
+            )
+        )
+    return results
+
+
+def _exposures(rows: Units, treated: NDArray[np.bool_]) -> Iterable[EpochCount]:
+    exposed = rows.metric == EXPOSURE
+    for epoch in np.unique(rows.epoch[exposed]):
+        here = exposed & (rows.epoch == epoch)
+        arms = (int(rows.units[here & (treated == arm)].sum()) for arm in (False, True))
+        yield EpochCount(str(epoch), *arms)

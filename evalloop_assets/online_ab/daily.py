@@ -1,0 +1,123 @@
+"""Reading the stage's input tables and writing its own, one day at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.store import Inputs
+from evalloop_assets.online_ab.compare import Result, Units, compare
+from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
+from evalloop_assets.settings import Settings
+
+PER_USER = """
+    SELECT experiment_id, unit, metric, epoch, user_id, arm, CAST(sum(units) AS DOUBLE) AS units, sum(total) AS total,
+        CAST(sum(eligible) AS DOUBLE) AS eligible
+    FROM experiment_users
+    GROUP BY experiment_id, unit, metric, epoch, user_id, arm
+    ORDER BY experiment_id, unit, metric, epoch, user_id, arm
+"""
+
+ARM_MODELS = """
+    SELECT experiment_id, arm, min(model_id) AS model_id
+    FROM assignments
+    WHERE arm IN ('control', 'treatment')
+    GROUP BY experiment_id, arm
+"""
+
+DAILY_USERS = "SELECT count(DISTINCT user_id) AS users FROM sessions"
+
+
+def rows_of(schema: TableSchema, day: date, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
+
+
+def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
+    """Results of every experiment and unit in the window."""
+    models: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in inputs.query(ARM_MODELS).to_pylist():
+        models[row["experiment_id"]][row["arm"]] = row["model_id"]
+    return [
+        result
+        for experiment_id, unit, rows in _groups(inputs.query(PER_USER))
+        for result in compare(
+            experiment_id, unit, rows, models[experiment_id], settings.ab.planned_users, settings.ab.alpha
+        )
+    ]
+
+
+def decisions_of(inputs: Inputs, settings: Settings) -> dict[str, tuple[Sequence[Result], Decision]]:
+    """One decision for each experiment with results of this day."""
+    screens = {
+        row["model_id"]: Screen(bool(row["passed"]), row["reason"] or "")
+        for row in inputs.query("SELECT model_id, passed, reason FROM policy_screen ORDER BY day").to_pylist()
+    }
+    users = daily_users(inputs)
+    return {
+        experiment_id: (results, decide(results, screens.get(results[0].treatment or ""), users, limits_of(settings)))
+        for experiment_id, results in read_results(inputs).items()
+    }
+
+
+def read_results(inputs: Inputs) -> dict[str, list[Result]]:
+    """Rows of `experiment_results` by experiment."""
+    found: dict[str, list[Result]] = defaultdict(list)
+    columns = ", ".join(Result.__dataclass_fields__)
+    for row in inputs.query(
+        f"SELECT {columns} FROM experiment_results ORDER BY experiment_id, unit, metric"
+    ).to_pylist():
+        found[row["experiment_id"]].append(Result(**row))
+    return dict(found)
+
+
+def daily_users(inputs: Inputs) -> int:
+    return int(inputs.query(DAILY_USERS).column("users")[0].as_py())
+
+
+def limits_of(settings: Settings) -> DecisionLimits:
+    return DecisionLimits(
+        retention_margin=settings.guardrails.retention_margin,
+        srm_alpha=settings.ab.srm_alpha,
+        multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
+        minimum_users=settings.ab.minimum_users,
+        volume_floor=settings.guardrails.volume_floor,
+    )
+
+
+def decision_row(
+    experiment_id: str, results: Sequence[Result], decision: Decision, versions: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        "experiment_id": experiment_id,
+        "control": results[0].control,
+        "treatment": results[0].treatment,
+        "action": decision.action,
+        "advisory": decision.advisory,
+        "reason": decision.reason,
+        "daily_users": decision.evidence["daily_users"],
+        "evidence": json.dumps({**decision.evidence, "input_versions": dict(versions)}, sort_keys=True),
+    }
+
+
+def _groups(rows: pa.Table) -> Iterator[tuple[str, str, Units]]:
+    """Split rows sorted by experiment and unit."""
+    if rows.num_rows == 0:
+        return
+    experiment, unit = (np.array(rows.column(name).to_pylist(), dtype=object) for name in ("experiment_id", "unit"))
+    starts = np.flatnonzero((experiment[1:] != experiment[:-1]) | (unit[1:] != unit[:-1])) + 1
+    for first, last in zip([0, *starts], [*starts, rows.num_rows], strict=True):
+        part = rows.slice(first, last - first)
+        text = (
+            np.array(part.column(name).to_pylist(), dtype=object).astype(str)
+            for name in ("metric", "epoch", "user_id", "arm")
+        )
+        numbers = (part.column(name).to_numpy().astype(float) for name in ("units", "total", "eligible"))
+        yield str(experiment[first]), str(unit[first]), Units(*text, *numbers)

@@ -1,0 +1,52 @@
+"""The tables that the A/B stage writes besides `experiment_users`."""
+
+from __future__ import annotations
+
+from evalloop_assets.lake.schema import Column, TableSchema
+
+EXPERIMENT_RESULTS = TableSchema(
+    name="experiment_results",
+    row="one metric of one experiment over the 14 days up to this day, treatment less control",
+    key=("day", "experiment_id", "unit", "metric"),
+    columns=(
+        Column("experiment_id", "VARCHAR", "the experiment"),
+        Column("unit", "VARCHAR", "what was randomised: conversation or user"),
+        Column("metric", "VARCHAR", "see docs/statistics.md"),
+        Column("control", "VARCHAR", "model of the control"),
+        Column("treatment", "VARCHAR", "model of the treatment"),
+        Column("control_mean", "DOUBLE", "mean per unit, epochs weighted"),
+        Column("treatment_mean", "DOUBLE", "mean per unit, epochs weighted"),
+        Column("effect", "DOUBLE", "treatment_mean less control_mean"),
+        Column("se", "DOUBLE", "standard error of the effect, users as clusters"),
+        Column("low", "DOUBLE", "lower 95% bound for one planned look"),
+        Column("high", "DOUBLE", "upper 95% bound for one planned look"),
+        Column("relative", "DOUBLE", "effect by control_mean, a share"),
+        Column("relative_low", "DOUBLE", "lower 95% bound of it, delta method"),
+        Column("relative_high", "DOUBLE", "upper 95% bound of it, delta method"),
+        Column("p_value", "DOUBLE", "two-sided, for one planned look"),
+        Column("always_low", "DOUBLE", "lower bound that holds at every daily look"),
+        Column("always_high", "DOUBLE", "upper bound that holds at every daily look"),
+        Column("users_control", "BIGINT", "users with a known unit in the control"),
+        Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
+        Column("srm_p", "DOUBLE", "p-value of the sample ratio of this unit; NULL where no propensity was logged"),
+        Column("coverage", "DOUBLE", "share of the units that are known and mature"),
+    ),
+)
+
+DECISIONS = TableSchema(
+    name="decisions",
+    row="what the results of one experiment say to do, before the guardrail's veto",
+    key=("day", "experiment_id"),
+    columns=(
+        Column("experiment_id", "VARCHAR", "the experiment"),
+        Column("control", "VARCHAR", "model of the control"),
+        Column("treatment", "VARCHAR", "model of the treatment"),
+        Column("action", "VARCHAR", "continue, advance (no harm left to fear), promote, hold or none"),
+        Column("advisory", "BOOLEAN", "below the volume floor, so nothing is done without a person"),
+        Column("reason", "VARCHAR", "plain words with figures and limits"),
+        Column("daily_users", "BIGINT", "users with a session on this day"),
+        Column(
+            "evidence", "VARCHAR", "JSON: the figures and limits that decided, and the versions of the input tables"
+        ),
+    ),
+)

@@ -1,0 +1,84 @@
+"""Which pairs may train a policy: same prefix, horizons that agree, and a reward model that agrees with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+KEPT = "kept"
+
+
+class LoggedPair(NamedTuple):
+    """Two replies to one prefix with what behaviour says about them."""
+
+    pair_id: str
+    user_id: str
+    source: str
+    user_text: str
+    reply_a: str
+    reply_b: str
+    labels: tuple[str | None, ...]
+    """A, B, tie, censored or NULL, one per horizon."""
+
+
+class FilteredPair(NamedTuple):
+    """A pair with the decision on it."""
+
+    pair: LoggedPair
+    chosen: str | None
+    """The preferred reply; None where the horizons do not tell."""
+    rejected: str | None
+    margin: float | None
+    """Reward of the chosen less that of the rejected reply, in anchor standard deviations."""
+    reason: str
+    """kept, or why it was dropped."""
+
+
+def preferred(labels: Sequence[str | None]) -> str:
+    """`A` or `B` where all decided horizons say so, `contradictory` where they differ, `undecided` where none is."""
+    sides = {label for label in labels if label in ("A", "B")}
+    if len(sides) == 1:
+        return sides.pop()
+    return "contradictory" if sides else "undecided"
+
+
+def filter_pairs(
+    pairs: Sequence[LoggedPair],
+    rewards_a: Sequence[float],
+    rewards_b: Sequence[float],
+    least_margin: float,
+    per_user: int,
+) -> list[FilteredPair]:
+    """One decision per pair, in the order of pair_id.
+
+    Dropped are, in this order: identical replies, undecided and contradictory labels, replies that the reward model
+    cannot judge, margins below the least one, repetitions of a triple already kept, what exceeds a user's share.
+    """
+    seen: set[tuple[str, str, str]] = set()
+    taken: Counter[str] = Counter()
+    decided = []
+    for pair, reward_a, reward_b in sorted(
+        zip(pairs, rewards_a, rewards_b, strict=True), key=lambda row: row[0].pair_id
+    ):
+        side = "identical" if pair.reply_a == pair.reply_b else preferred(pair.labels)
+        if side not in ("A", "B"):
+            decided.append(FilteredPair(pair, None, None, None, side))
+            continue
+        chosen, rejected = (pair.reply_a, pair.reply_b) if side == "A" else (pair.reply_b, pair.reply_a)
+        margin = (reward_a - reward_b) if side == "A" else (reward_b - reward_a)
+        triple = (pair.user_text, chosen, rejected)
+        if margin != margin:
+            reason = "unscored"
+        elif margin < least_margin:
+            reason = "margin"
+        elif triple in seen:
+            reason = "duplicate"
+        elif taken[pair.user_id] >= per_user:
+            reason = "user_share"
+        else:
+            reason = KEPT
+            seen.add(triple)
+            taken[pair.user_id] += 1
+        decided.append(FilteredPair(pair, chosen, rejected, None if reason == "unscored" else margin, reason))
+    return decided

@@ -1,0 +1,1 @@
+"""Stage 4: what a reply is worth, learned from the preferences that behaviour reveals."""

@@ -1,0 +1,76 @@
+"""Checks of the stage: the reward model beats chance; rewards are complete and finite."""
+
+from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
+
+from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.resource import LakeResource
+from evalloop_assets.lake.store import Lake
+from evalloop_assets.partitions import days_of
+
+NOT_ABOVE_CHANCE = """
+    SELECT day, reward_version, low FROM reward_model_report
+    WHERE (metric = 'accuracy' AND horizon = 'all' AND source = 'all' AND (low IS NULL OR low <= 0.5))
+        OR metric = 'untested'
+    ORDER BY day
+"""
+
+UNSOUND_REWARDS = "SELECT count(*) AS rows FROM rewards WHERE reward IS NOT NULL AND NOT isfinite(reward)"
+
+MISSING_REWARDS = """
+    SELECT count(*) AS rows
+    FROM reading AS r LEFT JOIN rewards AS w ON w.day = r.day AND w.event_id = r.event_id
+    WHERE r.position IS NOT NULL AND w.event_id IS NULL AND r.day IN (SELECT day FROM rewards)
+"""
+
+UNREWARDED_TEXTS = """
+    SELECT DISTINCT t.reply_text
+    FROM rewards AS w JOIN turns AS t ON t.event_id = w.event_id
+    WHERE w.reward IS NULL AND t.reply_text IS NOT NULL
+"""
+
+
+def beats_chance(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes where the lower bound of the held-out accuracy is above one half on each day with a training."""
+    inputs = lake.inputs({"reward_model_report": (0, 0)}, days)
+    weak = inputs.query(NOT_ABOVE_CHANCE).to_pylist()
+    lines = {row["day"].isoformat(): f"{row['reward_version']}: lower bound {row['low']}" for row in weak}
+    return AssetCheckResult(
+        passed=not weak,
+        severity=AssetCheckSeverity.WARN,
+        description=f"{len(weak)} of {len(list(days))} days have a reward model that is not surely better than chance",
+        metadata={"days": lines},
+    )
+
+
+def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes where each kept reply with text of a day with rewards has one, and all are finite."""
+    inputs = lake.inputs({"rewards": (0, 0), "reading": (0, 0), "turns": (0, 1)}, days)
+    unsound = inputs.query(UNSOUND_REWARDS).column("rows")[0].as_py()
+    missing = inputs.query(MISSING_REWARDS).column("rows")[0].as_py()
+    texts = inputs.query(UNREWARDED_TEXTS).column("reply_text").to_pylist()
+    unrewarded = sum(1 for text in texts if text.strip())
+    return AssetCheckResult(
+        passed=not (unsound or missing or unrewarded),
+        description=f"{unsound} not finite, {missing} kept replies without a row, {unrewarded} texts without a reward",
+        metadata={"not_finite": unsound, "missing": missing, "texts_without_reward": unrewarded},
+    )
+
+
+@asset_check(
+    asset="reward_model_report",
+    description="The reward model tells the preferences of held-out users surely better than chance.",
+)
+def reward_model_beats_chance(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    return beats_chance(lake.open(), days_of(context.partition_keys))
+
+
+@asset_check(
+    asset="rewards",
+    description="Each kept reply with text has a finite reward.",
+    blocking=True,
+)
+def rewards_complete_and_finite(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    return rewards_sound(lake.open(), days_of(context.partition_keys))
+
+
+CHECKS = [reward_model_beats_chance, rewards_complete_and_finite]

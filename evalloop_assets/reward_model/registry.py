@@ -1,0 +1,247 @@
+"""The MLflow registry of reward models: a SQLite store and artefacts under the home, aliases champion and challenger.
+
+Registering is done under a file lock, once per content: a run that died half-way and is started again ends with the
+same version, verdict and aliases. Nothing is sent anywhere: MLflow's telemetry is off before it is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model.gate import Verdict
+from evalloop_assets.reward_model.model import RewardModel, load, save
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+    from evalloop_assets.settings import Settings
+
+NAME = "reward_model"
+CHAMPION, CHALLENGER = "champion", "challenger"
+LOCK_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is logged about a training."""
+
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    series: Mapping[str, tuple[float, ...]]
+    """Metrics with one value per step."""
+    tags: Mapping[str, str]
+    """Input versions, days, code version."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Where a model went, and what became of it."""
+
+    reward_version: str
+    mlflow_version: int
+    run_id: str
+    verdict: Verdict
+
+
+def store_folder(home: Path) -> Path:
+    """Folder of the MLflow store: `mlflow.sqlite` and `artifacts`."""
+    return home.resolve() / "mlflow"
+
+
+def load_champion(settings: Settings) -> RewardModel:
+    """The reward model in use; UserError where there is none yet."""
+    model = find_champion(settings)
+    if model is None:
+        raise UserError(
+            "reward model",
+            f"the registry in {store_folder(settings.home)} has no champion",
+            "Materialise reward_model_report for a day that has preference pairs",
+        )
+    return model
+
+
+def find_champion(settings: Settings) -> RewardModel | None:
+    """The reward model in use, or None where none was ever promoted."""
+    with _registry(settings.home) as client:
+        found = client and _by_alias(client, CHAMPION)
+    return load(_folder(found)) if found else None
+
+
+def load_version(settings: Settings, reward_version: str) -> RewardModel:
+    """The reward model of that version, champion or not; UserError where the registry does not know it."""
+    with _registry(settings.home) as client:
+        found = client and _by_version(client, reward_version)
+    if not found:
+        raise UserError(
+            f"reward model {reward_version}",
+            f"the registry in {store_folder(settings.home)} does not know it",
+            "Materialise reward_model_report for the day it was trained, or take another candidate",
+        )
+    return load(_folder(found))
+
+
+def register(
+    home: Path, model: RewardModel, notes: Notes, judge: Callable[[RewardModel | None], Verdict]
+) -> Registered:
+    """Logs the training, registers the model as challenger, and makes it champion if `judge` promotes it.
+
+    `judge` gets the champion, None where there is none. The verdict is kept with the version: registering the same
+    content again asks no second time and moves no alias that has moved on since.
+    """
+    with _registry(home, writing=True) as client:
+        assert client is not None
+        version = _by_version(client, model.version) or _create(client, home, model, notes)
+        number = int(version.version)
+        champion = _by_alias(client, CHAMPION)
+        if "verdict" in version.tags:
+            verdict = Verdict(**json.loads(version.tags["verdict"]))
+        else:
+            client.set_registered_model_alias(NAME, CHALLENGER, str(number))
+            verdict = judge(load(_folder(champion)) if champion else None)
+            client.set_model_version_tag(NAME, str(number), "against", _reward_version(champion))
+            client.set_model_version_tag(NAME, str(number), "verdict", json.dumps(verdict._asdict()))
+            version = client.get_model_version(NAME, str(number))
+        if verdict.promoted and _reward_version(champion) == version.tags["against"]:
+            client.set_registered_model_alias(NAME, CHAMPION, str(number))
+        return Registered(model.version, number, str(version.run_id), verdict)
+
+
+@contextmanager
+def _registry(home: Path, writing: bool = False) -> Iterator[MlflowClient | None]:
+    """A client of the store, None where it is only to be read and not there; writers wait for each other."""
+    from filelock import FileLock, Timeout
+
+    folder = store_folder(home)
+    database = folder / "mlflow.sqlite"
+    if "?" in str(folder) or unquote(str(folder)) != str(folder):
+        raise _unusable(folder, ValueError("its path holds `?` or `%` with two digits, which MLflow takes for its own"))
+    if not writing and not (folder / "ready").exists():
+        yield None
+        return
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not writing:
+            with _mended(folder):
+                client = _client(database)
+                yield client
+            return
+        with lock, _mended(folder):
+            client = _client(database)
+            _prepare(client, folder)
+            yield client
+    except (OSError, Timeout) as error:
+        raise _unusable(folder, error) from error
+
+
+@contextmanager
+def _mended(folder: Path) -> Iterator[None]:
+    """Errors of the store as one line for the user."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: Exception) -> UserError:
+    return UserError(
+        f"MLflow registry in {folder}",
+        f"it cannot be used ({str(error).splitlines()[0]})",
+        "Free or repair the folder and run again; the champion stays as it is",
+    )
+
+
+def _client(database: Path) -> MlflowClient:
+    _require_usable(database)
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    address = f"sqlite:///{database}"
+    return MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def _require_usable(database: Path) -> None:
+    """Raises at once what MLflow would retry for minutes."""
+    with closing(sqlite3.connect(database, timeout=LOCK_SECONDS)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
+
+
+def _prepare(client: MlflowClient, folder: Path) -> None:
+    """Makes the experiment and the registered model once; the file `ready` says that it is done."""
+    if (folder / "ready").exists():
+        return
+    if client.get_experiment_by_name(NAME) is None:
+        client.create_experiment(NAME, artifact_location=(folder / "artifacts").as_uri())
+    if not client.search_registered_models(f"name = '{NAME}'"):
+        client.create_registered_model(NAME, description="What a reply is worth, learned from behaviour")
+    (folder / "ready").touch()
+
+
+def _create(client: MlflowClient, home: Path, model: RewardModel, notes: Notes) -> ModelVersion:
+    from mlflow.entities import Metric, Param, RunTag
+
+    experiment = client.get_experiment_by_name(NAME)
+    if experiment is None:
+        raise UserError(
+            f"MLflow registry in {store_folder(home)}",
+            f"its experiment {NAME} is gone",
+            "Restore it with `mlflow experiments restore`",
+        )
+    tags = {**notes.tags, "reward_version": model.version}
+    run = client.create_run(experiment.experiment_id, run_name=model.version, tags=tags)
+    run_id = run.info.run_id
+    now = run.info.start_time
+    metrics = [Metric(name, value, now, 0) for name, value in notes.metrics.items()]
+    metrics += [
+        Metric(name, value, now, step) for name, values in notes.series.items() for step, value in enumerate(values)
+    ]
+    params = [Param(name, str(value)) for name, value in notes.params.items()]
+    client.log_batch(run_id, metrics, params, [RunTag(name, value) for name, value in tags.items()])
+    with tempfile.TemporaryDirectory() as folder:
+        save(model, Path(folder))
+        client.log_artifacts(run_id, folder, "model")
+    client.set_terminated(run_id)
+    return client.create_model_version(
+        NAME,
+        source=f"{run.info.artifact_uri}/model",
+        run_id=run_id,
+        tags={"reward_version": model.version, "trained_through": model.config.trained_through},
+    )
+
+
+def _by_alias(client: MlflowClient, alias: str) -> ModelVersion | None:
+    aliases = client.get_registered_model(NAME).aliases
+    return client.get_model_version(NAME, str(aliases[alias])) if alias in aliases else None
+
+
+def _by_version(client: MlflowClient, reward_version: str) -> ModelVersion | None:
+    for version in client.search_model_versions(f"name = '{NAME}'", order_by=["version_number DESC"]):
+        if version.tags.get("reward_version") == reward_version:
+            return client.get_model_version(NAME, str(version.version))
+    return None
+
+
+def _reward_version(version: ModelVersion | None) -> str:
+    return version.tags["reward_version"] if version else ""
+
+
+def _folder(version: ModelVersion | Any) -> Path:
+    return Path(url2pathname(urlsplit(str(version.source)).path))

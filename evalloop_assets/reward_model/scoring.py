@@ -1,0 +1,66 @@
+"""The day's rewards: kept replies scored by the champion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from evalloop_assets.reward_model.embeddings import CachedEncoder
+from evalloop_assets.reward_model.encoder import find_encoder
+from evalloop_assets.reward_model.registry import find_champion
+from evalloop_assets.reward_model.tables import REWARDS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from evalloop_assets.lake.store import Inputs
+    from evalloop_assets.settings import Settings
+
+DIGITS = 5
+"""Decimals of a stored reward: beyond them single precision differs from machine to machine."""
+
+KEPT_REPLIES = """
+    SELECT r.event_id, r.session_id, r.user_id, r.conversation_id, r.model_id, t.user_text, t.reply_text
+    FROM reading AS r JOIN turns AS t ON t.event_id = r.event_id
+    WHERE r.position IS NOT NULL
+    ORDER BY r.event_id
+"""
+
+
+class Scored(NamedTuple):
+    """Rows of `rewards`, and what the UI shows beside them."""
+
+    rows: pa.Table
+    metadata: dict[str, Any]
+
+
+def score_day(inputs: Inputs, settings: Settings) -> Scored:
+    """One row per kept reply; none where there is no champion."""
+    import pyarrow as pa
+
+    from evalloop_assets.lake.delta import arrow_schema
+
+    champion = find_champion(settings)
+    if champion is None:
+        schema = arrow_schema(REWARDS)
+        empty = schema.remove(schema.get_field_index("day")).empty_table()
+        return Scored(empty, {"skipped": "no reward model was ever promoted"})
+    replies = inputs.query(KEPT_REPLIES)
+    name = champion.config.encoder
+    stored = inputs.query("SELECT text_hash, embedding FROM turn_embeddings WHERE encoder = $name", {"name": name})
+    scores = champion.score(
+        replies.column("user_text").to_pylist(),
+        replies.column("reply_text").to_pylist(),
+        CachedEncoder(find_encoder(name), stored),
+    )
+    rows = replies.drop_columns(["user_text", "reply_text"])
+    rows = rows.append_column("reward", pa.array(np.round(scores, DIGITS), pa.float64(), from_pandas=True))
+    rows = rows.append_column("reward_version", pa.array([champion.version] * len(scores), pa.string()))
+    known = scores[np.isfinite(scores)]
+    metadata = {
+        "reward_version": champion.version,
+        "mean_reward": float(known.mean()) if len(known) else None,
+        "without_text": int(len(scores) - len(known)),
+    }
+    return Scored(rows, metadata)

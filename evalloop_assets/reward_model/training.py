@@ -1,0 +1,70 @@
+"""One training from pairs to a model with its evaluation, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable
+from evalloop_assets.reward_model.calibration import Anchors, assemble
+from evalloop_assets.reward_model.evaluation import Reading, evaluate
+from evalloop_assets.reward_model.model import HORIZONS, RewardModel
+from evalloop_assets.reward_model.pairs import Pairs, Split, split_by_user
+
+
+class Skipped(NamedTuple):
+    """No model was trained; the champion stays."""
+
+    reason: str
+
+
+class Trained(NamedTuple):
+    """A model with what is known about it."""
+
+    model: RewardModel
+    readings: list[Reading]
+    """On held-out users only."""
+    split: Split
+    losses: tuple[float, ...]
+    length_coefficients: dict[str, float]
+    """Per learned horizon: how much the labels go by length, which the reward does not."""
+
+
+def train(
+    pairs: Pairs,
+    anchors: Anchors,
+    training: Training,
+    horizon_weights: Mapping[str, float],
+    encoder: str,
+    trained_through: str,
+) -> Trained | Skipped:
+    """Fits on most users, calibrates on some, evaluates on the held-out ones.
+
+    Skipped where there are no pairs, where every label is a tie or censored, or where there are too few of the others.
+    """
+    split = split_by_user(pairs)
+    reason = _no_training(pairs, split, anchors, training, horizon_weights)
+    if reason:
+        return Skipped(reason)
+    fitted = fit(split.fit, split.tune, training)
+    model = assemble(fitted, split.tune, anchors, horizon_weights, encoder, trained_through)
+    length = {horizon: float(fitted.length[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
+    return Trained(model, evaluate(model, split.held_out), split, fitted.losses, length)
+
+
+def _no_training(
+    pairs: Pairs, split: Split, anchors: Anchors, training: Training, horizon_weights: Mapping[str, float]
+) -> str:
+    if not len(pairs.ids):
+        return "no pairs in the window"
+    if not pairs.decided.any():
+        return f"all labels of {len(pairs.ids)} pairs are ties or censored"
+    enough = learnable(split.fit, training.min_labels)
+    if not any(enough):
+        most = int(split.fit.decided.sum(axis=0).max())
+        return f"at most {most} decided labels of one horizon among the fitted users, {training.min_labels} are needed"
+    if not any(enough[at] and horizon_weights[horizon] > 0 for at, horizon in enumerate(HORIZONS)):
+        return "every horizon with enough labels has weight 0 in the settings"
+    if len(anchors.features) < 2:
+        return "fewer than two replies to standardise on"
+    return ""

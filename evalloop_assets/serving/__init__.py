@@ -1,0 +1,1 @@
+"""What the product serves: the allocation, its append-only ledger, and its publication as a flagd file."""

@@ -1,0 +1,44 @@
+"""Models of the simulated product: latent quality on four dimensions, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ModelKind = Literal["reference", "incumbent", "candidate"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model. Shares are probabilities of writing the good kind of sentence where the reply has room for it.
+
+    The four dimensions are those of section 2 of the paper on temporal preference learning.
+    """
+
+    model_id: str
+    kind: ModelKind
+    instant: float
+    """Instant gratification: takes up what the user said, concrete details (0..1)."""
+    momentum: float
+    """Trajectory momentum: the story advances instead of spinning (0..1)."""
+    payoff: float
+    """Delayed payoff: hooks are planted and later kept (0..1)."""
+    freshness: float
+    """1 less novelty decay: sentences come from the whole repertoire, not from a few pet phrases (0..1)."""
+    stability: float = 0.95
+    """Probability that a fact of the persona is kept when it comes up."""
+    padding: float = 0.0
+    """Mean number of filler and soothing sentences put into a reply."""
+    extra: float = 0.0
+    """Mean number of further details: length that tells something."""
+    latency_ms: float = 900.0
+    """Median time to the full reply, milliseconds."""
+    cost_per_1k_tokens: float = 0.002
+    """US dollars."""
+    parent: str | None = None
+    """The model that it was made from."""
+
+    @property
+    def family(self) -> str:
+        """Whose voice it has: users' tastes attach to the voice, so a policy made from a model inherits them."""
+        return self.parent or self.model_id

@@ -1,0 +1,46 @@
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from evalloop_assets.backfill import assets  # noqa: F401  declares the table
+from evalloop_assets.backfill.checks import nothing_overdue
+from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.registry import declared
+from evalloop_assets.lake.store import Lake
+from evalloop_assets_tests.denoise.world import World, day, turn
+
+DECISION = {"day": day("05-01"), "experiment_id": "x"}
+
+
+@pytest.mark.parametrize(
+    ("watermark", "next_day", "d7", "decision"), [("05-01", 1, 1, 1), ("05-02", 0, 1, 1), ("05-08", 0, 0, 0)]
+)
+def test_every_label_says_when_it_matures(watermark: str, next_day: int, d7: int, decision: int):
+    world = World(watermark=watermark, turns=[turn("e1", "05-01 10:00")], decisions=[DECISION])
+    rows = {(row["table_name"], row["horizon"]): row for row in world.run_to("maturity")}
+    told = {key: (row["matures_on"], row["rows"], row["censored"]) for key, row in rows.items()}
+    assert told["returns", "next_day"] == (day("05-02"), 1, next_day)
+    assert told["returns", "d7"] == (day("05-08"), 1, d7)
+    assert told["horizon_labels", "delayed_session"] == (day("05-02"), 1, next_day)
+    assert told["decisions", "next_day"] == (day("05-03"), 1, decision)
+    assert rows["returns", "d7"]["mature"] is (d7 == 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "passed"),
+    [
+        ({"table_name": "returns", "horizon": "d7", "mature": True, "censored": 3}, False),
+        ({"table_name": "returns", "horizon": "d7", "mature": False, "censored": 3}, True),
+        ({"table_name": "returns", "horizon": "d7", "mature": True, "censored": 0}, True),
+        ({"table_name": "horizon_labels", "horizon": "delayed_5", "mature": True, "censored": 3}, True),
+        ({"table_name": "horizon_labels", "horizon": "delayed_session", "mature": True, "censored": 3}, False),
+    ],
+)
+def test_a_label_left_censored_after_it_matured_is_caught(lake: Lake, row: dict[str, object], passed: bool):
+    days = Days.one(date(2026, 5, 1))
+    schema = declared("maturity")
+    table = pa.Table.from_pylist([{"day": days.first, "label_day": days.first} | row], arrow_schema(schema))
+    lake.replace(schema, days, {}, lambda inputs: table)
+    assert nothing_overdue(lake, days).passed is passed

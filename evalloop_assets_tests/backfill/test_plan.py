@@ -1,0 +1,129 @@
+from datetime import date, timedelta
+
+import pytest
+
+from evalloop_assets.backfill.plan import Computed, Definition, Span, in_dependency_order, plan, stale
+
+SESSIONS = Definition("sessions", {"turns": (-1, 1)}, (), "s1")
+USER_DAYS = Definition("user_days", {"sessions": (0, 0)}, (), "u1")
+FIRST_SEEN = Definition("first_seen", {"user_days": (0, 0), "first_seen": (None, -1)}, (), "f1")
+RETURNS = Definition("returns", {"user_days": (0, 8), "first_seen": (0, 0)}, (1, 7), "r1")
+CHAIN = [SESSIONS, USER_DAYS, FIRST_SEEN, RETURNS]
+
+
+def may(number: int) -> date:
+    return date(2026, 5, 1) + timedelta(days=number - 1)
+
+
+class History:
+    """Ten days of logs in version 0 of `turns`, all of it computed once, in one commit a table, up to a watermark."""
+
+    def __init__(self, watermark: int = 10) -> None:
+        days = [may(number) for number in range(1, 11)]
+        self.changed = {"turns": dict.fromkeys(days, 0)} | {one.table: dict.fromkeys(days, 1) for one in CHAIN}
+        self.computed = {
+            one.table: dict.fromkeys(
+                days, Computed(1, {name: 0 if name == one.table else 1 for name in one.reads}, one.code, may(watermark))
+            )
+            for one in CHAIN
+        }
+        self.watermark = may(watermark)
+
+    def plan(self, first: int = 1, last: int = 30, chain: list[Definition] | None = None) -> list[Span]:
+        return plan(chain or CHAIN, self.computed, self.changed, self.watermark, may(first), may(last))
+
+    def stale(self, table: str) -> dict[int, tuple[str, ...]]:
+        found = stale(CHAIN, self.computed, self.changed, self.watermark, may(1), may(30))
+        return {item.day.day: item.reasons for item in found if item.table == table}
+
+
+def test_what_is_up_to_date_is_left_alone():
+    assert History().plan() == []
+
+
+def test_an_empty_lake_is_computed_wherever_there_are_logs():
+    history = History()
+    history.computed = {}
+    history.changed = {"turns": {may(3): 0, may(4): 0, may(9): 0}}
+    assert history.plan() == [
+        Span(may(3), may(4), ("sessions", "user_days", "first_seen", "returns"), ("never computed",)),
+        Span(may(9), may(9), ("sessions", "user_days", "first_seen", "returns"), ("never computed",)),
+    ]
+
+
+def test_late_rows_reopen_the_days_whose_windows_they_touch():
+    history = History()
+    history.changed["turns"][may(5)] = 2
+    assert history.stale("sessions") == dict.fromkeys((4, 5, 6), ("late rows",))
+    assert history.stale("user_days") == dict.fromkeys((4, 5, 6), ("late rows",))
+    assert history.stale("first_seen") == dict.fromkeys((4, 5, 6), ("late rows",))
+    assert history.stale("returns") == dict.fromkeys((1, 2, 3, 4, 5, 6), ("late rows",))
+    assert history.plan() == [Span(may(1), may(6), tuple(one.table for one in CHAIN), ("late rows",))]
+    assert history.plan(first=5, last=5) == [Span(may(5), may(5), tuple(one.table for one in CHAIN), ("late rows",))]
+
+
+def test_a_version_that_was_read_is_not_late():
+    history = History()
+    history.changed["turns"][may(5)] = 2
+    history.computed["sessions"] = {
+        day: Computed(2, {"turns": 2}, "s1", known.watermark) for day, known in history.computed["sessions"].items()
+    }
+    assert history.plan() == []
+
+
+def test_a_table_that_reads_its_past_is_stale_after_a_change_of_it_but_not_after_its_own_commit():
+    history = History()
+    history.changed["first_seen"][may(4)] = 2
+    assert history.stale("first_seen") == dict.fromkeys(range(5, 11), ("late rows",))
+    assert 4 in history.stale("returns")
+
+
+def test_changed_code_spreads_to_what_reads_it():
+    history = History()
+    newer = Definition("user_days", USER_DAYS.reads, (), "u2")
+    (span,) = history.plan(chain=[SESSIONS, newer, FIRST_SEEN, RETURNS])
+    assert span == Span(may(1), may(10), ("user_days", "first_seen", "returns"), ("code changed",))
+
+
+def test_what_matured_since_is_computed_anew_and_nothing_else():
+    history = History(watermark=10)
+    history.watermark = may(11)
+    assert history.stale("returns") == {4: ("matured",), 10: ("matured",)}
+    assert history.plan() == [
+        Span(may(4), may(4), ("returns",), ("matured",)),
+        Span(may(10), may(10), ("returns",), ("matured",)),
+    ]
+
+
+def test_a_first_watermark_matures_all_that_it_covers():
+    history = History()
+    history.computed["returns"] = {
+        day: Computed(1, known.inputs, known.code, None) for day, known in history.computed["returns"].items()
+    }
+    history.watermark = may(3)
+    assert history.stale("returns") == {1: ("matured",), 2: ("matured",)}
+
+
+def test_a_new_day_is_no_late_row_to_a_label_that_waits_for_it():
+    history = History(watermark=10)
+    history.changed["turns"][may(11)] = 2
+    history.watermark = may(11)
+    assert history.stale("sessions") == {10: ("late rows",), 11: ("never computed",)}
+    # Day 10 was complete and changes with the session that runs into day 11; days 2, 3 to 9 only wait for theirs.
+    assert history.stale("returns")[11] == ("never computed",)
+    assert history.stale("returns")[4] == ("late rows", "matured")
+    new_only = History(watermark=9)
+    new_only.watermark = may(10)
+    new_only.changed["user_days"][may(10)] = 2
+    assert new_only.stale("returns") == {3: ("matured",), 9: ("matured",), 10: ("late rows",)}
+
+
+def test_without_logs_there_is_nothing_to_do():
+    assert plan(CHAIN, {}, {}, None, may(1), may(30)) == []
+
+
+def test_definitions_may_come_in_any_order_and_a_circle_is_refused():
+    assert [one.table for one in in_dependency_order(CHAIN[::-1])] == [one.table for one in CHAIN]
+    circle = [Definition("a", {"b": (0, 0)}, (), ""), Definition("b", {"a": (0, 0)}, (), "")]
+    with pytest.raises(ValueError, match="circle"):
+        in_dependency_order(circle)

@@ -1,0 +1,142 @@
+"""Ten-row tables for transforms: the rows of the logs in plain Python, and any transform run on them in memory.
+
+It reads the same windows as the lake and knows no files, so that a test states only what matters to it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+import evalloop_assets
+from evalloop_assets.lake import sql
+from evalloop_assets.lake.assets import constants
+from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.engine import columns_of
+from evalloop_assets.lake.schema import Column, TableSchema
+from evalloop_assets.lake.sql import SqlTransform
+from evalloop_assets.logs.contract import LOG_TABLES
+from evalloop_assets.settings import Settings
+
+Row = dict[str, Any]
+load = functools.cache(sql.load)
+PACKAGE = Path(evalloop_assets.__file__).parent
+FILES = {
+    path.stem: path for stage in ("denoise", "horizon_labels", "backfill") for path in (PACKAGE / stage).glob("*.sql")
+}
+ORDER = (
+    "sessions", "reading", "exits", "user_days", "first_seen", "next_day_returns", "returns", "horizon_labels",
+    "tail_pairs", "regeneration_pairs", "preference_pairs", "maturity",
+)  # fmt: skip
+DECISIONS = TableSchema("decisions", "one decision", (Column("experiment_id", "VARCHAR", "it"),), ("experiment_id",))
+
+
+def at(text: str) -> datetime:
+    """`05-01 23:59:30` of 2026; seconds may be left out."""
+    return datetime.fromisoformat(f"2026-{text}" if len(text) > 11 else f"2026-{text}:00")
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(f"2026-{text}")
+
+
+def turn(event_id: str, shown_at: str, **more: Any) -> Row:
+    """One reply of user u in conversation c, unless told otherwise."""
+    return {
+        "event_id": event_id, "user_id": "u", "conversation_id": "c", "model_id": "m", "shown_at": at(shown_at)
+    } | more  # fmt: skip
+
+
+class World:
+    """Tables as rows, a clock, settings; each transform that runs adds its table."""
+
+    def __init__(
+        self,
+        watermark: str | None = "12-31",
+        log_end: str | None = "12-31 23:59",
+        settings: Settings | None = None,
+        **tables: Sequence[Row],
+    ) -> None:
+        self.clock = Clock(day(watermark) if watermark else None, at(log_end) if log_end else None)
+        self.settings = settings or Settings()
+        self.tables = {name: _typed(name, rows) for name, rows in tables.items()}
+
+    def run(self, name: str, first: str = "05-01", last: str | None = None) -> list[Row]:
+        """Compute one table over the range, keep its other days, and give the new rows sorted by all columns."""
+        span = Days(day(first), day(last or first))
+        found = compute(load(FILES[name]), self.tables, span, self.settings, self.clock)
+        old = self.tables.get(name)
+        kept = [] if old is None else [row for row in old.to_pylist() if not span.first <= row["day"] <= span.last]
+        self.tables[name] = pa.concat_tables([pa.Table.from_pylist(kept, found.schema), found])
+        return sorted(found.to_pylist(), key=repr)
+
+    def run_to(self, name: str, first: str = "05-01", last: str | None = None) -> list[Row]:
+        """Compute every table of the chain up to this one over the range."""
+        for table in ORDER[: ORDER.index(name)]:
+            self.run(table, first, last)
+        return self.run(name, first, last)
+
+    def run_daily(self, name: str, first: str, last: str) -> list[Row]:
+        """The same as `run_to`, one table after the other and each day for itself."""
+        days = [f"{one:%m-%d}" for one in Days(day(first), day(last))]
+        for table in ORDER[: ORDER.index(name) + 1]:
+            for one in days:
+                self.run(table, one)
+        return sorted(self.tables[name].to_pylist(), key=repr)
+
+
+def compute(
+    transform: SqlTransform, tables: Mapping[str, pa.Table], span: Days, settings: Settings, clock: Clock
+) -> pa.Table:
+    """Rows of one transform over a range, from the days of each table that its header asks for."""
+    with _database().cursor() as connection:
+        for name, window in transform.reads.items():
+            first, last = span.window(window)
+            view = tables.get(name, pa.Table.from_pylist([], arrow_schema(schema_of(name))))
+            connection.register(f"all_{name}", view)
+            connection.execute(
+                f"CREATE TEMP VIEW {name} AS SELECT * FROM all_{name} "
+                f"WHERE day >= '{first or date.min}' AND day <= '{last or date.max}'"
+            )
+        for name, view in constants(transform, settings, clock).items():
+            connection.register(name, view.rows)
+        query = connection.sql(f"SELECT * FROM ({transform.query}) WHERE day BETWEEN '{span.first}' AND '{span.last}'")
+        found = dict(zip(query.columns, map(str, query.types), strict=True))
+        assert found == columns_of(transform.schema)
+        assert list(found) == list(columns_of(transform.schema))
+        return query.to_arrow_table().cast(arrow_schema(transform.schema))
+
+
+@functools.cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One empty database; what a test registers or creates lives in a cursor of its own."""
+    return duckdb.connect(config={"threads": 1})
+
+
+@functools.cache
+def schema_of(name: str) -> TableSchema:
+    if name in LOG_TABLES:
+        return LOG_TABLES[name]
+    return load(FILES[name]).schema if name in FILES else DECISIONS
+
+
+def _typed(name: str, rows: Sequence[Row]) -> pa.Table:
+    schema = schema_of(name)
+    dated = [{"day": row[schema.day_from].date()} | row if schema.day_from else row for row in rows]
+    return pa.Table.from_pylist(dated, arrow_schema(schema))
+
+
+def column(rows: Sequence[Row], key: str, value: str) -> dict[Any, Any]:
+    return {row[key]: row[value] for row in rows}
+
+
+def shifted(text: str, minutes: float) -> str:
+    return f"{at(text) + timedelta(minutes=minutes):%m-%d %H:%M:%S}"

@@ -1,0 +1,113 @@
+import pytest
+
+from evalloop_assets_tests.denoise.world import Row, World, at, turn
+
+
+def labels(turns: list[Row], world: World | None = None, **more: object) -> dict[str, Row]:
+    world = world or World(turns=turns, **more)
+    return {row["event_id"]: row for row in world.run_to("horizon_labels")}
+
+
+def replies(count: int, **by_event: Row) -> list[Row]:
+    return [
+        turn(f"e{n}", f"05-01 10:{n:02}", **{"user_text": "and"} | by_event.get(f"e{n}", {}))
+        for n in range(1, count + 1)
+    ]
+
+
+def test_immediate_weighs_what_is_known():
+    found = labels(replies(5, e1={"feedback": "like"}, e2={"feedback": "dislike"}, e3={"feedback": "complaint"}))
+    # Weights: feedback 1, next message 0.2; the last reply of an abrupt end has no next message.
+    assert {name: row["immediate"] for name, row in found.items()} == {
+        "e1": pytest.approx(1.0),
+        "e2": pytest.approx((-1 + 0.2) / 1.2),
+        "e3": pytest.approx((-1 + 0.2) / 1.2),
+        "e4": pytest.approx(0.2),
+        "e5": pytest.approx(-0.2),
+    }
+    assert [found[name]["immediate_strength"] for name in ("e1", "e4")] == [1.0, pytest.approx(0.2)]
+
+
+def test_immediate_reads_the_reading_speed_where_enough_was_read():
+    dwell = [20_000, 10_000, 5_000, 4_000]
+    turns = replies(5, **{f"e{n}": {"reply_chars": 100, "dwell_ms": ms} for n, ms in enumerate(dwell, 1)})
+    found = labels(turns)
+    # Percentiles 1/8, 3/8, 5/8, 7/8, so values 0.75, 0.25, -0.25, -0.75 at weight 0.5, and 0.2 for the next message.
+    assert [found[f"e{n}"]["immediate"] for n in (1, 2, 3, 4)] == [
+        pytest.approx(0.5 * value + 0.2) for value in (0.75, 0.25, -0.25, -0.75)
+    ]
+    assert found["e5"]["speed_percentile"] is None
+    few = labels(replies(4, **{f"e{n}": {"reply_chars": 100, "dwell_ms": 9_000 * n} for n in (1, 2, 3)}))
+    assert [row["speed_percentile"] for row in few.values()] == [None] * 4
+
+
+def test_the_version_kept_is_preferred_and_only_it_has_a_row():
+    found = labels(replies(3, e2={"replaces_event_id": "e1"}))
+    assert set(found) == {"e2", "e3"}
+    assert found["e2"]["immediate"] == pytest.approx(0.3 + 0.2)
+    assert (found["e2"]["position"], found["e3"]["position"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("last", "ends"),
+    [
+        ({}, [-0.5, -0.3, -0.1, 0.1, 0.3]),
+        ({"interrupted": True}, [None] * 5),
+        ({"error": True}, [None] * 5),
+        ({"user_text": "bye!"}, [None] * 5),
+    ],
+)
+def test_only_an_abrupt_end_soon_after_is_held_against_a_reply(last: Row, ends: list[float | None]):
+    found = labels(replies(7, e7=last))
+    assert [found[f"e{n}"]["delayed_5"] for n in (7, 6, 5, 4, 3)] == [
+        None if value is None else pytest.approx(value) for value in ends
+    ]
+    assert [found[name]["delayed_5"] for name in ("e1", "e2")] == [0.5, 0.5]
+    assert [found[name]["delayed_5_strength"] for name in ("e1", "e2")] == [0.5, 0.5]
+
+
+def test_a_character_that_speaks_again_unanswered_continues_nothing():
+    alone = {"user_text": None}
+    found = labels(replies(5, e3=alone, e4=alone, e5=alone))
+    assert [found[f"e{n}"]["following_turns"] for n in range(1, 6)] == [1, 0, 0, 0, 0]
+    assert [found[f"e{n}"]["immediate"] for n in range(1, 6)] == [pytest.approx(0.2)] + [pytest.approx(-0.2)] * 4
+    between = labels(replies(5, e3=alone))
+    assert between["e2"]["immediate"] is None
+    assert between["e2"]["following_turns"] == 2
+
+
+def test_where_no_message_is_logged_every_reply_counts_as_answering_one():
+    silent = labels(replies(3, **{f"e{n}": {"user_text": None} for n in (1, 2, 3)}))
+    assert [silent[f"e{n}"]["following_turns"] for n in (1, 2, 3)] == [2, 1, 0]
+
+
+def test_an_open_end_is_censored():
+    found = labels(replies(3), log_end="05-01 10:20")
+    assert [row["delayed_5"] for row in found.values()] == [None] * 3
+    assert found["e3"]["immediate"] is None
+
+
+def test_delayed_5_hears_how_the_next_five_were_received():
+    found = labels(replies(8, e2={"feedback": "like"}, e3={"feedback": "dislike"}, e7={"feedback": "like"}))
+    # e1: five came (1), reception of e2 and e3 is 1 and -1; e2: e3 and e7; e3: e7 and five came.
+    assert found["e1"]["delayed_5"] == pytest.approx((1 + 0) / 2)
+    assert found["e2"]["delayed_5"] == pytest.approx((1 + 0) / 2)
+    assert found["e3"]["delayed_5"] == pytest.approx((1 + 1) / 2)
+    assert found["e6"]["delayed_5"] == pytest.approx((2 * 2 / 5 - 1 + 1) / 2)
+    assert found["e6"]["delayed_5_strength"] == pytest.approx(0.5 + 0.5 / 2)
+    assert [found[f"e{n}"]["following_turns"] for n in (1, 3, 4, 8)] == [5, 5, 4, 0]
+
+
+@pytest.mark.parametrize(("watermark", "value"), [("05-01", None), ("05-02", 1.0)])
+def test_delayed_session_is_the_matured_return(watermark: str, value: float | None):
+    visits = [{"user_id": "u", "opened_at": at("05-02 09:00")}]
+    world = World(watermark=watermark, turns=replies(4), visits=visits)
+    world.run("user_days", "05-02")
+    for table in ("sessions", "reading", "exits", "user_days", "first_seen", "next_day_returns"):
+        world.run(table)
+    found = {row["event_id"]: row for row in world.run("horizon_labels")}
+    assert {row["delayed_session"] for row in found.values()} == {value}
+    assert {row["delayed_session_strength"] for row in found.values()} == {None if value is None else 0.25}
+    assert found["e1"]["delayed_session_matures_on"] == at("05-02 00:00").date()
+    absent = World(watermark="05-02", turns=replies(4))
+    assert {row["delayed_session"] for row in labels([], world=absent).values()} == {-1.0}

@@ -1,0 +1,179 @@
+from collections import Counter
+
+import pytest
+
+from evalloop_assets.settings import LabelSettings, Settings
+from evalloop_assets_tests.denoise.world import Row, World, at, turn
+
+SLOW, FAST, EVEN = 40_000, 4_000, 10_000
+
+
+def session(conversation: str, dwell: list[int | None], **by_event: Row) -> list[Row]:
+    """Replies of 100 characters, one a minute, read for as long as told."""
+
+    def reply(n: int, ms: int | None) -> Row:
+        said = {"user_text": f"say {n}", "reply_text": f"reply {conversation}{n:02}"}
+        read = {"reply_chars": 100, "dwell_ms": ms}
+        who = {"conversation_id": conversation, "user_id": f"u{conversation}"}
+        return turn(f"{conversation}{n:02}", f"05-01 10:{n:02}", **who | said | read | by_event.get(f"e{n}", {}))
+
+    return [reply(n, ms) for n, ms in enumerate(dwell, 1)]
+
+
+# Slow reading that goes on, then fast reading after which the user is gone: good early, bad late.
+FALLING = [SLOW, SLOW, SLOW, SLOW, SLOW, EVEN, EVEN, FAST, FAST, FAST]
+# Fast reading followed by fast reading, then slow reading that goes on: bad early, good late.
+RISING = [FAST, FAST, FAST, FAST, FAST, FAST, FAST, SLOW, SLOW, SLOW, SLOW, SLOW, SLOW, SLOW]
+
+
+def test_one_direction_alone_gives_no_tail_pairs():
+    assert World(turns=session("a", FALLING)).run_to("tail_pairs") == []
+    assert World(turns=session("a", RISING)).run_to("tail_pairs") == []
+
+
+def test_tail_pairs_run_both_ways_in_balance():
+    turns = [*session("a", FALLING), *session("b", RISING), *session("c", FALLING)]
+    rows = World(turns=turns).run_to("tail_pairs")
+    assert rows
+    counts = Counter((row["distance"], row["direction"]) for row in rows)
+    for distance in {row["distance"] for row in rows}:
+        assert counts[distance, "good_early"] == counts[distance, "bad_early"]
+    dwell = {row["event_id"]: row["dwell_ms"] for row in turns}
+    assert {(dwell[row["chosen_event_id"]], dwell[row["rejected_event_id"]]) for row in rows} == {(SLOW, FAST)}
+    assert all(row["evidence"] == "reading" for row in rows)
+
+
+def test_a_session_gives_a_bounded_number_of_pairs():
+    settings = Settings(labels=LabelSettings(tail_pairs_per_session=1))
+    turns = [*session("a", FALLING * 3), *session("b", RISING * 3)]
+    rows = World(settings=settings, turns=turns).run_to("tail_pairs")
+    assert max(Counter((row["session_id"], row["direction"]) for row in rows).values(), default=0) <= 1
+
+
+def test_natural_ends_are_no_negatives():
+    ends = [session("a", FALLING, e10={"user_text": "bye"}), session("b", RISING)]
+    rows = World(turns=[row for part in ends for row in part]).run_to("tail_pairs")
+    assert not [row for row in rows if row["rejected_event_id"] in ("a08", "a09", "a10")]
+
+
+def test_without_reading_the_labels_decide():
+    liked, disliked = {"feedback": "like"}, {"feedback": "dislike"}
+    early = {f"e{n}": liked for n in (2, 3, 4, 5, 6)} | {f"e{n}": disliked for n in (8, 9, 10, 11, 12)}
+    late = {f"e{n}": disliked for n in (2, 3, 4, 5, 6)} | {f"e{n}": liked for n in (8, 9, 10, 11, 12)}
+    unread = [None] * 13
+    turns = [*session("a", unread, **early), *session("b", unread, **late)]
+    rows = World(turns=turns).run_to("tail_pairs")
+    assert {row["evidence"] for row in rows} == {"labels"}
+    assert {row["direction"] for row in rows} == {"good_early", "bad_early"}
+
+
+def regenerated(last: Row | None = None, **by_event: Row) -> list[Row]:
+    """Three versions of the first reply, of which the last was kept, and one more reply."""
+    by_event = {"e2": {"replaces_event_id": "a01"}, "e3": {"replaces_event_id": "a02"}} | by_event
+    rows = session("a", [None] * 4, **by_event)
+    for row in rows[:3]:
+        row["user_text"] = "say"
+    return rows
+
+
+def test_the_kept_version_is_chosen_over_each_that_was_replaced():
+    rows = World(turns=regenerated()).run_to("regeneration_pairs")
+    assert {(row["chosen_event_id"], row["rejected_event_id"], row["position"]) for row in rows} == {
+        ("a03", "a01", 1),
+        ("a03", "a02", 1),
+    }
+
+
+def test_a_failed_version_an_edited_message_and_a_kept_version_disliked_give_no_pair():
+    def rejected(turns: list[Row]) -> set[str]:
+        return {row["rejected_event_id"] for row in World(turns=turns).run_to("regeneration_pairs")}
+
+    edited = regenerated()
+    edited[0]["user_text"] = "something else"
+    failed = regenerated()
+    failed[1]["error"] = True
+    disliked = regenerated()
+    disliked[2]["feedback"] = "dislike"
+    assert (rejected(edited), rejected(failed), rejected(disliked)) == ({"a02"}, {"a01"}, set())
+    assert rejected(regenerated()[:3]) == set()  # tried again, then left
+
+
+BATTLE = {"battle_id": "b1", "user_id": "u", "model_a": "m", "model_b": "n", "decided_at": at("05-01 12:00")}
+
+
+def test_a_preference_pair_says_all_of_a_regeneration():
+    world = World(turns=regenerated())
+    rows = world.run_to("preference_pairs")
+    assert len(rows) == 2
+    for row in rows:
+        chosen, other = ("a", "b") if row["immediate"] == "A" else ("b", "a")
+        assert row[f"event_id_{chosen}"] == "a03"
+        assert row[f"reply_{chosen}"] == "reply a03"
+        assert row[f"reply_{other}"] == f"reply {row[f'event_id_{other}']}"
+        assert (row["user_text_a"], row["user_text_b"], row["same_prefix"]) == ("say", "say", True)
+        assert (row["delayed_5"], row["delayed_session"], row["horizon_tag"]) == ("censored", "censored", "immediate")
+        assert (row["position_a"], row["position_b"], row["comparison_position"], row["continued_turns"]) == (
+            1,
+            1,
+            1,
+            1,
+        )
+        assert (row["occurred_at"], row["returned_next_day"]) == (at("05-01 10:03"), False)
+
+
+def test_a_tail_pair_prefers_on_the_medium_horizon():
+    turns = [*session("a", FALLING), *session("b", RISING)]
+    rows = World(turns=turns).run_to("preference_pairs")
+    dwell = {row["event_id"]: row["dwell_ms"] for row in turns}
+    assert rows
+    for row in rows:
+        chosen, other = ("a", "b") if row["delayed_5"] == "A" else ("b", "a")
+        assert (dwell[row[f"event_id_{chosen}"]], dwell[row[f"event_id_{other}"]]) == (SLOW, FAST)
+        assert row[f"read_speed_cps_{chosen}"] < row[f"read_speed_cps_{other}"]
+        assert (row["source"], row["horizon_tag"], row["same_prefix"]) == ("tail", "medium", False)
+        assert row["comparison_position"] == min(row["position_a"], row["position_b"])
+        assert (row["segment_first"], row["segment_last"]) == (1, max(row["position_a"], row["position_b"]))
+
+
+def test_a_label_decided_within_the_margin_is_a_tie_and_a_missing_one_is_censored():
+    settings = Settings(labels=LabelSettings(tie_margin=0.9))
+    world = World(turns=[*session("a", FALLING), *session("b", RISING)])
+    world.run_to("regeneration_pairs")
+    world.settings = settings
+    assert {row["immediate"] for row in world.run("preference_pairs")} <= {"tie", "A", "B"}
+    assert "tie" in {row["delayed_5"] for row in world.run("preference_pairs")}
+
+
+@pytest.mark.parametrize(("outcome", "winner"), [("a", "reply x"), ("b", "reply y"), ("tie", None), ("both_bad", None)])
+def test_battles_join_with_their_texts(outcome: str, winner: str | None):
+    battle = BATTLE | {"outcome": outcome, "reply_a": "reply x", "reply_b": "reply y", "user_text": "hi"}
+    (row,) = World(battles=[battle]).run_to("preference_pairs")
+    assert {row["reply_a"], row["reply_b"]} == {"reply x", "reply y"}
+    assert (row["source"], row["user_text_a"], row["session_id"]) == ("battle", "hi", None)
+    if winner is None:
+        assert row["immediate"] == "tie"
+    else:
+        assert row["reply_a" if row["immediate"] == "A" else "reply_b"] == winner
+    assert (row["delayed_5"], row["delayed_session"]) == ("censored", "censored")
+
+
+def test_a_battle_between_logged_replies_takes_text_and_session_from_the_log():
+    turns = session("a", [None] * 3)
+    battle = BATTLE | {"outcome": "a", "event_id_a": "a02", "event_id_b": "a03"}
+    (row,) = World(turns=turns, battles=[battle]).run_to("preference_pairs")
+    assert row["reply_a" if row["immediate"] == "A" else "reply_b"] == "reply a02"
+    assert row["session_id"] is not None
+    assert World(turns=turns, battles=[BATTLE | {"outcome": "a"}]).run_to("preference_pairs") == []
+
+
+def test_a_battle_of_whole_conversations_speaks_about_the_medium_horizon():
+    battle = BATTLE | {"outcome": "a", "reply_a": "x", "reply_b": "y", "turns_a": 7, "turns_b": 5}
+    (row,) = World(battles=[battle]).run_to("preference_pairs")
+    assert (row["horizon_tag"], row["immediate"], row["same_prefix"]) == ("medium", "censored", False)
+    assert row["delayed_5"] in ("A", "B")
+
+
+def test_a_coin_decides_which_side_is_a():
+    battles = [BATTLE | {"battle_id": f"b{n}", "outcome": "a", "reply_a": "x", "reply_b": "y"} for n in range(400)]
+    rows = World(battles=battles).run_to("preference_pairs")
+    assert 160 < sum(row["immediate"] == "A" for row in rows) < 240

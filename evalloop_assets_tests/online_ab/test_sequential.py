@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
+
+from evalloop_assets.online_ab.sequential import always_valid_bounds, mixture_scale
+
+
+def half_width(n, rho, alpha):
+    """The published half width for a standard error of one (arXiv 2103.06476, theorem 2.2)."""
+    x = n * rho**2
+    return np.sqrt(2 * (x + 1) / x * np.log(np.sqrt(x + 1) / alpha))
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 3, 0.001])
+def test_rho_makes_the_bounds_tightest_at_the_planned_users(alpha):
+    best = minimize_scalar(lambda log_x: half_width(1.0, np.exp(log_x / 2), alpha), bounds=(-2, 6), method="bounded")
+    assert mixture_scale(alpha) == pytest.approx(np.exp(best.x), rel=1e-3)
+    _, at_plan = always_valid_bounds(0.0, 1.0, 10_000, 10_000, alpha)
+    assert at_plan == pytest.approx(half_width(10_000, np.sqrt(mixture_scale(alpha) / 10_000), alpha))
+    for users in (1_000, 5_000, 20_000, 100_000):
+        assert always_valid_bounds(0.0, 1.0, users, 10_000, alpha)[1] > at_plan
+
+
+def test_a_hand_computed_bound():
+    """alpha 0.05: x = 8.2120 solves x − ln(1 + x) = 5.9915; at plan the half width is sqrt(x + 1)·se = 3.0351 se."""
+    assert mixture_scale(0.05) == pytest.approx(8.2120, abs=1e-4)
+    low, high = always_valid_bounds(2.0, 0.5, 10_000, 10_000, 0.05)
+    assert (high - low) / 2 == pytest.approx(0.5 * np.sqrt(mixture_scale(0.05) + 1))
+    assert (low + high) / 2 == pytest.approx(2.0)
+
+
+def test_over_30_daily_looks_the_truth_is_excluded_in_5_percent_at_most_and_by_naive_bounds_six_times_as_often():
+    rng = np.random.default_rng(1)
+    users = np.cumsum(np.full(30, 700))
+    steps = rng.normal(size=(6_000, 30)) * np.sqrt(700)
+    estimate = np.cumsum(steps, axis=1) / users
+    se = np.broadcast_to(1 / np.sqrt(users), estimate.shape)
+    low, high = always_valid_bounds(estimate, se, users, 21_000, 0.05)
+    ever = ((low > 0) | (high < 0)).any(axis=1).mean()
+    naive = (np.abs(estimate) > 1.96 * se).any(axis=1).mean()
+    assert 0.002 < ever <= 0.05
+    assert 0.25 < naive < 0.4
+
+
+def test_a_real_effect_is_found_before_the_planned_users_are_over():
+    rng = np.random.default_rng(2)
+    users = np.cumsum(np.full(30, 700))
+    estimate = np.cumsum(rng.normal(0.05, np.sqrt(1 / 700), size=(500, 30)), axis=1) / np.arange(1, 31)
+    low, _ = always_valid_bounds(estimate, np.broadcast_to(1 / np.sqrt(users), estimate.shape), users, 21_000, 0.05)
+    assert (low > 0).any(axis=1).mean() > 0.99
+
+
+def test_no_users_and_no_standard_error_exclude_nothing():
+    assert always_valid_bounds(1.0, 0.1, 0, 100, 0.05) == (-np.inf, np.inf)
+    low, high = always_valid_bounds(np.array([1.0, np.nan]), np.array([np.nan, 1.0]), 50, 100, 0.05)
+    assert low.tolist()[0] == -np.inf
+    assert np.isfinite(high[1])
+
+
+@pytest.mark.parametrize(("planned", "alpha"), [(0, 0.05), (100, 0), (100, 1)])
+def test_impossible_plans_are_refused(planned, alpha):
+    with pytest.raises(ValueError, match="must lie"):
+        always_valid_bounds(0.0, 1.0, 10, planned, alpha)
+
+
+@given(
+    st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.integers(1, 10**7), st.integers(2, 10**7), st.floats(1e-6, 0.5)
+)
+def test_bounds_surround_the_effect_and_are_wider_than_a_single_look_allows(effect, se, users, planned, alpha):
+    low, high = always_valid_bounds(effect, se, users, planned, alpha)
+    assert low <= effect <= high
+    assert (high - effect) * (1 + 1e-9) >= se * norm.isf(alpha / 2)
+    narrower, _ = always_valid_bounds(effect, se, users, planned, min(alpha * 1.5, 0.99))
+    assert narrower >= low - 1e-9 * abs(low)

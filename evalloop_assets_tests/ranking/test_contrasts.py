@@ -1,0 +1,128 @@
+import csv
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evalloop_assets.ranking.battles import battles
+from evalloop_assets.ranking.contrasts import Z_95, rate
+from evalloop_assets.ranking.elimination import eliminations
+
+from .worlds import chance_to_win, simulated
+
+NFL = Path(__file__).resolve().parents[3] / "shared/data/nfl_elo/nfl_games.csv.gz"
+
+
+def test_anchors_given_as_constants_set_the_level():
+    fought = simulated(np.random.default_rng(1), [20, 25, 30, 27], 3_000, 500)
+    fit = rate(fought, {"m00": 20.0, "m01": 25.0, "m02": 30.0})
+    assert fit.constant
+    assert fit.anchors == ("m00", "m01", "m02")
+    assert [fit.mu[index] for index in range(3)] == [20, 25, 30]
+    contrast = fit.against_level("m03")
+    assert contrast.value == pytest.approx(fit.mu[3] - 25)
+    assert abs(contrast.value - 2) < 4 * contrast.se
+    assert fit.against("m00", "m01").se == 0
+
+
+def test_reference_models_without_values_are_fitted_and_set_the_level():
+    fought = simulated(np.random.default_rng(2), [20, 25, 30, 27], 3_000, 500)
+    fit = rate(fought, references=["m00", "m01", "m02", "elsewhere"])
+    assert (fit.constant, fit.anchors) == (False, ("m00", "m01", "m02"))
+    assert fit.against_level("m03").value == pytest.approx(fit.mu[3] - fit.mu[:3].mean())
+    assert "fitted in this window" in fit.level
+
+
+def test_fewer_than_three_anchors_rate_relative_only_and_say_so():
+    fought = simulated(np.random.default_rng(3), [20, 25, 30], 600, 100)
+    fit = rate(fought, {"m00": 20.0, "m01": 25.0, "gone": 9.0}, references=["m01"])
+    assert (fit.constant, fit.anchors) == (False, ())
+    assert "relative only" in fit.level
+    assert sum(fit.against_level(name).value for name in fit.models) == pytest.approx(0, abs=1e-9)
+
+
+def test_contrasts_change_sign_with_their_order():
+    fit = rate(simulated(np.random.default_rng(4), [24, 28], 400, 400))
+    one, other = fit.against("m00", "m01"), fit.against("m01", "m00")
+    assert one.value == -other.value < 0
+    assert one.se == other.se > 0
+    assert (fit.best, fit.rank()) == ("m01", {"m01": 1, "m00": 2})
+
+
+def test_one_fanatic_user_makes_nobody_sure():
+    rows = [("x", "y", "a")] * 300 + [("y", "z", "a")] * 300
+    alone = rate(battles(*zip(*rows, strict=True), ["fan"] * 600))
+    crowd = rate(battles(*zip(*rows, strict=True)))
+    assert alone.against("x", "z").se >= crowd.against("x", "z").se
+    two = rate(battles(*zip(*rows, strict=True), ["fan"] * 599 + ["other"]))
+    assert two.against("x", "y").se >= crowd.against("x", "y").se
+
+
+def test_bounds_cover_the_truth_where_users_have_tastes():
+    """Users with tastes of SD 4: the clustered bounds cover about 95%, TrueSkill's own sigma far less."""
+    skills = np.array([23.0, 24, 25, 26, 27])
+    rng = np.random.default_rng(5)
+    clustered = plain = total = 0
+    for _ in range(120):
+        fit = rate(simulated(rng, skills, 1_500, 60, taste=4.0))
+        for one in range(5):
+            for other in range(one):
+                contrast = fit.against(fit.models[one], fit.models[other])
+                shrunk = (skills[one] - skills[other]) * (25 / 6) / np.hypot(25 / 6, 4.0)
+                error = abs(contrast.value - shrunk)
+                clustered += error < Z_95 * contrast.se
+                plain += error < Z_95 * np.hypot(fit.sigma[one], fit.sigma[other])
+                total += 1
+    assert 0.92 < clustered / total < 0.99
+    assert plain / total < 0.8
+
+
+def test_a_planted_bad_model_is_eliminated_and_equal_ones_never():
+    rng = np.random.default_rng(6)
+    wrong = 0
+    for _ in range(40):
+        fit = rate(simulated(rng, [25, 25, 25, 25, 19], 2_000, 200, taste=2.0))
+        out = {one.model_id for one in eliminations(fit, "m00", (), 3.0, 200) if one.eliminated}
+        assert "m04" in out
+        wrong += len(out - {"m04"})
+    assert wrong <= 2
+
+
+def test_anchors_the_champion_and_the_little_fought_are_spared():
+    rng = np.random.default_rng(7)
+    fit = rate(simulated(rng, [15, 15, 15, 30], 2_000, 500), references=())
+    found = {(one.model_id, one.against): one for one in eliminations(fit, "m00", ["m01"], 3.0, 200)}
+    assert found["m00", "m03"].reason.startswith("the served champion")
+    assert found["m01", "m03"].reason.startswith("an anchor")
+    assert found["m02", "m03"].eliminated
+    assert found["m02", "m03"].contrast < 0
+    assert ("m03", "m00") in found
+    few = {one.model_id: one for one in eliminations(fit, None, (), 3.0, 10_000)}
+    assert not any(one.eliminated for one in few.values())
+    assert "10000 are needed" in few["m02"].reason
+
+
+@pytest.mark.skipif(not NFL.exists(), reason="needs ../shared/data/nfl_elo")
+def test_ratings_predict_real_football_better_than_chance():
+    """Second halves of 49 seasons, from the season before and the first half, against the published Elo (Brier)."""
+    with gzip.open(NFL, "rt") as file:
+        games = [row for row in csv.DictReader(file) if row["result1"]]
+    errors, published = [], []
+    for season in range(1971, 2020):
+        past = [row for row in games if season - 1 <= int(row["season"]) <= season]
+        cut = len(past) * 3 // 4
+        fit = rate(
+            battles(
+                [row["team1"] for row in past[:cut]],
+                [row["team2"] for row in past[:cut]],
+                [{1.0: "a", 0.0: "b"}.get(float(row["result1"]), "tie") for row in past[:cut]],
+            )
+        )
+        for row in past[cut:]:
+            contrast = fit.against(row["team1"], row["team2"])
+            result = float(row["result1"])
+            errors.append((chance_to_win(contrast.value, contrast.se) - result) ** 2)
+            published.append((float(row["elo_prob1"]) - result) ** 2)
+    assert len(errors) > 4_000
+    assert np.mean(published) < np.mean(errors) < 0.246

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import trueskill
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalloop_assets.ranking.battles import battles
+from evalloop_assets.ranking.trueskill_rating import MU, SIGMA, Scale, online_pass, scale_of
+
+OUTCOMES = ["a", "b", "tie", "both_bad"]
+
+
+def fight(*rows):
+    return battles(*zip(*rows, strict=True))
+
+
+def by_package(rows, draw_probability, backend=None):
+    env = trueskill.TrueSkill(MU, SIGMA, 25 / 6, 0.0, draw_probability, backend)
+    rating = {name: env.create_rating() for row in rows for name in row[:2]}
+    for a, b, outcome in rows:
+        first, second = (b, a) if outcome == "b" else (a, b)
+        rating[first], rating[second] = env.rate_1vs1(rating[first], rating[second], outcome in ("tie", "both_bad"))
+    return rating
+
+
+def test_one_win_gives_the_published_example():
+    """The package's documented first match: 29.396 ± 7.171 and 20.604 ± 7.171 (draw probability 10%)."""
+    mu, sigma = online_pass(fight(("x", "y", "a")), Scale(0.1), {})
+    assert mu == pytest.approx([29.396, 20.604], abs=5e-4)
+    assert sigma == pytest.approx([7.171, 7.171], abs=5e-4)
+
+
+def test_one_draw_gives_the_published_example():
+    """The package's documented first draw leaves both at 25 with sigma 6.458 (with tau 0: 6.4572)."""
+    mu, sigma = online_pass(fight(("x", "y", "tie")), Scale(0.1), {})
+    assert mu == pytest.approx([25, 25])
+    assert sigma == pytest.approx([6.458, 6.458], abs=1e-3)
+
+
+@pytest.mark.parametrize("backend", [None, "scipy"])
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(OUTCOMES)), min_size=1, max_size=25),
+    st.floats(0.01, 0.9),
+)
+def test_a_pass_equals_the_package(backend, rows, draw_probability):
+    rows = [(f"m{a}", f"m{b}", outcome) for a, b, outcome in rows if a != b]
+    if not rows:
+        return
+    fought = fight(*rows)
+    mu, sigma = online_pass(fought, Scale(draw_probability), {})
+    expected = by_package(rows, draw_probability, backend)
+    tolerance = 1e-9 if backend is None else 1e-4
+    assert mu == pytest.approx([expected[name].mu for name in fought.models], abs=tolerance)
+    assert sigma == pytest.approx([expected[name].sigma for name in fought.models], abs=tolerance)
+
+
+def test_the_winner_rises_whichever_side_it_sat_on():
+    for row in (("good", "bad", "a"), ("bad", "good", "b")):
+        fought = fight(row)
+        mu, _ = online_pass(fought, Scale(0.1), {})
+        assert mu[fought.models.index("good")] > MU > mu[fought.models.index("bad")]
+
+
+def test_a_tie_and_both_bad_are_the_same_draw():
+    first = online_pass(fight(("x", "y", "a"), ("x", "y", "tie")), Scale(0.2), {})
+    second = online_pass(fight(("x", "y", "a"), ("x", "y", "both_bad")), Scale(0.2), {})
+    assert np.array_equal(first, second)
+
+
+def test_an_anchor_is_a_constant():
+    fought = fight(*[("anchor", "x", "b")] * 50)
+    mu, sigma = online_pass(fought, Scale(0.1), {"anchor": 30.0})
+    assert (mu[0], sigma[0]) == (30.0, 0.0)
+    assert mu[1] > 30.0
+
+
+def test_the_draw_probability_is_the_share_of_draws():
+    assert scale_of(fight(("x", "y", "a"), ("x", "y", "tie"), ("x", "y", "both_bad"), ("x", "y", "b"))) == Scale(0.5)
+    assert scale_of(fight(("x", "y", "tie"))).draw_probability < 1
+
+
+def test_a_model_against_itself_and_unknown_outcomes():
+    assert fight(("x", "x", "a"), ("x", "y", "a")).models == ("x", "y")
+    with pytest.raises(KeyError):
+        fight(("x", "y", "maybe"))

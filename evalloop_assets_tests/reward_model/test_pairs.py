@@ -1,0 +1,62 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalloop_assets.reward_model.encoder import HashedNgrams
+from evalloop_assets.reward_model.pairs import read_pairs, split_by_user
+from evalloop_assets_tests.reward_model.world import pair_rows, pair_table, planted
+
+ENCODER = HashedNgrams()
+
+
+def test_labels_become_targets_in_order_of_the_id():
+    rows = pair_rows(2)
+    rows[0] |= {"pair_id": "z", "immediate": "A", "delayed_5": "B", "delayed_session": "tie"}
+    rows[1] |= {"pair_id": "y", "immediate": "censored", "delayed_5": None, "delayed_session": "A"}
+    pairs = read_pairs(pair_table(rows), ENCODER)
+    assert pairs.ids.tolist() == ["y", "z"]
+    np.testing.assert_array_equal(pairs.targets, [[np.nan, np.nan, 1.0], [1.0, 0.0, 0.5]])
+    assert pairs.decided.tolist() == [[False, False, True], [True, True, False]]
+
+
+def test_pairs_without_text_are_left_out_and_a_missing_message_is_empty():
+    rows = pair_rows(4)
+    rows[0]["reply_a"] = None
+    rows[1]["reply_b"] = " \n"
+    rows[2]["user_text_a"] = None
+    pairs = read_pairs(pair_table(rows), ENCODER)
+    assert pairs.ids.tolist() == [rows[2]["pair_id"], rows[3]["pair_id"]]
+    assert np.isfinite(pairs.a).all()
+
+
+def test_length_ratio_by_hand():
+    rows = pair_rows(1)
+    rows[0] |= {"reply_a": "a" * 7, "reply_b": "b"}
+    assert read_pairs(pair_table(rows), ENCODER).log_length_ratio.tolist() == [np.log(8) - np.log(2)]
+
+
+def test_no_pairs():
+    pairs = read_pairs(pair_table([]), ENCODER)
+    assert pairs.targets.shape == (0, 3)
+    assert pairs.a.shape == (0, 2 * ENCODER.dimension + 1)
+    assert [len(part.ids) for part in split_by_user(pairs)] == [0, 0, 0]
+
+
+def test_no_user_is_in_two_parts_and_shares_are_as_said():
+    pairs, _ = planted(4000, users=2000)
+    parts = split_by_user(pairs)
+    users = [set(part.users.tolist()) for part in parts]
+    assert not users[0] & users[1]
+    assert not users[0] & users[2]
+    assert not users[1] & users[2]
+    assert sum(len(part.ids) for part in parts) == 4000
+    assert 0.17 < len(users[2]) / 2000 < 0.23
+    assert 0.12 < len(users[1]) / 2000 < 0.18
+
+
+@given(st.integers(0, 79))
+def test_a_user_stays_where_he_is_when_others_join(user: int):
+    small, _ = planted(160, users=80)
+    large, _ = planted(500, users=250)
+    name = f"u{user}"
+    assert [name in part.users for part in split_by_user(small)] == [name in part.users for part in split_by_user(large)]

@@ -1,0 +1,192 @@
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model.gate import Verdict
+from evalloop_assets.reward_model.model import RewardModel
+from evalloop_assets.reward_model.registry import (
+    Notes,
+    Registered,
+    _registry,
+    find_champion,
+    load_champion,
+    load_version,
+    register,
+    store_folder,
+)
+from evalloop_assets.settings import Settings
+from evalloop_assets_tests.reward_model.test_evaluation import model as model_of
+
+NOTES = Notes({"hidden": 0}, {"accuracy": 0.7}, {"loss": (0.6, 0.5)}, {"input.preference_pairs": "4"})
+YES, NO = Verdict(True, "better"), Verdict(False, "worse")
+NUMBERS = count(100)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """One store for all tests that bring models of their own: making a fresh one takes seconds."""
+    return Settings(home=tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture
+def fresh() -> Iterator[RewardModel]:
+    """Models that no other test has."""
+    return (numbered(number) for number in NUMBERS)
+
+
+def numbered(number: float) -> RewardModel:
+    return model_of(number)
+
+
+def put(settings: Settings, model: RewardModel, verdict: Verdict) -> Registered:
+    return register(settings.home, model, NOTES, lambda champion: verdict)
+
+
+def aliases(settings: Settings) -> dict[str, int]:
+    with _registry(settings.home) as client:
+        return dict(client.get_registered_model("reward_model").aliases)
+
+
+def test_without_a_champion(tmp_path: Path):
+    settings = Settings(home=tmp_path)
+    assert find_champion(settings) is None
+    with pytest.raises(UserError, match="has no champion"):
+        load_champion(settings)
+    with pytest.raises(UserError, match="does not know it"):
+        load_version(settings, "2026-01-01-00000000")
+    assert not store_folder(settings.home).exists()
+
+
+def test_the_alias_moves_only_to_what_the_gate_promotes(settings: Settings, fresh: Iterator[RewardModel]):
+    first, worse, better = islice(fresh, 3)
+    put(settings, first, YES)
+    assert load_champion(settings).version == first.version
+    second = put(settings, worse, NO)
+    assert second.verdict == NO
+    assert load_champion(settings).version == first.version
+    assert aliases(settings)["challenger"] == second.mlflow_version
+    third = put(settings, better, YES)
+    assert load_champion(settings).version == better.version
+    assert load_version(settings, worse.version).version == worse.version
+    assert aliases(settings) == {"champion": third.mlflow_version, "challenger": third.mlflow_version}
+
+
+def test_the_gate_sees_the_champion(settings: Settings, fresh: Iterator[RewardModel]):
+    first, second = islice(fresh, 2)
+    put(settings, first, YES)
+    seen: list[RewardModel | None] = []
+    register(settings.home, second, NOTES, lambda champion: (seen.append(champion), NO)[1])
+    assert [champion.version for champion in seen if champion] == [first.version]
+
+
+def test_registering_the_same_again_changes_nothing(settings: Settings, fresh: Iterator[RewardModel]):
+    first, second = islice(fresh, 2)
+    before = put(settings, first, YES)
+    put(settings, second, YES)
+    assert put(settings, first, NO) == before
+    assert load_champion(settings).version == second.version
+
+
+def test_a_run_that_died_before_the_alias_moved_is_finished(settings: Settings, fresh: Iterator[RewardModel]):
+    first, second = (put(settings, model, YES) for model in islice(fresh, 2))
+    with _registry(settings.home, writing=True) as client:
+        client.set_registered_model_alias("reward_model", "champion", str(first.mlflow_version))
+    assert put(settings, load_version(settings, second.reward_version), YES) == second
+    assert load_champion(settings).version == second.reward_version
+
+
+def test_a_gate_that_dies_leaves_the_champion_and_is_asked_again(settings: Settings, fresh: Iterator[RewardModel]):
+    first, second = islice(fresh, 2)
+    put(settings, first, YES)
+
+    def dies(champion: RewardModel | None) -> Verdict:
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        register(settings.home, second, NOTES, dies)
+    assert load_champion(settings).version == first.version
+    number = aliases(settings)["challenger"]
+    assert put(settings, second, YES).mlflow_version == number
+    assert load_champion(settings).version == second.version
+
+
+def test_run_holds_parameters_metrics_tags_and_safe_artefacts(settings: Settings, fresh: Iterator[RewardModel]):
+    registered = put(settings, next(fresh), YES)
+    with _registry(settings.home) as client:
+        run = client.get_run(registered.run_id)
+        losses = [entry.value for entry in client.get_metric_history(registered.run_id, "loss")]
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"hidden": "0"}
+    assert run.data.metrics["accuracy"] == 0.7
+    assert losses == [0.6, 0.5]
+    assert run.data.tags["input.preference_pairs"] == "4"
+    assert run.data.tags["reward_version"] == registered.reward_version
+    files = {file.name for file in (store_folder(settings.home) / "artifacts").rglob("*") if file.is_file()}
+    assert files == {"config.json", "weights.safetensors"}
+
+
+def test_a_folder_with_spaces_and_other_letters(tmp_path: Path):
+    settings = Settings(home=tmp_path / "my data ü #1")
+    put(settings, numbered(1), YES)
+    assert load_champion(settings).version == numbered(1).version
+
+
+@pytest.mark.parametrize("name", ["what?", "a%20b"])
+def test_a_folder_that_mlflow_cannot_address_is_refused_at_once(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match="MLflow takes for its own"):
+        put(Settings(home=tmp_path / name), numbered(1), YES)
+
+
+def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UserError, match="cannot be used"):
+        put(Settings(home=tmp_path / "file"), numbered(1), YES)
+
+
+def test_a_damaged_store_is_one_clear_line_and_a_lost_artefact_too(tmp_path: Path):
+    settings = Settings(home=tmp_path)
+    put(settings, numbered(1), YES)
+    for file in (store_folder(settings.home) / "artifacts").rglob("weights.safetensors"):
+        file.unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        load_champion(settings)
+    (store_folder(settings.home) / "mlflow.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(UserError, match="cannot be used"):
+        load_champion(settings)
+
+
+FRESH = """
+    import json, sys
+    from pathlib import Path
+    from evalloop_assets.reward_model.registry import register
+    from evalloop_assets_tests.reward_model.test_registry import NOTES, YES, numbered
+    found = register(Path(sys.argv[1]), numbered(float(sys.argv[2])), NOTES, lambda champion: YES)
+    print(json.dumps([found.mlflow_version, found.reward_version]))
+"""
+
+
+def test_four_processes_on_a_fresh_store(tmp_path: Path):
+    settings = Settings(home=tmp_path)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(FRESH), str(settings.home), str(number)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in (1, 2, 3, 3)
+    ]
+    ended = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0] * 4, [errors for _, errors in ended]
+    assert all(not errors.strip() for _, errors in ended), "MLflow is to be quiet"
+    found = {tuple(json.loads(out)) for out, _ in ended}
+    assert len(found) == 3, "the same content is registered once"
+    assert sorted(number for number, _ in found) == [1, 2, 3]
+    assert load_champion(settings).version in {version for _, version in found}
