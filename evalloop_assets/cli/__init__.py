@@ -97,6 +97,41 @@ def serving_history() -> None:
     history(console)
 
 
+@serving.command("begin")
+def serving_begin(model: Annotated[str, typer.Argument(help="model to serve to everybody")]) -> None:
+    """Name the first champion; a ledger that has one is left alone."""
+    from evalloop_assets.cli.serving import begin
+
+    begin(console, model)
+
+
+@serving.command("start")
+def serving_start(
+    experiment: Annotated[str, typer.Argument(help="name of the new experiment")],
+    treatment: Annotated[str, typer.Option(help="model to serve against the champion")],
+    weight: Annotated[float, typer.Option(help="percent of conversations that get it")] = 5,
+    user_share: Annotated[float, typer.Option(help="percent of users that are randomised by user, for retention")] = 20,
+    first: Annotated[float, typer.Option("--segment-from", help="first percent of the users, by hash")] = 0,
+    last: Annotated[float, typer.Option("--segment-to", help="last percent of the users, by hash")] = 100,
+) -> None:
+    """Start an experiment against the champion, from now on."""
+    from evalloop_assets.cli.serving import start
+
+    start(console, experiment, treatment, weight, user_share, (first, last))
+
+
+@serving.command("ramp")
+def serving_ramp(
+    experiment: Annotated[str, typer.Argument(help="a running experiment")],
+    weight: Annotated[float, typer.Argument(help="percent of conversations that get the treatment")],
+    reason: Annotated[str, typer.Option(help="why, in plain words")],
+) -> None:
+    """Change an experiment's weight for conversations that begin from now on; running ones keep their arm."""
+    from evalloop_assets.cli.serving import ramp
+
+    ramp(console, experiment, weight, reason)
+
+
 @serving.command("rollback")
 def serving_rollback(
     experiment: Annotated[str, typer.Argument(help="experiment whose candidate is taken out")],

@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from evalloop_assets.cli.home import clear_for_demo, marker
 from evalloop_assets.cli.instance import execute, instance_home, open_instance, require_success
 from evalloop_assets.cli.run import planned
-from evalloop_assets.cli.serving import experiments_table
+from evalloop_assets.cli.serving import entry_line
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.errors import UserError
@@ -87,13 +87,15 @@ class Demo:
         to_roll_back = []
         for row in self._rows("guardrail_readings", day):
             colour = {"ROLLBACK": "red", "PASS": "green"}.get(row["verdict"], "yellow")
-            self.console.print(f"    {row['experiment_id']}: [{colour}]{row['verdict']}[/] {row['reason']}")
+            line = f"    {row['experiment_id']}: [{colour}]{row['verdict']}[/] {escape(str(row['reason']))}"
+            self.console.print(line, soft_wrap=True)
             if row["verdict"] == "ROLLBACK":
                 to_roll_back.append(row["experiment_id"])
         for row in self._rows("decisions", day):
             if row["action"] == "promote":
                 advice = " (advice only)" if row["advisory"] else ""
-                self.console.print(f"    {row['experiment_id']}: [green]promote{advice}[/] {row['reason']}")
+                line = f"    {row['experiment_id']}: [green]promote{advice}[/] {escape(str(row['reason']))}"
+                self.console.print(line, soft_wrap=True)
         return to_roll_back
 
     def await_rollback(self, experiment: str) -> Entry:
@@ -105,7 +107,7 @@ class Demo:
                     if entry.action == "rollback":
                         one = entry.allocation.experiment(experiment)
                         if one is not None and one.status == "rolled_back":
-                            self.console.print(f"    [red]rolled back[/] by {entry.actor}: {entry.reason}")
+                            self.console.print(f"    [red]rolled back[/] by {entry.actor}, entry {entry.sequence}")
                             return entry
                 time.sleep(0.5)
         raise UserError(
@@ -133,14 +135,17 @@ class Demo:
     def promoted(self) -> Entry | None:
         return next((entry for entry in self.ledger.history() if entry.action == "promote"), None)
 
-    def _best_of_n(self, candidate: dict[str, object]) -> Policy:
+    def _best_of_n(self, candidate: dict[str, Any]) -> Policy:
         from evalloop_assets.reward_model.registry import load_version
         from evalloop_assets.simulator.policies import BestOfN
 
-        model = load_version(self.settings, str(candidate["reward_version"]))
-        base = self.policies[str(candidate["base_model_id"])].spec
-        return BestOfN(base, int(str(candidate["n"])), lambda texts: model.score([""] * len(texts), texts),
-                       str(candidate["model_id"]))  # fmt: skip
+        model = load_version(self.settings, candidate["reward_version"])
+        return BestOfN(
+            base=self.policies[candidate["base_model_id"]].spec,
+            n=candidate["n"],
+            score=lambda texts: model.score([""] * len(texts), texts),
+            model_id=candidate["model_id"],
+        )
 
     def _start(self, experiment: str, treatment: str, segment: tuple[float, float], day: date) -> None:
         at = datetime.combine(day, clock_time.min)
@@ -162,7 +167,7 @@ class Demo:
             ran = execute(self.defs, job, self.instance, days, lambda step: status.update(f"{label}, {step}"))
         require_success(ran, job)
 
-    def _rows(self, table: str, day: date | None) -> list[dict[str, object]]:
+    def _rows(self, table: str, day: date | None) -> list[dict[str, Any]]:
         view = self.lake.view(table, Days.one(day) if day else None)
         if not view.files:
             return []
@@ -208,17 +213,9 @@ def run_demo(console: Console) -> None:
 
 def _summary(console: Console, settings: Settings, shop: Demo, rolled_back: Entry | None, seconds: float) -> None:
     promoted = shop.promoted()
-    head = shop.ledger.head()
-    table = Table(
-        "entry", "at (UTC)", "who", "what", "champion", "why", title="\nwhat happened to serving", title_justify="left"
-    )
+    console.print("\nwhat happened to serving")
     for entry in shop.ledger.history():
-        table.add_row(
-            str(entry.sequence), str(entry.at), entry.actor, entry.action, entry.allocation.champion, entry.reason
-        )
-    console.print(table)
-    if head is not None:
-        console.print(experiments_table(head))
+        console.print(entry_line(entry), soft_wrap=True)
     if promoted is None or rolled_back is None:
         missing = "promotion" if promoted is None else "rollback"
         raise UserError(

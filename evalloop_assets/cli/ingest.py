@@ -87,6 +87,9 @@ def _record(instance: DagsterInstance, delivery: Delivery) -> None:
 
     for one in (delivery, *delivery.others):
         for day in one.days:
-            metadata = {"source": one.source, "rows_added_in_all": one.rows_added}
-            event = AssetMaterialization(one.table, partition=day.isoformat(), metadata=metadata)
+            event = AssetMaterialization(
+                one.table,
+                partition=day.isoformat(),
+                metadata={"source": one.source, "rows_added_in_all": one.rows_added},
+            )
             instance.report_runless_asset_event(event)

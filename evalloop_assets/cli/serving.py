@@ -6,12 +6,12 @@ import uuid
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish
-from evalloop_assets.serving.ledger import Change, Entry, Ledger
-from evalloop_assets.serving.transitions import roll_back as roll_back_transition
+from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
 from evalloop_assets.settings import Settings
 
 
@@ -24,37 +24,65 @@ def show(console: Console) -> None:
     console.print(
         f"champion [bold]{head.allocation.champion}[/] since entry {head.sequence} ({head.action}, {head.at})"
     )
-    if head.allocation.experiments:
-        console.print(experiments_table(head))
+    for line in experiment_lines(head):
+        console.print(line, soft_wrap=True)
 
 
-def experiments_table(entry: Entry) -> Table:
-    table = Table("experiment", "control", "treatment", "status", "of conversations", "by user", "users")
-    for one in entry.allocation.experiments:
-        weight = f"{one.weight_percent:g}%"
-        layer = f"{one.user_share:g}% of users, {one.user_weight:g}% treated"
-        segment = f"{one.segment[0]:g}-{one.segment[1]:g}%"
-        table.add_row(one.experiment_id, one.control, one.treatment, one.status, weight, layer, segment)
-    return table
+def experiment_lines(entry: Entry) -> list[str]:
+    """One line for each experiment of the allocation."""
+    return [
+        f"     {one.experiment_id}: {one.treatment} against {one.control}, [bold]{one.status.replace('_', ' ')}[/]; "
+        f"{one.weight_percent:g}% of conversations, {one.user_share:g}% of users by user, "
+        f"among users {one.segment[0]:g}-{one.segment[1]:g}%"
+        for one in entry.allocation.experiments
+    ]
 
 
 def history(console: Console) -> None:
     """Every entry, oldest first."""
-    table = Table("entry", "at (UTC)", "who", "what", "champion", "why")
     for entry in _ledger(Settings()).history():
-        table.add_row(
-            str(entry.sequence), str(entry.at), entry.actor, entry.action, entry.allocation.champion, entry.reason
-        )
-    console.print(table)
+        console.print(entry_line(entry), soft_wrap=True)
+
+
+def entry_line(entry: Entry) -> str:
+    colour = {"rollback": "red", "promote": "green"}.get(entry.action, "bold")
+    return (
+        f"{entry.sequence:>3}  {entry.at:%Y-%m-%d %H:%M}  [{colour}]{entry.action}[/]  champion "
+        f"{entry.allocation.champion}, by {entry.actor}: {escape(entry.reason)}"
+    )
+
+
+def begin(console: Console, model: str) -> None:
+    """Name the first champion and publish."""
+    settings = Settings()
+    ledger = _ledger(settings)
+    _say(console, settings, ledger, ledger.begin(model, _change("start", f"first champion {model}")))
+
+
+def start(
+    console: Console, experiment: str, treatment: str, weight: float, user_share: float, segment: tuple[float, float]
+) -> None:
+    """Start an experiment from now on and publish."""
+    change = _change("start", f"{treatment} against the champion")
+    _apply(
+        console,
+        change,
+        lambda allocation: transitions.start_experiment(
+            allocation, experiment, treatment, change.at, weight_percent=weight, user_share=user_share, segment=segment
+        ),
+    )
+
+
+def ramp(console: Console, experiment: str, weight: float, reason: str) -> None:
+    """Open an epoch with another weight and publish."""
+    change = _change("ramp", reason)
+    _apply(console, change, lambda allocation: transitions.ramp(allocation, experiment, weight, change.at))
 
 
 def roll_back(console: Console, experiment: str, reason: str) -> None:
     """Roll back by hand and publish."""
-    settings = Settings()
-    ledger = _ledger(settings)
     change = _change("rollback", reason)
-    applied = ledger.apply(change, lambda allocation: roll_back_transition(allocation, experiment, change.at))
-    _say(console, settings, ledger, applied.appended, applied.entry)
+    _apply(console, change, lambda allocation: transitions.roll_back(allocation, experiment, change.at))
 
 
 def take_back(console: Console, sequence: int, reason: str) -> None:
@@ -63,22 +91,28 @@ def take_back(console: Console, sequence: int, reason: str) -> None:
     ledger = _ledger(settings)
     if sequence <= 1:
         raise UserError(f"ledger entry {sequence}", "nothing was served before it", "Name an entry from 2 on.")
-    applied = ledger.undo(sequence - 1, _change("undo", reason))
-    _say(console, settings, ledger, applied.appended, applied.entry)
+    _say(console, settings, ledger, ledger.undo(sequence - 1, _change("undo", reason)))
 
 
-def _say(console: Console, settings: Settings, ledger: Ledger, appended: bool, entry: Entry) -> None:
+def _apply(console: Console, change: Change, transition: Transition) -> None:
+    settings = Settings()
+    ledger = _ledger(settings)
+    _say(console, settings, ledger, ledger.apply(change, transition))
+
+
+def _say(console: Console, settings: Settings, ledger: Ledger, applied: Applied) -> None:
+    entry = applied.entry
     publish(settings.flags, ledger)
-    if appended:
+    if applied.appended:
         console.print(f"entry {entry.sequence}: {entry.action}; published to {settings.flags}")
         console.print(f"to take it back: evalloop serving undo {entry.sequence} --reason …", markup=False)
     else:
         console.print(f"nothing to change: entry {entry.sequence} ({entry.action}) holds already")
 
 
-def _change(action: str, reason: str) -> Change:
+def _change(action: Action, reason: str) -> Change:
     now = datetime.now(UTC).replace(tzinfo=None)
-    return Change(action, "command line", reason, now, f"cli-{uuid.uuid4()}")  # type: ignore[arg-type]
+    return Change(action, "command line", reason, now, f"cli-{uuid.uuid4()}")
 
 
 def _ledger(settings: Settings) -> Ledger:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.backfill.staleness import log_days, stale_spans
 from evalloop_assets.cli.instance import open_instance
-from evalloop_assets.cli.serving import experiments_table
+from evalloop_assets.cli.serving import experiment_lines
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.serving.ledger import Ledger
@@ -35,8 +36,6 @@ def show_status(console: Console) -> None:
 
 
 def _served(console: Console, settings: Settings) -> None:
-    import evalloop_assets.definitions  # noqa: F401 - declares every table
-
     head = Ledger(settings.ledger_url).head()
     if head is None:
         console.print("[bold]served[/] nothing yet: the ledger is empty (evalloop serving begin MODEL)")
@@ -44,8 +43,8 @@ def _served(console: Console, settings: Settings) -> None:
     console.print(f"[bold]served[/] champion {head.allocation.champion}, entry {head.sequence} of {head.at} UTC")
     running = head.allocation.running
     console.print(f"[bold]in flight[/] {', '.join(one.experiment_id for one in running) or 'no experiment'}")
-    if head.allocation.experiments:
-        console.print(experiments_table(head))
+    for line in experiment_lines(head):
+        console.print(line, soft_wrap=True)
 
 
 def _logs(console: Console, lake: Lake) -> None:

@@ -26,7 +26,9 @@ WITH RECURSIVE placed AS (
     sessions.day, turns.event_id, sessions.session_id, turns.user_id, turns.conversation_id, turns.model_id, turns.shown_at,
     turns.replaces_event_id, turns.error, turns.time_source, turns.dwell_ms, turns.foreground_ms,
     COALESCE(turns.reply_chars, LENGTH(turns.reply_text))                                AS reply_chars,
-    GREATEST(LEAST(COALESCE(turns.foreground_ms, turns.dwell_ms), turns.dwell_ms) - COALESCE(turns.typing_ms, 0), 0) / 1e3 AS read_s,
+    GREATEST(
+      LEAST(COALESCE(turns.foreground_ms, turns.dwell_ms), turns.dwell_ms) - COALESCE(turns.typing_ms, 0), 0
+    ) / 1e3                                                                              AS read_s,
     COALESCE(turns.scrolls, 0) + COALESCE(turns.clicks, 0)                               AS acts
   FROM sessions
   JOIN turns

@@ -52,11 +52,11 @@ def no_leak(lake: Lake, days: Days, lead: str, sources: tuple[str, ...], toleran
         for source in sources
     }
     found = [source for source, one in leaks.items() if one.found(tolerance)]
-    described = ", ".join(f"{source} {one.auc:.3f} of {one.pairs}" for source, one in leaks.items())
+    described = ", ".join(f"{source} {one.auc:.3f} of {one.pairs}" for source, one in leaks.items() if one.pairs)
     return AssetCheckResult(
         passed=not found,
         severity=AssetCheckSeverity.WARN,
-        description=f"AUC of {lead} alone, and pairs: {described}",
+        description=f"AUC of {lead} alone, and pairs: {described or 'no decided pairs'}",
         metadata={f"{source}_auc": one.auc for source, one in leaks.items() if one.pairs}
         | {f"{source}_pairs": one.pairs for source, one in leaks.items()},
     )

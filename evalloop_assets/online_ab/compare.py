@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,12 +53,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Units:
-    """Rows of `experiment_users` of one experiment and unit, summed over days. Columns of one length."""
+    """Rows of `experiment_users` of one experiment and unit, summed over days. Arrays of one length."""
 
-    metric: NDArray[np.str_]
-    epoch: NDArray[np.str_]
-    user_id: NDArray[np.str_]
-    arm: NDArray[np.str_]
+    metrics: Sequence[str]
+    metric: NDArray[np.int64]
+    """Index in `metrics`."""
+    epochs: Sequence[str]
+    epoch: NDArray[np.int64]
+    """Index in `epochs`."""
+    user: NDArray[np.int64]
+    """Number of the user, from 0."""
+    treated: NDArray[np.bool_]
     units: NDArray[np.float64]
     total: NDArray[np.float64]
     eligible: NDArray[np.float64]
@@ -68,14 +73,13 @@ def compare(
     experiment_id: str, unit: str, rows: Units, models: Mapping[str, str], planned_users: float, alpha: float
 ) -> list[Result]:
     """One result for each metric that has known units in both arms of some epoch; `models` maps arm to model id."""
-    _, user = np.unique(rows.user_id, return_inverse=True)
-    _, epoch = np.unique(rows.epoch, return_inverse=True)
-    treated = rows.arm == "treatment"
-    srm_p = sample_ratio_p(_exposures(rows, treated))
+    srm_p = sample_ratio_p(_exposures(rows))
     results = []
-    for metric in np.unique(rows.metric):
-        here = rows.metric == metric
-        found = paired_user_effect(UserSums(user[here], epoch[here], treated[here], rows.units[here], rows.total[here]))
+    for number, metric in enumerate(rows.metrics):
+        here = np.flatnonzero(rows.metric == number)
+        found = paired_user_effect(
+            UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
+        )
         if found is None:
             continue
         low, high = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)
@@ -84,7 +88,7 @@ def compare(
             Result(
                 experiment_id=experiment_id,
                 unit=unit,
-                metric=str(metric),
+                metric=metric,
                 control=models.get("control"),
                 treatment=models.get("treatment"),
                 control_mean=found.control_mean,
@@ -108,9 +112,9 @@ def compare(
     return results
 
 
-def _exposures(rows: Units, treated: NDArray[np.bool_]) -> Iterable[EpochCount]:
-    exposed = rows.metric == EXPOSURE
-    for epoch in np.unique(rows.epoch[exposed]):
-        here = exposed & (rows.epoch == epoch)
-        arms = (int(rows.units[here & (treated == arm)].sum()) for arm in (False, True))
-        yield EpochCount(str(epoch), *arms)
+def _exposures(rows: Units) -> Iterable[EpochCount]:
+    exposed = rows.metric == list(rows.metrics).index(EXPOSURE) if EXPOSURE in rows.metrics else np.zeros(0, np.bool_)
+    for number, epoch in enumerate(rows.epochs if exposed.any() else ()):
+        here = exposed & (rows.epoch == number)
+        arms = (int(rows.units[here & (rows.treated == arm)].sum()) for arm in (False, True))
+        yield EpochCount(epoch, *arms)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
@@ -23,7 +25,7 @@ PER_USER = """
         CAST(sum(eligible) AS DOUBLE) AS eligible
     FROM experiment_users
     GROUP BY experiment_id, unit, metric, epoch, user_id, arm
-    ORDER BY experiment_id, unit, metric, epoch, user_id, arm
+    ORDER BY experiment_id, unit, metric, user_id, epoch, arm
 """
 
 ARM_MODELS = """
@@ -107,17 +109,25 @@ def decision_row(
     }
 
 
+def units_of(rows: pa.Table) -> Units:
+    """Rows of `experiment_users` of one experiment and unit; text becomes numbers."""
+    (metrics, metric), (epochs, epoch), (_, user) = (
+        _codes(rows.column(name)) for name in ("metric", "epoch", "user_id")
+    )
+    treated = pc.equal(rows.column("arm"), "treatment").to_numpy()
+    numbers = (rows.column(name).to_numpy().astype(np.float64) for name in ("units", "total", "eligible"))
+    return Units(metrics, metric, epochs, epoch, user, treated, *numbers)
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
 def _groups(rows: pa.Table) -> Iterator[tuple[str, str, Units]]:
     """Split rows sorted by experiment and unit."""
-    if rows.num_rows == 0:
-        return
-    experiment, unit = (np.array(rows.column(name).to_pylist(), dtype=object) for name in ("experiment_id", "unit"))
-    starts = np.flatnonzero((experiment[1:] != experiment[:-1]) | (unit[1:] != unit[:-1])) + 1
-    for first, last in zip([0, *starts], [*starts, rows.num_rows], strict=True):
-        part = rows.slice(first, last - first)
-        text = (
-            np.array(part.column(name).to_pylist(), dtype=object).astype(str)
-            for name in ("metric", "epoch", "user_id", "arm")
-        )
-        numbers = (part.column(name).to_numpy().astype(float) for name in ("units", "total", "eligible"))
-        yield str(experiment[first]), str(unit[first]), Units(*text, *numbers)
+    keys = rows.group_by(["experiment_id", "unit"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
+    first = 0
+    for key in keys:
+        yield key["experiment_id"], key["unit"], units_of(rows.slice(first, key["count_all"]))
+        first += key["count_all"]

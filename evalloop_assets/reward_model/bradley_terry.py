@@ -119,9 +119,7 @@ def _fit(pairs: Pairs, tune: Pairs, learned: tuple[bool, ...], training: Trainin
     return Fitted(weights, length, learned, tuple(losses))
 
 
-def _initial(
-    features: int, hidden: int, length: NDArray[np.float64], draw: torch.Generator
-) -> dict[str, torch.Tensor]:
+def _initial(features: int, hidden: int, length: NDArray[np.float64], draw: torch.Generator) -> dict[str, torch.Tensor]:
     import torch
 
     heads = len(HORIZONS)

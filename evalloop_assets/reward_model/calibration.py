@@ -57,7 +57,7 @@ def assemble(
     """
     if len(anchors.features) < 2:
         raise ValueError("fewer than two anchors: nothing to standardise on")
-    bare = RewardModel(_config(encoder, (), 0.0, 1.0, anchors, trained_through), fitted.weights)
+    bare = RewardModel(_config(encoder, (), 1.0, anchors, trained_through), fitted.weights)
     margins = bare.raw(tune.a) - bare.raw(tune.b)
     raw = bare.raw(anchors.features)
     weights = _weights(fitted.learned, margins, tune, horizon_weights)
@@ -71,9 +71,9 @@ def assemble(
         )
         for at, horizon in enumerate(HORIZONS)
     )
-    unscaled = RewardModel(_config(encoder, heads, 0.0, 1.0, anchors, trained_through), fitted.weights).reward(raw)
-    mean, sd = float(unscaled.mean()), _positive(float(unscaled.std()))
-    return RewardModel(_config(encoder, heads, mean, sd, anchors, trained_through), fitted.weights)
+    unscaled = RewardModel(_config(encoder, heads, 1.0, anchors, trained_through), fitted.weights).reward(raw)
+    sd = _positive(float(unscaled.std()))
+    return RewardModel(_config(encoder, heads, sd, anchors, trained_through), fitted.weights)
 
 
 def _weights(
@@ -105,13 +105,10 @@ def _positive(sd: float) -> float:
     return sd if sd > 1e-9 else 1.0
 
 
-def _config(
-    encoder: str, heads: tuple[Head, ...], mean: float, sd: float, anchors: Anchors, through: str
-) -> ModelConfig:
+def _config(encoder: str, heads: tuple[Head, ...], sd: float, anchors: Anchors, through: str) -> ModelConfig:
     return ModelConfig(
         encoder=encoder,
         heads=heads,
-        reward_mean=mean,
         reward_sd=sd,
         anchors=len(anchors.features),
         anchor_hash=anchors.digest,

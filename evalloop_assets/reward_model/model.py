@@ -46,9 +46,8 @@ class ModelConfig:
     """Name and version of the text encoder."""
     heads: tuple[Head, ...]
     """One per horizon, in the order of HORIZONS."""
-    reward_mean: float
-    """Mean over the anchors of the weighted sum of standardised heads."""
     reward_sd: float
+    """Standard deviation over the anchors of the weighted sum of standardised heads, whose mean is 0."""
     anchors: int
     """Replies of the frozen anchor set on which mean 0 and standard deviation 1 hold."""
     anchor_hash: str
@@ -116,7 +115,7 @@ class RewardModel:
     def reward(self, raw: Floats) -> Floats:
         """One number per row of raw outputs [n, heads]: weighted sum of standardised heads, standardised again."""
         total = sum(head.weight * (raw[:, at] - head.mean) / head.sd for at, head in enumerate(self.config.heads))
-        return np.asarray((total - self.config.reward_mean) / self.config.reward_sd, np.float64)
+        return np.asarray(total / self.config.reward_sd, np.float64)
 
     def _encoder(self, given: Encoder | None) -> Encoder:
         if given is None:

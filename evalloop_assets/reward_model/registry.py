@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -132,18 +132,16 @@ def _registry(home: Path, writing: bool = False) -> Iterator[MlflowClient | None
         yield None
         return
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    lock = FileLock(folder / "lock", timeout=LOCK_SECONDS)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not writing:
-            with _mended(folder):
+        if writing:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "lock", timeout=LOCK_SECONDS), _mended(folder):
                 client = _client(database)
+                _prepare(client, folder)
                 yield client
-            return
-        with lock, _mended(folder):
-            client = _client(database)
-            _prepare(client, folder)
-            yield client
+        else:
+            with _mended(folder):
+                yield _client(database)
     except (OSError, Timeout) as error:
         raise _unusable(folder, error) from error
 
@@ -243,5 +241,5 @@ def _reward_version(version: ModelVersion | None) -> str:
     return version.tags["reward_version"] if version else ""
 
 
-def _folder(version: ModelVersion | Any) -> Path:
+def _folder(version: ModelVersion) -> Path:
     return Path(url2pathname(urlsplit(str(version.source)).path))

@@ -7,8 +7,6 @@ next turn; here a day is served with the flags as they were published when servi
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,7 +95,7 @@ def _assignment(value: Any, source: Path) -> Assignment:
 
 @contextmanager
 def published_flags(path: Path, timeout_s: float = 30.0) -> Iterator[FlagClient]:
-    """A client on the flagd file as it is now; later publications are seen by the next call.
+    """A client on the flagd file as it is now; the provider looks for a later one every `timeout_s`.
 
     UserError if the file is missing, or is no flag file that the provider can read within `timeout_s`.
     """
@@ -109,21 +107,16 @@ def published_flags(path: Path, timeout_s: float = 30.0) -> Iterator[FlagClient]
     if not path.is_file():
         raise UserError(f"flag file {path}", "there is none", "Publish an allocation first.")
     logging.getLogger("openfeature.contrib").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        frozen = Path(folder) / "flags.json"
-        shutil.copyfile(path, frozen)
-        provider = FlagdProvider(
-            resolver_type=ResolverType.FILE,
-            offline_flag_source_path=str(frozen),
-            deadline_ms=int(timeout_s * 1000),
-        )
-        try:
-            api.set_provider_and_wait(provider, _DOMAIN)
-        except OpenFeatureError as error:
-            provider.shutdown()
-            why = f"the flagd provider cannot read it ({type(error).__name__} {error.error_message or ''}".strip() + ")"
-            raise UserError(f"flag file {path}", why, "Publish the allocation again.") from error
-        try:
-            yield FlagClient(api.get_client(_DOMAIN), path)
-        finally:
-            provider.shutdown()
+    provider = FlagdProvider(
+        resolver_type=ResolverType.FILE, offline_flag_source_path=str(path), deadline_ms=int(timeout_s * 1000)
+    )
+    try:
+        api.set_provider_and_wait(provider, _DOMAIN)
+    except OpenFeatureError as error:
+        provider.shutdown()
+        why = f"the flagd provider cannot read it ({type(error).__name__} {error.error_message or ''}".strip() + ")"
+        raise UserError(f"flag file {path}", why, "Publish the allocation again.") from error
+    try:
+        yield FlagClient(api.get_client(_DOMAIN), path)
+    finally:
+        provider.shutdown()

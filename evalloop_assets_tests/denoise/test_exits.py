@@ -5,10 +5,9 @@ from evalloop_assets_tests.denoise.world import Row, World, turn
 
 def ending(log_end: str = "12-31 23:59", **last: object) -> tuple[str, str]:
     """Kind and reason of the exit of a session of two replies, the second as told."""
-    turns = [turn("e1", "05-01 10:00", user_text="bye", reply_text="bye"), turn("e2", "05-01 10:01", **last)]
+    turns = [turn("e1", "05-01 10:00", user_text="hi", reply_text="bye"), turn("e2", "05-01 10:01", **last)]
     world = World(log_end=log_end, turns=turns)
-    world.run("sessions")
-    (row,) = world.run("exits")
+    (row,) = world.run_to("exits")
     return row["kind"], row["reason"]
 
 
@@ -85,6 +84,12 @@ def test_interruptions(last: Row, kind: str, reason: str):
 @pytest.mark.parametrize(("log_end", "kind"), [("05-01 10:31", "open"), ("05-01 10:32", "natural")])
 def test_a_session_at_the_end_of_the_log_is_open_whatever_was_said(log_end: str, kind: str):
     assert ending(log_end, user_text="bye")[0] == kind
+
+
+def test_a_character_that_speaks_on_after_the_farewell_changes_nothing():
+    turns = [turn("e1", "05-01 10:00", user_text="bye"), turn("e2", "05-01 10:01", reply_text="Are you still here?")]
+    (row,) = World(turns=turns).run_to("exits")
+    assert (row["kind"], row["reason"]) == ("natural", "farewell by the user")
 
 
 def test_of_replies_shown_at_once_the_greater_id_is_the_last():

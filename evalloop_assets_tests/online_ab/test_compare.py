@@ -1,7 +1,9 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from evalloop_assets.online_ab.compare import Units, compare
+from evalloop_assets.online_ab.compare import compare
+from evalloop_assets.online_ab.daily import units_of
 from evalloop_assets.online_ab.figures import lowest_srm_p, multiple_exposure, per_conversation_first, retention
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 
@@ -12,10 +14,8 @@ MODELS = {"control": "old", "treatment": "new"}
 
 def units(*rows):
     """Rows of (metric, user, arm, units, total, eligible) in one epoch of weight one half."""
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
-    metric, user, arm, count, total, eligible = columns
-    epoch = np.full(len(metric), "weight_05000")
-    return Units(metric, epoch, user, arm, count.astype(float), total.astype(float), eligible.astype(float))
+    names = ("metric", "user_id", "arm", "units", "total", "eligible")
+    return units_of(pa.table([*zip(*rows, strict=True), ["weight_05000"] * len(rows)], [*names, "epoch"]))
 
 
 def many(metric, seed=1, effect=0.0, size=400, known=1.0):
@@ -54,7 +54,9 @@ def test_the_sample_ratio_is_tested_on_units_exposed():
 
 
 def test_coverage_is_the_share_of_units_that_are_known():
-    rows = [("chat_duration", f"u{k}", ("control", "treatment")[k % 2], int(k > 3), 9.0 * (k > 3), 1) for k in range(10)]
+    rows = [
+        ("chat_duration", f"u{k}", ("control", "treatment")[k % 2], int(k > 3), 9.0 * (k > 3), 1) for k in range(10)
+    ]
     (found,) = compare("x", "conversation", units(*rows), {}, 100, 0.05)
     assert (found.coverage, found.users, found.control, found.control_mean) == (0.6, 6, None, 9.0)
 

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.dialect import broken_rules
-from evalloop_assets.online_ab.compare import Units, compare
+from evalloop_assets.online_ab.compare import compare
+from evalloop_assets.online_ab.daily import units_of
 from evalloop_assets_tests.denoise.world import PACKAGE, World, at, day, load, turn
 from evalloop_assets_tests.denoise.world import compute as run_sql
 
@@ -61,7 +63,9 @@ def test_one_conversation_adds_itself_to_every_metric():
     turns = chat("c", "05-01 10:00", 3)
     turns[1]["feedback"] = "complaint"
     turns[2]["replaces_event_id"] = turns[1]["event_id"]
-    found, rows = users([*turns, *chat("d", "05-02 10:00")], [assigned("conversation", "c", "treatment", "05-01 10:00")])
+    found, rows = users(
+        [*turns, *chat("d", "05-02 10:00")], [assigned("conversation", "c", "treatment", "05-01 10:00")]
+    )
     assert {key[3]: value for key, value in found.items()} == {
         "exposure": (1, 0.0, 1),
         "chat_send": (1, 3.0, 1),
@@ -109,12 +113,17 @@ def test_an_open_session_is_no_exit_yet():
     world.run_to("returns", "12-30", "12-31")
     span = Days.one(day("12-31"))
     rows = run_sql(TRANSFORM, world.tables, span, world.settings, world.clock).to_pylist()
-    assert [(row["units"], row["total"], row["eligible"]) for row in rows if row["metric"] == "drop_off"] == [(0, 0.0, 1)]
+    assert [(row["units"], row["total"], row["eligible"]) for row in rows if row["metric"] == "drop_off"] == [
+        (0, 0.0, 1)
+    ]
 
 
 def test_an_assigned_user_who_stays_away_is_a_zero_once_the_day_is_mature():
     turns = chat("c", "05-01 10:00") + [one for k in (1, 2, 3) for one in chat("d", f"05-0{k} 12:00", user_id="v")]
-    exposures = [assigned("user", "u", "treatment", "05-01 10:00"), assigned("user", "v", "control", "05-01 12:00", "v")]
+    exposures = [
+        assigned("user", "u", "treatment", "05-01 10:00"),
+        assigned("user", "v", "control", "05-01 12:00", "v"),
+    ]
     found, _ = users(turns, exposures, "05-01", "05-03")
     assert of(found, "user", "chat_send", "05-02") == (1, 0.0, 1)
     assert of(found, "user", "chat_duration", "05-02") == (1, 0.0, 1)
@@ -240,8 +249,7 @@ def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_l
     _, rows = users(turns, exposures)
     effect = {}
     for unit in ("user", "conversation"):
-        mine = [row for row in rows if row["unit"] == unit]
-        columns = [np.array([row[name] for row in mine]) for name in Units.__dataclass_fields__]
-        results = compare("x", unit, Units(*columns), {}, 100, 0.05)
+        mine = pa.Table.from_pylist([row for row in rows if row["unit"] == unit])
+        results = compare("x", unit, units_of(mine), {}, 100, 0.05)
         effect[unit] = next(one.effect for one in results if one.metric == "chat_duration")
     assert effect == {"user": 20.0, "conversation": -10.0}

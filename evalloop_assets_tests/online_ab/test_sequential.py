@@ -66,9 +66,7 @@ def test_impossible_plans_are_refused(planned, alpha):
         always_valid_bounds(0.0, 1.0, 10, planned, alpha)
 
 
-@given(
-    st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.integers(1, 10**7), st.integers(2, 10**7), st.floats(1e-6, 0.5)
-)
+@given(st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.integers(1, 10**7), st.integers(2, 10**7), st.floats(1e-6, 0.5))
 def test_bounds_surround_the_effect_and_are_wider_than_a_single_look_allows(effect, se, users, planned, alpha):
     low, high = always_valid_bounds(effect, se, users, planned, alpha)
     assert low <= effect <= high

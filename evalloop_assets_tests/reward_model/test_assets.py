@@ -1,19 +1,214 @@
-from collections.abc import Callable
-from datetime import date, timedelta
+import math
+from collections.abc import Iterator
+from datetime import timedelta
 
+import pyarrow as pa
 import pytest
+from dagster import ExecuteInProcessResult
 
-from evalloop_assets.lake.assets import STEPS, Frame, run_frames
 from evalloop_assets.lake.days import Days
+from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
-from evalloop_assets.lake.store import Lake
-from evalloop_assets.reward_model import assets, checks  # noqa: F401
+from evalloop_assets.reward_model.assets import ASSETS
+from evalloop_assets.reward_model.checks import CHECKS, beats_chance, rewards_sound
 from evalloop_assets.reward_model.daily import train_day
-from evalloop_assets.reward_model.embeddings import embedding_rows
 from evalloop_assets.reward_model.encoder import HashedNgrams, text_hash
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.registry import find_champion, load_champion
 from evalloop_assets.reward_model.scoring import score_day
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
-from evalloop_assets.settings import Settings
+from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
+
+TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-13, 1), "reading": (0, 0), "turns": (0, 1)}
+SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (0, 1)}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    found = Stage.at(tmp_path_factory.mktemp("stage"))
+    turns = turn_rows(300)
+    turns[0]["reply_text"] = None
+    turns[1]["reply_text"] = " \n "
+    fill(found.lake, pair_rows(1500), turns)
+    return found
+
+
+@pytest.fixture(scope="module")
+def result(stage: Stage) -> ExecuteInProcessResult:
+    return stage.run(DAY, [*ASSETS, *CHECKS])
+
+
+def put(stage: Stage, schema: TableSchema, rows: list[dict]) -> None:
+    full = [{name: row.get(name) for name in schema.column_names} | {"day": DAY} for row in rows]
+    table = pa.Table.from_pylist(full, schema=arrow_schema(schema))
+    stage.lake.replace(schema, Days.one(DAY), {}, lambda inputs: table)
+
+
+def test_the_stage_runs_and_its_checks_pass(result: ExecuteInProcessResult):
+    assert result.success
+    assert verdicts(result) == {"reward_model_beats_chance": True, "rewards_complete_and_finite": True}
+
+
+def test_every_text_of_the_day_is_embedded_once(stage: Stage, result: ExecuteInProcessResult):
+    rows = stage.rows("turn_embeddings")
+    turns = stage.rows("turns")
+    texts = {turn[name] for turn in turns for name in ("user_text", "reply_text")} - {None}
+    assert {row["text_hash"] for row in rows} == {text_hash(text) for text in texts}
+    assert len(rows) == len(texts)
+    assert {row["encoder"] for row in rows} == {HashedNgrams.name}
+    assert {len(row["embedding"]) for row in rows} == {HashedNgrams.dimension}
+
+
+def test_report_says_how_good_the_model_is_with_intervals(stage: Stage, result: ExecuteInProcessResult):
+    rows = {(row["metric"], row["horizon"], row["source"]): row for row in stage.rows("reward_model_report")}
+    champion = load_champion(stage.settings)
+    for horizon in ("all", *HORIZONS):
+        row = rows["accuracy", horizon, "all"]
+        assert 0.6 < row["low"] < row["value"] < row["high"] <= 1
+        assert row["reward_version"] == champion.version
+        assert row["promoted"]
+    assert {source for _, _, source in rows} == {"all", "tail", "regeneration", "battle"}
+    assert rows["accuracy", "all", "all"]["n"] == sum(rows["accuracy", horizon, "all"]["n"] for horizon in HORIZONS)
+    shown = metadata(result, "reward_model_report")
+    assert shown["reward_version"] == champion.version
+    assert shown["mlflow_version"] == 1
+    assert shown["pairs"] == 1500
+    assert "labels)" in shown["accuracy immediate"]
+
+
+def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInProcessResult):
+    champion = load_champion(stage.settings)
+    turns = {turn["event_id"]: turn for turn in stage.rows("turns")}
+    kept = {row["event_id"] for row in stage.rows("reading") if row["position"] is not None}
+    rewards = {row["event_id"]: row for row in stage.rows("rewards")}
+    assert set(rewards) == kept
+    assert {row["reward_version"] for row in rewards.values()} == {champion.version}
+    without = {event for event, row in rewards.items() if row["reward"] is None}
+    assert without == {"e1-00000", "e1-00001"}
+    known = sorted(set(rewards) - without)
+    scores = champion.score(*([turns[event][name] for event in known] for name in ("user_text", "reply_text")))
+    assert [rewards[event]["reward"] for event in known] == pytest.approx(scores.tolist(), abs=1e-4)
+    assert metadata(result, "rewards")["without_text"] == 2
+
+
+def test_computing_the_day_again_changes_nothing(stage: Stage, result: ExecuteInProcessResult):
+    before = {name: stage.rows(name) for name in ("reward_model_report", "rewards", "turn_embeddings")}
+    again = stage.run(DAY, ASSETS)
+    assert [metadata(again, name)["days_changed"] for name in before] == [0, 0, 0]
+    assert {name: stage.rows(name) for name in before} == before
+
+
+def test_embeddings_of_the_lake_are_used(stage: Stage, result: ExecuteInProcessResult):
+    """A planted vector for one reply moves that reply's reward and no other."""
+    before = {row["event_id"]: row["reward"] for row in stage.rows("rewards")}
+    stored = stage.rows("turn_embeddings")
+    turn = next(turn for turn in stage.rows("turns") if turn["event_id"] == "e1-00005")
+    changed = [
+        row | {"embedding": [-value for value in row["embedding"]]}
+        if row["text_hash"] == text_hash(turn["reply_text"])
+        else row
+        for row in stored
+    ]
+    put(stage, TURN_EMBEDDINGS, changed)
+    try:
+        rows = score_day(stage.inputs(DAY, **SCORING), stage.settings).rows.to_pylist()
+    finally:
+        put(stage, TURN_EMBEDDINGS, stored)
+    assert {row["event_id"] for row in rows if row["reward"] != before[row["event_id"]]} == {"e1-00005"}
+
+
+@pytest.fixture
+def broken(stage: Stage, result: ExecuteInProcessResult) -> Iterator[list[dict]]:
+    rows = stage.rows("rewards")
+    yield [dict(row) for row in rows]
+    put(stage, REWARDS, rows)
+
+
+def test_rewards_check_stays_silent_on_clean_rows(stage: Stage, broken: list[dict]):
+    assert rewards_sound(stage.lake, Days.one(DAY)).passed
+
+
+def test_rewards_check_catches_what_is_not_finite(stage: Stage, broken: list[dict]):
+    broken[5]["reward"] = math.nan
+    broken[6]["reward"] = math.inf
+    put(stage, REWARDS, broken)
+    found = rewards_sound(stage.lake, Days.one(DAY))
+    assert not found.passed
+    assert "2 not finite" in found.description
+
+
+def test_rewards_check_catches_a_missing_row(stage: Stage, broken: list[dict]):
+    put(stage, REWARDS, broken[1:])
+    found = rewards_sound(stage.lake, Days.one(DAY))
+    assert not found.passed
+    assert "1 kept replies" in found.description
+
+
+def test_rewards_check_catches_a_text_without_reward(stage: Stage, broken: list[dict]):
+    broken[7]["reward"] = None
+    put(stage, REWARDS, broken)
+    found = rewards_sound(stage.lake, Days.one(DAY))
+    assert not found.passed
+    assert "1 texts" in found.description
+
+
+@pytest.mark.parametrize("low", [0.5, 0.43, None])
+def test_accuracy_check_warns_where_chance_is_not_excluded(tmp_path, low: float | None):
+    stage = Stage.at(tmp_path)
+    row = {"reward_version": "v", "metric": "accuracy", "horizon": "all", "source": "all", "low": low}
+    put(stage, REWARD_MODEL_REPORT, [row])
+    found = beats_chance(stage.lake, Days.one(DAY))
+    assert not found.passed
+    assert found.severity.value == "WARN"
+    put(stage, REWARD_MODEL_REPORT, [row | {"low": 0.51}, row | {"horizon": "immediate", "low": 0.4}])
+    assert beats_chance(stage.lake, Days.one(DAY)).passed
+
+
+@pytest.mark.parametrize(
+    ("pairs", "why"),
+    [
+        ([], "no pairs"),
+        ([row | dict.fromkeys(HORIZONS, "tie") for row in pair_rows(200)], "ties or censored"),
+        ([row | dict.fromkeys(HORIZONS, "censored") for row in pair_rows(200)], "ties or censored"),
+        (pair_rows(20), "are needed"),
+    ],
+)
+def test_nothing_to_learn_is_a_row_with_the_reason_and_no_champion(tmp_path, pairs: list[dict], why: str):
+    stage = Stage.at(tmp_path)
+    fill(stage.lake, pairs, turn_rows(20))
+    report = train_day(stage.inputs(DAY, **TRAINING), DAY, stage.settings)
+    (row,) = report.rows.to_pylist()
+    assert (row["metric"], row["value"], row["n"], row["promoted"]) == ("skipped", None, len(pairs), False)
+    assert why in row["reason"]
+    assert report.metadata["skipped"] == row["reason"]
+    assert find_champion(stage.settings) is None
+    scored = score_day(stage.inputs(DAY, **SCORING), stage.settings)
+    assert scored.rows.num_rows == 0
+    assert "no reward model" in scored.metadata["skipped"]
+
+
+def test_a_day_without_pairs_leaves_the_champion(stage: Stage, result: ExecuteInProcessResult):
+    champion = load_champion(stage.settings)
+    later = DAY + timedelta(days=30)
+    report = train_day(stage.inputs(later, **TRAINING), later, stage.settings)
+    assert report.metadata["skipped"] == "no pairs in the window"
+    assert load_champion(stage.settings).version == champion.version
+
+
+def test_a_worse_challenger_does_not_replace_the_champion(stage: Stage, result: ExecuteInProcessResult):
+    """The next days' labels are noise for all but the held-out users: what is learned from them is worse."""
+    from evalloop_assets.reward_model.pairs import HELD_OUT_SHARE, _place
+
+    champion = load_champion(stage.settings)
+    later = DAY + timedelta(days=20)
+    rows = []
+    for at, row in enumerate(pair_rows(1500, seed=8)):
+        noise = {} if _place(row["user_id"]) < HELD_OUT_SHARE else dict.fromkeys(HORIZONS, "AB"[at % 2])
+        rows.append(row | noise)
+    fill(stage.lake, rows, turn_rows(50, later, seed=2), later)
+    report = train_day(stage.inputs(later, **TRAINING), later, stage.settings)
+    assert report.metadata["promoted"] is False
+    assert "worse" in report.metadata["reason"]
+    assert load_champion(stage.settings).version == champion.version
+    assert not any(row["promoted"] for row in report.rows.to_pylist())

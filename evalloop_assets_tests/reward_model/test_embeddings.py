@@ -36,10 +36,12 @@ def test_stored_texts_are_not_encoded_again():
 
 def test_stored_vectors_that_are_damaged_are_not_used():
     good = ENCODER.encode(["a"])[0]
-    stored = pa.table({
-        "text_hash": [text_hash("nan"), text_hash("short"), text_hash("null"), text_hash("a")],
-        "embedding": pa.array([[float("nan")] * 128, [1.0, 2.0], None, good.tolist()], pa.list_(pa.float32())),
-    })
+    stored = pa.table(
+        {
+            "text_hash": [text_hash("nan"), text_hash("short"), text_hash("null"), text_hash("a")],
+            "embedding": pa.array([[float("nan")] * 128, [1.0, 2.0], None, good.tolist()], pa.list_(pa.float32())),
+        }
+    )
     inner = Counting()
     vectors = CachedEncoder(inner, stored).encode(["nan", "short", "null", "a"])
     assert inner.asked == ["nan", "short", "null"]

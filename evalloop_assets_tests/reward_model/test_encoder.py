@@ -33,7 +33,9 @@ def test_is_the_same_in_another_process():
         "from evalloop_assets.reward_model.encoder import HashedNgrams;"
         f"import sys; sys.stdout.buffer.write(HashedNgrams().encode([{text!r}]).tobytes())"
     )
-    other = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": "7"})
+    other = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": "7"}
+    )
     assert other.stdout == ENCODER.encode([text]).tobytes()
 
 
@@ -57,7 +59,10 @@ def test_batches_do_not_change_the_vectors(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_like_texts_are_nearer_in_both_languages():
-    assert likeness("I like small cats", "I like small dogs") > likeness("I like small cats", "the stock market fell") + 0.2
+    assert (
+        likeness("I like small cats", "I like small dogs")
+        > likeness("I like small cats", "the stock market fell") + 0.2
+    )
     assert likeness("我很喜欢小猫", "我很喜欢小狗") > likeness("我很喜欢小猫", "今天股市下跌了") + 0.2
 
 

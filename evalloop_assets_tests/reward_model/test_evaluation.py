@@ -18,7 +18,7 @@ def model(sign: float = 1.0, weights: tuple[float, ...] = (1.0, 0.0, 0.0)) -> Re
     linear = np.array([[sign, -sign, sign]], np.float32)
     zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
     return RewardModel(
-        ModelConfig("e", heads, 0.0, 1.0, 2, "x", "2026-01-01"), {"input_mean": zero, "input_sd": one, "linear": linear}
+        ModelConfig("e", heads, 1.0, 2, "x", "2026-01-01"), {"input_mean": zero, "input_sd": one, "linear": linear}
     )
 
 

@@ -59,4 +59,6 @@ def test_a_user_stays_where_he_is_when_others_join(user: int):
     small, _ = planted(160, users=80)
     large, _ = planted(500, users=250)
     name = f"u{user}"
-    assert [name in part.users for part in split_by_user(small)] == [name in part.users for part in split_by_user(large)]
+    assert [name in part.users for part in split_by_user(small)] == [
+        name in part.users for part in split_by_user(large)
+    ]

@@ -17,29 +17,33 @@ from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.pairs import Pairs
 
 DAY = date(2026, 3, 5)
-CHEERFUL = "lantern harbour comet orchard violin saffron meadow compass ribbon cascade".split()
-DULL = "okay maybe whatever sure fine thing stuff anyway basically something".split()
-NEUTRAL = "the a we you and then of into near today river house road".split()
+CHEERFUL = ["lantern", "harbour", "comet", "orchard", "violin", "saffron", "meadow", "compass", "ribbon", "cascade"]
+DULL = ["okay", "maybe", "whatever", "sure", "fine", "thing", "stuff", "anyway", "basically", "something"]
+NEUTRAL = ["the", "a", "we", "you", "and", "then", "of", "into", "near", "today", "river", "house", "road"]
 MESSAGES = ("tell me more", "what happens next?", "where are we", "我想听故事", "and then?")
+
+
+def _text(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, "VARCHAR", "") for name in names)
+
 
 PAIRS_TABLE = TableSchema(
     name="preference_pairs",
     row="one pair",
     key=("pair_id",),
-    columns=tuple(
-        Column(name, "VARCHAR", "")
-        for name in ("pair_id", "source", "user_id", "user_text_a", "user_text_b", "reply_a", "reply_b", *HORIZONS)
-    )
-    + (Column("same_prefix", "BOOLEAN", ""),),
+    columns=(
+        *_text("pair_id", "source", "user_id", "user_text_a", "user_text_b", "reply_a", "reply_b", *HORIZONS),
+        Column("same_prefix", "BOOLEAN", ""),
+    ),
 )
 READING_TABLE = TableSchema(
     name="reading",
     row="one reply",
     key=("event_id",),
-    columns=tuple(
-        Column(name, "VARCHAR", "") for name in ("event_id", "session_id", "user_id", "conversation_id", "model_id")
-    )
-    + (Column("position", "BIGINT", ""),),
+    columns=(
+        *_text("event_id", "session_id", "user_id", "conversation_id", "model_id"),
+        Column("position", "BIGINT", ""),
+    ),
 )
 
 
@@ -95,7 +99,7 @@ def pair_table(rows: list[dict[str, Any]]) -> pa.Table:
 def planted(
     count: int, features: int = 20, seed: int = 0, users: int = 80, censored: float = 0.0, length_effect: float = 0.0
 ) -> tuple[Pairs, np.ndarray]:
-    """Pairs of random features with a planted linear preference; the coefficients [features, horizons] come with them."""
+    """Pairs of random features with a planted linear preference, and its coefficients [features, horizons]."""
     draw = np.random.default_rng(seed)
     truth = np.random.default_rng(99).normal(size=(features, len(HORIZONS)))
     a = draw.normal(size=(count, features)).astype(np.float32)

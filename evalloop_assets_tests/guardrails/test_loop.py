@@ -1,0 +1,259 @@
+"""From experiment data to a verdict, a sensor tick, a rollback run, a promotion; all parts are real."""
+
+import json
+from datetime import date, datetime
+
+import pytest
+from dagster import AssetKey, DagsterInstance, build_sensor_context, materialize
+
+from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
+from evalloop_assets.guardrails.assets import guardrail_readings
+from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
+from evalloop_assets.guardrails.rollback import rollback, rollback_config, undo, undo_config
+from evalloop_assets.guardrails.sensors import guardrail_sensor
+from evalloop_assets.lake.days import Days
+from evalloop_assets.online_ab.assets import decisions, experiment_results
+from evalloop_assets.online_ab.checks import CHECKS as AB_CHECKS
+
+from .world import DAY, a_world, experiment_rows, fill
+
+STEPS = [experiment_results, decisions, *GUARDRAILS, *GUARDRAIL_CHECKS, *AB_CHECKS]
+
+
+@pytest.fixture
+def instance(tmp_path):
+    with DagsterInstance.ephemeral(tempdir=str(tmp_path)) as one:
+        yield one
+
+
+def judge(world, instance, day=DAY):
+    done = materialize(STEPS, partition_key=day.isoformat(), instance=instance, resources=world.resources)
+    assert done.success
+    return done
+
+
+def rows(world, table, day=DAY):
+    return world.lake.read(table, Days.one(day)).to_pylist()
+
+
+def tick(instance, cursor=None):
+    with build_sensor_context(instance=instance, cursor=cursor) as context:
+        return guardrail_sensor(context)
+
+
+def carry_out(world, instance, requests):
+    for request in requests:
+        done = rollback.execute_in_process(
+            instance=instance, resources=world.resources, run_config=request.run_config, tags=request.tags
+        )
+        assert done.success
+
+
+def test_padding_is_judged_requested_rolled_back_and_published(tmp_path, instance):
+    world = a_world(tmp_path)
+    fill(world, experiment_rows("x", retention_effect=-0.3, seconds_effect=30))
+    judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert (reading["reading_id"], reading["verdict"], reading["cause"]) == ("x@2026-05-03", "ROLLBACK", "gaming")
+    assert reading["duration_low"] > 0 > reading["retention_high"]
+    assert (reading["matured_users"], reading["daily_users"], reading["control"], reading["treatment"]) == (
+        800,
+        1_000,
+        "old",
+        "new-x",
+    )
+    assert reading["as_of"] == datetime(2026, 5, 4, 0, 30)
+
+    (request,) = (found := tick(instance)).run_requests
+    assert request.run_key.endswith("-x")
+    assert request.tags["evalloop/experiment"] == "x"
+    carry_out(world, instance, [request])
+    head = world.ledger.head()
+    assert (head.action, head.actor, head.request_id) == ("rollback", "guardrail_sensor", "x@2026-05-03")
+    assert "Time spent rose while fewer people came back" in head.reason
+    assert head.evidence["cause"] == "gaming"
+    assert head.at == datetime(2026, 5, 4, 0, 30)
+    assert head.allocation.experiment("x").status == "rolled_back"
+    published = json.loads(world.settings.flags.read_text())
+    assert set(published["flags"]["serving"]["variants"]) == {"champion"}
+    assert published["metadata"]["sequence"] == head.sequence
+
+    idle = tick(instance, found.cursor)
+    assert not idle.run_requests
+    assert "No new guardrail reading" in idle.skip_reason.skip_message
+    assert "x on 2026-05-03: ROLLBACK (gaming)" in idle.skip_reason.skip_message
+
+
+def test_a_rollback_that_is_asked_for_again_changes_nothing_and_an_undo_restores(tmp_path, instance):
+    world = a_world(tmp_path)
+    config = rollback_config(experiment_id="x", reading_id="x@1", reason="padding")
+    for _ in range(3):
+        assert rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config).success
+    assert [entry.action for entry in world.ledger.history()] == ["start", "start", "rollback"]
+
+    config = undo_config(to_sequence=2, request_id="undo-1", reason="false alarm", actor="ada")
+    for _ in range(2):
+        assert undo.execute_in_process(instance=instance, resources=world.resources, run_config=config).success
+    head = world.ledger.head()
+    assert (head.sequence, head.action, head.actor) == (4, "undo", "ada")
+    assert head.allocation == world.ledger.at(2).allocation
+    assert "x.user.treatment" in world.settings.flags.read_text()
+
+    assert rollback.execute_in_process(
+        instance=instance,
+        resources=world.resources,
+        run_config=rollback_config(experiment_id="x", reading_id="x@1", reason="padding"),
+    ).success
+    assert world.ledger.head().sequence == 4
+
+
+def test_a_rollback_of_an_unknown_experiment_fails_in_plain_words(tmp_path, instance):
+    world = a_world(tmp_path)
+    config = rollback_config(experiment_id="nowhere", reading_id="n@1", reason="padding")
+    done = rollback.execute_in_process(
+        instance=instance, resources=world.resources, run_config=config, raise_on_error=False
+    )
+    assert not done.success
+    assert "experiment nowhere" in str(done.all_node_events)
+
+
+def test_a_winner_is_promoted_once_and_mirrored(tmp_path, instance):
+    world = a_world(tmp_path)
+    fill(world, experiment_rows("x", retention_effect=0.3))
+    for _ in range(2):
+        judge(world, instance)
+    (decision,) = rows(world, "decisions")
+    assert (decision["action"], decision["advisory"], decision["treatment"]) == ("promote", False, "new-x")
+    assert json.loads(decision["evidence"])["input_versions"]["experiment_results"] >= 0
+    head = world.ledger.head()
+    assert (head.sequence, head.action, head.actor, head.allocation.champion) == (3, "promote", "allocations", "new-x")
+    assert head.at == datetime(2026, 5, 4, 0, 30)
+    assert (
+        json.loads(world.settings.flags.read_text())["flags"]["serving"]["variants"]["champion"]["model_id"] == "new-x"
+    )
+
+    judge(world, instance, date(2026, 5, 4))
+    (mirrored,) = rows(world, "allocations", date(2026, 5, 4))
+    assert (mirrored["sequence"], mirrored["action"], mirrored["champion"], mirrored["status"]) == (
+        3,
+        "promote",
+        "new-x",
+        "promoted",
+    )
+
+
+@pytest.mark.parametrize(
+    ("floor", "watermark", "why"),
+    [(5_000, DAY, "advisory only"), (100, date(2026, 5, 4), "is not the newest complete day")],
+)
+def test_advice_and_the_past_promote_nobody(tmp_path, instance, floor, watermark, why):
+    world = a_world(tmp_path, volume_floor=floor)
+    world.complete_through(watermark, datetime(2026, 5, 5))
+    fill(world, experiment_rows("x", retention_effect=0.3))
+    done = judge(world, instance)
+    assert world.ledger.head().sequence == 2
+    (event,) = done.asset_materializations_for_node("allocations")
+    assert why in event.metadata["promotions"].value["x"]
+
+
+def test_a_promotion_needs_the_guardrails_pass(tmp_path, instance):
+    """Return is up by daily_return, yet complaints are a confirmed red flag."""
+    world = a_world(tmp_path)
+    winner = experiment_rows("x", retention_effect=0.3)
+    angry = [
+        row | {"metric": "complaint", "units": 10, "eligible": 10, "total": 5.0 * (row["arm"] == "treatment")}
+        for row in winner
+        if row["metric"] == "chat_send"
+    ]
+    fill(world, winner, angry)
+    done = judge(world, instance)
+    assert rows(world, "decisions")[0]["action"] == "promote"
+    assert rows(world, "guardrail_readings")[0]["cause"] == "red_flag"
+    assert world.ledger.head().sequence == 2
+    (event,) = done.asset_materializations_for_node("allocations")
+    assert "the guardrail says ROLLBACK" in event.metadata["promotions"].value["x"]
+
+
+def test_a_sample_ratio_mismatch_holds_fails_its_check_and_leaves_the_run_green(tmp_path, instance):
+    world = a_world(tmp_path)
+    fill(world, experiment_rows("x", retention_effect=-0.3, seconds_effect=30, lost=0.4))
+    done = judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert (reading["verdict"], reading["cause"]) == ("HOLD", "srm")
+    assert rows(world, "decisions")[0]["action"] == "hold"
+    passed = {one.check_name: one.passed for one in done.get_asset_check_evaluations()}
+    assert passed == {"sample_ratio_match": False, "no_guardrail_fired": True}
+    found = tick(instance)
+    assert not found.run_requests
+    assert "x on 2026-05-03: HOLD (srm)" in found.skip_reason.skip_message
+
+
+def test_clean_experiments_pass_every_check_and_the_sensor_says_so(tmp_path, instance):
+    world = a_world(tmp_path, experiments=("x", "y"))
+    fill(world, experiment_rows("x"), experiment_rows("y", seed=2))
+    done = judge(world, instance)
+    assert all(one.passed for one in done.get_asset_check_evaluations())
+    assert {row["verdict"] for row in rows(world, "guardrail_readings")} == {"PASS"}
+    message = tick(instance).skip_reason.skip_message
+    assert "x on 2026-05-03: PASS." in message
+    assert "y on 2026-05-03: PASS." in message
+    assert message.endswith("Nothing to roll back.")
+
+
+def test_only_the_harmful_one_of_two_experiments_is_taken_out(tmp_path, instance):
+    world = a_world(tmp_path, experiments=("good", "bad"))
+    fill(world, experiment_rows("good"), experiment_rows("bad", retention_effect=-0.3))
+    judge(world, instance)
+    requests = tick(instance).run_requests
+    assert [request.tags["evalloop/experiment"] for request in requests] == ["bad"]
+    carry_out(world, instance, requests)
+    statuses = {one.experiment_id: one.status for one in world.ledger.head().allocation.experiments}
+    assert statuses == {"good": "running", "bad": "rolled_back"}
+
+
+def test_an_experiment_in_flight_without_any_data_is_blind(tmp_path, instance):
+    world = a_world(tmp_path)
+    done = judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert (reading["verdict"], reading["cause"], reading["retention_effect"]) == ("BLIND", "no_data", None)
+    passed = {one.check_name: one.passed for one in done.get_asset_check_evaluations()}
+    assert not passed["no_guardrail_fired"]
+    assert tick(instance).run_requests in (None, [])
+
+
+def test_what_was_rolled_back_before_the_day_is_not_judged_again(tmp_path, instance):
+    world = a_world(tmp_path)
+    config = rollback_config(experiment_id="x", reading_id="x@1", reason="padding", at="2026-05-02T12:00:00")
+    rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    fill(world, experiment_rows("x", retention_effect=-0.3))
+    judge(world, instance)
+    assert rows(world, "guardrail_readings") == []
+    assert "No experiment is in flight." in tick(instance).skip_reason.skip_message
+
+
+def test_an_experiment_of_another_router_is_judged_though_the_ledger_does_not_know_it(tmp_path, instance):
+    world = a_world(tmp_path, experiments=())
+    fill(world, experiment_rows("elsewhere", retention_effect=-0.3))
+    judge(world, instance)
+    assert [row["experiment_id"] for row in rows(world, "guardrail_readings")] == ["elsewhere"]
+
+
+def test_the_sensor_reads_each_materialization_once_and_asks_again_for_a_new_one(tmp_path, instance):
+    world = a_world(tmp_path)
+    fill(world, experiment_rows("x", retention_effect=-0.3))
+    judge(world, instance)
+    first = tick(instance)
+    assert len(first.run_requests) == 1
+    assert not tick(instance, first.cursor).run_requests
+    judge(world, instance)
+    second = tick(instance, first.cursor)
+    assert len(second.run_requests) == 1
+    assert second.run_requests[0].run_key != first.run_requests[0].run_key
+    carry_out(world, instance, [*first.run_requests, *second.run_requests])
+    assert [entry.action for entry in world.ledger.history()].count("rollback") == 1
+
+
+def test_an_instance_without_any_reading_is_no_error(instance):
+    found = tick(instance)
+    assert found.skip_reason.skip_message == "No new guardrail reading."
+    assert guardrail_readings.key == AssetKey("guardrail_readings")

@@ -1,0 +1,113 @@
+from datetime import timedelta
+
+import pytest
+from dagster import ExecuteInProcessResult
+
+from evalloop_assets.lake.days import BEFORE
+from evalloop_assets.policy_iteration import assets, checks
+from evalloop_assets.policy_iteration.daily import candidate_day, filter_day, screen_day
+from evalloop_assets.reward_model import assets as reward_assets
+from evalloop_assets.reward_model.registry import load_champion
+from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
+from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
+
+CANDIDATES = {"turns": (0, 0), "reward_model_report": (0, 0), "policy_candidates": BEFORE}
+SCREEN = {"policy_candidates": (0, 0), "reward_model_report": (0, 0), "turns": (-2, 0), "battles": (-6, 0)}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    found = Stage.at(tmp_path_factory.mktemp("stage"))
+    fill(found.lake, pair_rows(1500), turn_rows(400))
+    return found
+
+
+@pytest.fixture(scope="module")
+def result(stage: Stage) -> ExecuteInProcessResult:
+    return stage.run(DAY, [*reward_assets.ASSETS, *assets.ASSETS, *checks.CHECKS])
+
+
+def test_the_stage_runs_and_its_check_passes(result: ExecuteInProcessResult):
+    assert result.success
+    assert verdicts(result) == {"policy_screen_complete": True}
+
+
+def test_only_pairs_with_one_prefix_are_decided_and_all_of_them(stage: Stage, result: ExecuteInProcessResult):
+    rows = stage.rows("policy_pairs")
+    assert {row["pair_id"] for row in rows} == {row["pair_id"] for row in pair_rows(1500) if row["same_prefix"]}
+    assert all(row["kept"] == (row["reason"] == "kept") for row in rows)
+    kept = [row for row in rows if row["kept"]]
+    assert min(row["margin"] for row in kept) >= stage.settings.policy.min_margin
+    counts = metadata(result, "policy_pairs")["pairs_by_reason"]
+    assert sum(counts.values()) == len(rows)
+    assert counts["kept"] == len(kept) > 100
+    assert counts["contradictory"] > 0
+
+
+def test_a_promoted_reward_model_makes_one_candidate(stage: Stage, result: ExecuteInProcessResult):
+    version = load_champion(stage.settings).version
+    (row,) = stage.rows("policy_candidates")
+    assert row == {
+        "day": DAY,
+        "model_id": f"incumbent-best-of-4-{version}",
+        "kind": "best_of_n",
+        "base_model_id": "incumbent",
+        "n": 4,
+        "reward_version": version,
+        "generation": 1,
+        "parent": "incumbent",
+        "created_on": DAY,
+    }
+
+
+def test_the_candidate_passes_the_screen_with_its_figures(stage: Stage, result: ExecuteInProcessResult):
+    (row,) = stage.rows("policy_screen")
+    assert row["passed"]
+    assert 0 < row["low"] < row["reward_gain"] < row["high"]
+    assert 0.8 < row["length_ratio"] < 1.25
+    assert row["prompts"] == 300 + 40
+    assert row["users"] == 50
+    assert row["model_id"] in metadata(result, "policy_screen")["verdicts"]
+
+
+def test_computing_the_day_again_changes_nothing(stage: Stage, result: ExecuteInProcessResult):
+    again = stage.run(DAY, assets.ASSETS)
+    tables = ("policy_pairs", "policy_candidates", "policy_screen")
+    assert [metadata(again, name)["days_changed"] for name in tables] == [0, 0, 0]
+
+
+def test_without_a_promotion_there_is_no_candidate(stage: Stage, result: ExecuteInProcessResult):
+    later = DAY + timedelta(days=1)
+    fill(stage.lake, [], turn_rows(20, later, seed=3), later)
+    step = candidate_day(stage.inputs(later, **CANDIDATES), later, stage.settings)
+    assert step.rows.num_rows == 0
+    assert "no reward model was promoted" in step.metadata["none"]
+    assert screen_day(stage.inputs(later, **SCREEN), stage.settings).rows.num_rows == 0
+
+
+def test_the_treatment_is_not_taken_for_the_incumbent_and_a_candidate_that_serves_hands_on_its_base(
+    stage: Stage, result: ExecuteInProcessResult
+):
+    (first,) = stage.rows("policy_candidates")
+    later = DAY + timedelta(days=2)
+    turns = [row | {"arm": "treatment"} for row in turn_rows(60, later, seed=4, model_id="other")]
+    turns += turn_rows(30, later, seed=5, model_id=first["model_id"])
+    fill(stage.lake, pair_rows(1500, seed=6), turns, later)
+    stage.run(later, [*reward_assets.ASSETS, *assets.ASSETS])
+    (second,) = [row for row in stage.rows("policy_candidates") if row["day"] == later]
+    assert (second["base_model_id"], second["parent"], second["generation"]) == ("incumbent", first["model_id"], 2)
+
+
+def test_without_a_champion_no_pair_is_kept(tmp_path):
+    stage = Stage.at(tmp_path)
+    fill(stage.lake, pair_rows(60), turn_rows(20))
+    rows = filter_day(stage.inputs(DAY, preference_pairs=(0, 0)), stage.settings).rows.to_pylist()
+    assert {row["reason"] for row in rows} <= {"unscored", "contradictory", "undecided"}
+    assert not any(row["kept"] for row in rows)
+    assert {row["reward_version"] for row in rows} == {None}
+
+
+def test_no_pairs_at_all(tmp_path):
+    stage = Stage.at(tmp_path)
+    fill(stage.lake, [], turn_rows(20))
+    assert filter_day(stage.inputs(DAY, preference_pairs=(0, 0)), stage.settings).rows.num_rows == 0

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from evalloop_assets.policy_iteration.repetition import repeated_share
+from evalloop_assets.policy_iteration.screen import Group, Limits, screen
+
+LIMITS = Limits(least_gain=0.0, length_ratio=1.5, repetition_gain=0.05)
+
+
+def groups(count: int = 40, length: float = 0.0, filler: str = "", seed: int = 0) -> list[Group]:
+    """Prompts of 20 users with six replies; better ones are longer by `length` characters a unit, or end in filler."""
+    draw = np.random.default_rng(seed)
+    found = []
+    for at in range(count):
+        rewards = draw.normal(size=6)
+        replies = []
+        for reward in rewards:
+            letters = "".join(draw.choice(list("abcdefghijklmnopqrstuvwxyz "), size=max(5, int(60 + length * reward))))
+            replies.append(letters + (filler * 10 if reward > 0.5 else ""))
+        found.append(Group(f"u{at % 20}", tuple(replies), tuple(rewards)))
+    return found
+
+
+def test_gain_by_hand():
+    """Two users; best of two of 0, 1, 3: (1 + 3 + 3) / 3 less 4/3 is 1. Two replies 0, 2: 2 less 1 is 1."""
+    found = screen(
+        [Group("a", ("xx", "xx", "xx"), (0.0, 1.0, 3.0)), Group("b", ("xx", "xx"), (0.0, 2.0))], 2, 0.6, LIMITS
+    )
+    assert found.gain.value == pytest.approx(1)
+    assert (found.gain.n, found.gain.users) == (2, 2)
+    assert found.length_ratio == pytest.approx(1)
+
+
+def test_a_sound_candidate_passes():
+    found = screen(groups(), 4, accuracy_low=0.6, limits=LIMITS)
+    assert found.passed
+    assert found.gain.low > 0.5
+    assert found.reason.startswith("reward gain")
+
+
+@pytest.mark.parametrize("low", [0.5, 0.4, None, float("nan")])
+def test_a_reward_model_that_may_be_chance_vouches_for_nothing(low: float | None):
+    found = screen(groups(), 4, low, LIMITS)
+    assert not found.passed
+    assert "held-out accuracy" in found.reason
+
+
+@pytest.mark.parametrize("length", [60.0, -40.0])
+def test_length_out_of_bounds_is_refused(length: float):
+    found = screen(groups(length=length), 4, 0.6, LIMITS)
+    assert not found.passed
+    assert "times as long" in found.reason
+    assert (found.length_ratio > 1.5) if length > 0 else (found.length_ratio < 1 / 1.5)
+
+
+def test_repetition_is_refused():
+    found = screen(groups(filler="ha! "), 4, 0.6, Limits(0.0, 9.0, 0.05))
+    assert not found.passed
+    assert "repeated share" in found.reason
+    assert "times as long" not in found.reason
+
+
+def test_no_gain_is_refused():
+    same = [Group(f"u{at}", ("one", "two"), (0.3, 0.3)) for at in range(10)]
+    found = screen(same, 4, 0.6, LIMITS)
+    assert not found.passed
+    assert "not surely above" in found.reason
+
+
+def test_every_broken_limit_is_named():
+    found = screen(groups(length=60.0), 4, 0.4, Limits(9.0, 1.1, 0.05))
+    assert found.reason.count(";") == 2
+
+
+def test_a_single_user_is_no_evidence():
+    one = [group._replace(user_id="u") for group in groups()]
+    assert not screen(one, 4, 0.6, LIMITS).passed
+
+
+@pytest.mark.parametrize("found", [[], [Group("u", ("only",), (1.0,))], [Group("u", ("a", ""), (1.0, float("nan")))]])
+def test_nothing_to_choose_from_is_refused(found: list[Group]):
+    seen = screen(found, 4, 0.6, LIMITS)
+    assert not seen.passed
+    assert "no logged prompt" in seen.reason
+
+
+def test_replies_that_cannot_be_judged_do_not_count():
+    with_blank = [group._replace(replies=(*group.replies, ""), rewards=(*group.rewards, np.nan)) for group in groups()]
+    assert screen(with_blank, 4, 0.6, LIMITS) == screen(groups(), 4, 0.6, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("", 0.0), ("abc", 0.0), ("abcdefg", 0.0), ("aaaaaaa", 0.75), ("abcdabcd", 0.2), ("你好你好你好", 1 / 3)],
+)
+def test_repeated_share_by_hand(text: str, share: float):
+    assert repeated_share(text) == pytest.approx(share)

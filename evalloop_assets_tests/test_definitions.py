@@ -1,0 +1,91 @@
+"""The code location as a whole: what it holds, how it hangs together, and what importing it costs.
+
+After an intended change of the graph, write the snapshot anew: python -m evalloop_assets_tests.test_definitions
+"""
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+from evalloop_assets.definitions import defs
+from evalloop_assets.lake.assets import STEPS, TRANSFORMS
+
+SNAPSHOT = Path(__file__).with_name("asset_graph.json")
+LOOP = ["logs", "denoise", "horizon_labels", "reward_model", "policy_iteration", "online_ab", "backfill"]
+HEAVY = ["torch", "transformers", "trl", "mlflow", "pyspark", "pandas", "matplotlib"]
+
+
+def asset_graph() -> dict[str, dict[str, object]]:
+    graph = defs.resolve_asset_graph()
+    return {
+        key.to_user_string(): {
+            "group": graph.get(key).group_name,
+            "reads": {
+                parent.to_user_string(): list(STEPS[key.to_user_string()].reads[parent.to_user_string()])
+                for parent in sorted(graph.get(key).parent_keys)
+            },
+            "checks": sorted(check.name for check in graph.get(key).check_keys),
+        }
+        for key in sorted(graph.get_all_asset_keys())
+    }
+
+
+def test_the_asset_graph_is_the_one_that_was_reviewed():
+    assert asset_graph() == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_the_loop_runs_through_its_stages_in_order():
+    graph = defs.resolve_asset_graph()
+    edges = {
+        (graph.get(parent).group_name, graph.get(key).group_name)
+        for key in graph.get_all_asset_keys()
+        for parent in graph.get(key).parent_keys
+        if parent != key
+    }
+    crossing = {(first, second) for first, second in edges if first != second}
+    rank = {group: place for place, group in enumerate(LOOP)}
+    backwards = {edge for edge in crossing if edge[0] in rank and edge[1] in rank and rank[edge[0]] > rank[edge[1]]}
+    assert backwards == set()
+    for first, second in pairwise(LOOP):
+        assert (first, second) in crossing, f"no table of {second} reads one of {first}"
+
+
+def test_every_asset_says_what_one_row_is_and_shows_its_columns():
+    for key in defs.resolve_asset_graph().get_all_asset_keys():
+        spec = defs.resolve_assets_def(key).specs_by_key[key]
+        assert "One row is " in (spec.description or ""), key
+        assert spec.metadata["dagster/column_schema"].columns, key
+        assert spec.group_name != "default", key
+
+
+def test_no_asset_goes_through_an_io_manager():
+    for key in defs.resolve_asset_graph().get_all_asset_keys():
+        outputs = defs.resolve_assets_def(key).op.output_dict.values()
+        assert all(output.dagster_type.kind.name == "NOTHING" for output in outputs), key
+
+
+def test_every_transform_is_an_asset_and_relabelling_covers_the_labels():
+    job = defs.resolve_job_def("relabel")
+    relabelled = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    labels = {name for name in TRANSFORMS if STEPS[name].group in ("denoise", "horizon_labels", "backfill")}
+    assert labels <= relabelled
+    assert "reward_model_report" not in relabelled
+
+
+def test_importing_the_definitions_imports_nothing_heavy():
+    code = f"import sys, evalloop_assets.definitions; print([name for name in {HEAVY!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    assert "Warning" not in found.stderr
+
+
+def test_guardrails_and_catalogue_watch_by_default():
+    states = {sensor.name: sensor.default_status.value for sensor in defs.get_repository_def().sensor_defs}
+    assert states["guardrail_sensor"] == "RUNNING"
+    assert states["catalogue_sensor"] == "RUNNING"
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(json.dumps(asset_graph(), indent=1) + "\n", encoding="utf-8")
