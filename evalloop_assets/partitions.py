@@ -14,7 +14,7 @@ from dagster import (
     TimeWindowPartitionMapping,
 )
 
-from evalloop_assets.lake.days import BEFORE, Days, Window
+from evalloop_assets.days import BEFORE, Days, Window
 
 # Partition windows, backfill policies and partitioned checks are beta in Dagster 1.13, and pinned by constraints.txt.
 for _category in (BetaWarning, PreviewWarning):

@@ -2,9 +2,9 @@
 
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
+from evalloop_assets.days import Days
 from evalloop_assets.denoise.checks import key_check
 from evalloop_assets.lake.assets import DAYS
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.partitions import days_of

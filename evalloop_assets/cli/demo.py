@@ -21,8 +21,8 @@ from evalloop_assets.cli.home import clear_for_demo, marker
 from evalloop_assets.cli.instance import execute, instance_home, open_instance, require_success
 from evalloop_assets.cli.run import planned
 from evalloop_assets.cli.serving import entry_line
+from evalloop_assets.days import Days
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
@@ -42,6 +42,8 @@ FIRST_DAY = date(2026, 3, 2)
 MOST_DAYS = 8
 VOLUME_FLOOR = 500
 """Daily users from which the demo's promotions are more than advice; the default is 50,000."""
+PLANNED_USERS = 1_500
+"""Users that the always-valid bounds are tightest at; the default is 20,000."""
 ROLLBACK_WAIT_S = 120
 PADDED = "padded-replies"
 BEST_OF = "best-of-n"
@@ -177,6 +179,7 @@ class Demo:
 def run_demo(console: Console) -> None:
     """Clear the last demo, then serve and learn day by day until one promotion and one rollback have happened."""
     os.environ.setdefault("EVALLOOP_GUARDRAILS__VOLUME_FLOOR", str(VOLUME_FLOOR))
+    os.environ.setdefault("EVALLOOP_AB__PLANNED_USERS", str(PLANNED_USERS))
     settings = Settings()
     os.environ["EVALLOOP_HOME"] = str(settings.home.resolve())
     if clear_for_demo(settings):
@@ -190,8 +193,9 @@ def run_demo(console: Console) -> None:
         shop = Demo(console, settings, build_definitions(settings), instance)
         shop.open_shop()
         console.print(
-            f"volume floor lowered from 50,000 to {settings.guardrails.volume_floor:,} daily users, so that the demo's "
-            "promotions are more than advice\n"
+            "the demo's product is small: the volume floor is lowered from 50,000 to "
+            f"{settings.guardrails.volume_floor:,} daily users, and bounds are planned for "
+            f"{settings.ab.planned_users:,} users instead of 20,000\n"
             "experiment padded-replies: a model that pads its replies, on half of the users\n"
         )
         rolled_back: Entry | None = None

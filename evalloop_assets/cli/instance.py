@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 

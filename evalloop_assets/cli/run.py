@@ -11,8 +11,8 @@ from rich.table import Table
 from evalloop_assets.backfill.plan import NEVER, Span
 from evalloop_assets.backfill.staleness import log_days, stale_spans
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
+from evalloop_assets.days import Days
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake

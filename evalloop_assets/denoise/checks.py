@@ -2,8 +2,8 @@
 
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, asset_check
 
+from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import DAYS
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake

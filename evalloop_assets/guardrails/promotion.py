@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from evalloop_assets.lake.store import Inputs
@@ -49,9 +49,10 @@ def apply_promotions(inputs: Inputs, day: date, settings: Settings, ledger: Ledg
 
 
 def ledger_rows(entries: Sequence[Entry], day: date) -> list[dict[str, Any]]:
-    """Rows of `allocations` for the entries that took effect on this day, its end included."""
-    moment = timedelta(microseconds=1)
-    return [row for entry in entries if (entry.at - moment).date() == day for row in _rows(entry)]
+    """Rows of `allocations`: the newest entry that had taken effect by the end of the day."""
+    end = datetime.combine(day + timedelta(days=1), time.min)
+    in_force = [entry for entry in entries if entry.at <= end]
+    return _rows(in_force[-1]) if in_force else []
 
 
 def _refusal(

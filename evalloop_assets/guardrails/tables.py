@@ -35,10 +35,10 @@ GUARDRAIL_READINGS = TableSchema(
 
 ALLOCATIONS = TableSchema(
     name="allocations",
-    row="one entry of the allocation ledger and one experiment of its state, on the day that it took effect",
-    key=("sequence", "experiment_id"),
+    row="one experiment of the allocation in force at the end of the day, or one row without any",
+    key=("day", "experiment_id"),
     columns=(
-        Column("sequence", "BIGINT", "number of the entry, 1, 2, 3, …"),
+        Column("sequence", "BIGINT", "number of the ledger entry, 1, 2, 3, …"),
         Column("at", "TIMESTAMP", "when it took effect (UTC)"),
         Column("recorded_at", "TIMESTAMP", "when it was written (UTC)"),
         Column("actor", "VARCHAR", "person or part of the loop"),

@@ -22,8 +22,8 @@ from dagster import (
 )
 from dagster import TableSchema as DagsterTableSchema
 
+from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.days import Days, Window
 from evalloop_assets.lake.engine import View, columns_of
 from evalloop_assets.lake.registry import declare, declared
 from evalloop_assets.lake.resource import LakeResource

@@ -119,11 +119,10 @@ class DuckDBEngine:
             )
             empty = f"SELECT {typed} WHERE false"
             if view.files:
-                connection.read_parquet(list(view.files), hive_partitioning=True, union_by_name=True).create_view(
-                    f"{name}__files"
-                )
+                paths = ", ".join(f"'{_quoted(path)}'" for path in view.files)
+                stored = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
                 listed = ", ".join(_identifier(column) for column in view.columns)
-                source = f"SELECT {listed} FROM ({empty} UNION ALL BY NAME SELECT * FROM {name}__files)"
+                source = f"SELECT {listed} FROM ({empty} UNION ALL BY NAME {stored})"
             else:
                 source = empty
             connection.execute(f"CREATE TEMP VIEW {_identifier(name)} AS {source}")

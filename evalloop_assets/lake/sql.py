@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from evalloop_assets.lake.days import BEFORE, Window
+from evalloop_assets.days import BEFORE, Window
 from evalloop_assets.lake.schema import Column, TableSchema
 
 _FILE = re.compile(r"\s*/\*(?P<header>.*?)\*/(?P<query>.*)", re.DOTALL)

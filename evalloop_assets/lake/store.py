@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.days import Days, Window
 from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.registry import declared
@@ -174,7 +174,8 @@ class Lake:
 
         `compute` gives a SELECT over the inputs or a table of rows, with `day` and the schema's columns; it is called
         again with a fresh reading when somebody else committed one of the days meanwhile. `constants` gives further
-        views. Days whose rows are what they were are noted as computed but not rewritten.
+        views. Days whose rows are what they were are noted as computed but not rewritten, and a computation that was
+        made before from the same versions leaves no trace at all.
         """
         wanted = tuple(days)
         span = days if isinstance(days, Days) else Days(min(wanted), max(wanted))
@@ -221,8 +222,10 @@ class Lake:
                 "inputs": dict(inputs.versions),
                 "code": code,
                 "run": run,
-                "watermark": inputs.clock.watermark.isoformat() if inputs.clock.watermark else None,
+                "watermark": _iso(inputs.clock.watermark),
             }
+            if not changed and _same_reading(self.computed(schema.name), wanted, note):
+                return Commit(schema.name, table.version(), span, (), _counted(wanted, files), dict(inputs.versions))
             properties = CommitProperties(custom_metadata={"evalloop": json.dumps(note)}, max_commit_retries=0)
             arrow = Schema.from_arrow(arrow_schema(schema))
             kept = [file for file in files if file.day in changed]
@@ -242,9 +245,7 @@ class Lake:
                     )
             except CommitFailedError:
                 continue
-            rows = dict.fromkeys(wanted, 0)
-            for file in files:
-                rows[file.day] += file.rows
+            rows = _counted(wanted, files)
             return Commit(schema.name, table.version() + 1, span, changed, rows, dict(inputs.versions))
 
     def _changed(
@@ -279,7 +280,8 @@ class Lake:
         if deliveries.version() in self._clocks:
             return self._clocks[deliveries.version()]
         sql = (
-            "SELECT greatest(max(complete_through), max(last_day) FILTER (WHERE table_name = 'turns') - 1), "
+            "SELECT greatest(max(complete_through), coalesce(max(last_day) FILTER (WHERE table_name = 'turns'), "
+            "max(last_day) FILTER (WHERE table_name = 'visits')) - 1), "
             "max(last_time) FILTER (WHERE table_name = 'turns') FROM log_deliveries"
         )
         row = self.reader.fetch(sql, {"log_deliveries": view}, {}).to_pydict()
@@ -344,6 +346,28 @@ def _touched(table: DeltaTable, base: int) -> set[date]:
         if entry["version"] > base and "evalloop" in entry:
             days |= {date.fromisoformat(text) for text in json.loads(entry["evalloop"])["days"]}
     return days
+
+
+def _same_reading(computed: Mapping[date, Computed], days: Sequence[date], note: Mapping[str, Any]) -> bool:
+    """Whether every day was computed before from just this: there is nothing to note then."""
+    return all(
+        day in computed
+        and dict(computed[day].inputs) == note["inputs"]
+        and computed[day].code == note["code"]
+        and _iso(computed[day].watermark) == note["watermark"]
+        for day in days
+    )
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _counted(days: Sequence[date], files: Sequence[DataFile]) -> dict[date, int]:
+    rows = dict.fromkeys(days, 0)
+    for file in files:
+        rows[file.day] += file.rows
+    return rows
 
 
 def _day_table(days: Sequence[date]) -> pa.Table:

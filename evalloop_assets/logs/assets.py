@@ -15,8 +15,8 @@ from dagster import (
     multi_asset,
 )
 
+from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import DAYS, coverage, dagster_schema
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Lake

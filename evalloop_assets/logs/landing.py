@@ -162,7 +162,8 @@ def _note_failure(
         return
     if entries(lake, delivery_id):
         return
-    rejected = rejected_table([Rejected(0, f"the file {error.why}", error.mend)])
+    reason = f"{error.what}: {error.why}".replace(str(path), path.name)
+    rejected = rejected_table([Rejected(0, reason, error.mend)])
     rows = View({}, rows=as_rejected_rows(rejected, Stamp(delivery_id, source, now), schema.name))
     swap(lake, REJECTED_ROWS, now.date(), delivery_id, [schema.name], rows, run)
     begin(lake, [_bare(delivery_id, source, schema.name, size, now, finished=False)], run)

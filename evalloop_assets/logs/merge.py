@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from evalloop_assets.lake.days import Days, Window
+from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.engine import View, columns_of
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Commit, Inputs, Lake

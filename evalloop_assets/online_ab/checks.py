@@ -6,7 +6,7 @@ reached.
 
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, ResourceParam, asset_check
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.partitions import days_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from evalloop_assets.days import BEFORE
 from evalloop_assets.lake.assets import Frame, frame_asset
-from evalloop_assets.lake.days import BEFORE
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES, POLICY_PAIRS, POLICY_SCREEN
 from evalloop_assets.settings import Settings

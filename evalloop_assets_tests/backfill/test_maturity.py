@@ -5,7 +5,7 @@ import pytest
 
 from evalloop_assets.backfill import assets  # noqa: F401  declares the table
 from evalloop_assets.backfill.checks import nothing_overdue
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Lake

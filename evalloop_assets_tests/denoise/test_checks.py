@@ -3,9 +3,9 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
+from evalloop_assets.days import Days
 from evalloop_assets.denoise import assets  # noqa: F401  declares the tables
 from evalloop_assets.denoise.checks import sound_keys
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Lake

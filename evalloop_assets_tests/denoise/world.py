@@ -15,10 +15,10 @@ import duckdb
 import pyarrow as pa
 
 import evalloop_assets
+from evalloop_assets.days import Days
 from evalloop_assets.lake import sql
 from evalloop_assets.lake.assets import constants
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.engine import columns_of
 from evalloop_assets.lake.schema import Column, TableSchema

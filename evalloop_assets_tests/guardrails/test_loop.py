@@ -6,12 +6,12 @@ from datetime import date, datetime
 import pytest
 from dagster import AssetKey, DagsterInstance, build_sensor_context, materialize
 
+from evalloop_assets.days import Days
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.assets import guardrail_readings
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.rollback import rollback, rollback_config, undo, undo_config
 from evalloop_assets.guardrails.sensors import guardrail_sensor
-from evalloop_assets.lake.days import Days
 from evalloop_assets.online_ab.assets import decisions, experiment_results
 from evalloop_assets.online_ab.checks import CHECKS as AB_CHECKS
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from evalloop_assets.days import Days
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.horizon_labels.assets import ASSETS as LABELS
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.resource import LakeResource, lake_resource

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from evalloop_assets.days import Days
 from evalloop_assets.horizon_labels import assets  # noqa: F401  declares the tables
 from evalloop_assets.horizon_labels.checks import labels_in_bounds, no_leak, sides_balanced
 from evalloop_assets.horizon_labels.leakage import leak
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Lake

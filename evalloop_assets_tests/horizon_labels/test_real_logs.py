@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from evalloop_assets.days import Days
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.denoise.world import FILES, ORDER, Row, compute, load, schema_of

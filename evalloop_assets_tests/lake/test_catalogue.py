@@ -3,8 +3,8 @@ from pathlib import Path
 
 import duckdb
 
+from evalloop_assets.days import Days
 from evalloop_assets.lake.catalogue import rebuild_catalogue
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Lake
 

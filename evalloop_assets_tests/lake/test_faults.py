@@ -15,7 +15,7 @@ import sys
 from datetime import date
 from evalloop_assets_tests.conftest import connect
 from evalloop_assets.lake.engine import DuckDBEngine
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Lake
 

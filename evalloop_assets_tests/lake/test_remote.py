@@ -8,8 +8,8 @@ from datetime import date
 import boto3
 import pytest
 
+from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import coverage
-from evalloop_assets.lake.days import Days
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Inputs, Lake

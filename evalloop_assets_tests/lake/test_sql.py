@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from evalloop_assets.lake.days import BEFORE, Days, ranges
+from evalloop_assets.days import BEFORE, Days, ranges
 from evalloop_assets.lake.engine import columns_of
 from evalloop_assets.lake.lineage import column_lineage
 from evalloop_assets.lake.schema import Column, TableSchema

@@ -4,7 +4,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.engine import View, WrongColumns
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.schema import Column, TableSchema
@@ -55,11 +55,23 @@ def test_rows_outside_the_range_are_dropped(lake: Lake):
 def test_same_rows_in_another_order_change_nothing_but_count_as_computed(lake: Lake):
     put(lake, Days.one(D1), (D1, "fig", 1), (D1, "kiwi", 2))
     files = lake.view("fruit").files
-    again = put(lake, Days.one(D1), (D1, "kiwi", 2), (D1, "fig", 1))
+    other_order = rows((D1, "kiwi", 2), (D1, "fig", 1))
+    again = lake.replace(FRUIT, Days.one(D1), {}, lambda inputs: other_order, code="2")
     assert again.changed == ()
     assert lake.view("fruit").files == files
     computed = lake.computed("fruit")[D1]
     assert (computed.version, computed.changed) == (again.version, again.version - 1)
+
+
+def test_the_same_rows_from_the_same_versions_leave_no_trace(lake: Lake):
+    put(lake, Days.one(D1), (D1, "fig", 1))
+    double = "SELECT day, CAST(2 * n AS BIGINT) AS n FROM fruit"
+    first = lake.replace(DOUBLED, Days.one(D1), {"fruit": (0, 0)}, lambda inputs: double, code="1")
+    again = lake.replace(DOUBLED, Days.one(D1), {"fruit": (0, 0)}, lambda inputs: double, code="1")
+    assert (again.version, again.changed) == (first.version, ())
+    assert lake.version("doubled") == first.version
+    other_code = lake.replace(DOUBLED, Days.one(D1), {"fruit": (0, 0)}, lambda inputs: double, code="2")
+    assert other_code.version == first.version + 1, "a new definition is noted, though it gives the same rows"
 
 
 def test_one_changed_value_is_a_change(lake: Lake):

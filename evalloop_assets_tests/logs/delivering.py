@@ -1,6 +1,6 @@
 """A process that delivers one file and may be killed, without a chance to tidy up, just before its n-th commit.
 
-    python -m evalloop_assets_tests.logs.delivering LAKE FILE MAPPING NOW [N]
+python -m evalloop_assets_tests.logs.delivering LAKE FILE MAPPING NOW [N]
 """
 
 import os

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from dagster import AssetCheckSeverity, DagsterInstance, materialize
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.logs.assets import ASSETS
@@ -82,7 +82,9 @@ def test_rejected_check(lake, tmp_path):
     good = write_lines(tmp_path / "good.jsonl", (turn(number) for number in range(30)))
     take_in(lake, good)
     assert few_rejected(lake, DAYS).passed
-    bad = write_lines(tmp_path / "bad.jsonl", (turn(number, user_id=None if number % 2 else "u") for number in range(8)))
+    bad = write_lines(
+        tmp_path / "bad.jsonl", (turn(number, user_id=None if number % 2 else "u") for number in range(8))
+    )
     take_in(lake, bad, TURNS_AS_THEY_ARE)
     result = few_rejected(lake, DAYS)
     assert (result.passed, result.severity) == (False, AssetCheckSeverity.WARN)

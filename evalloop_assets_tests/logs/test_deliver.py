@@ -114,10 +114,10 @@ def test_a_reply_that_comes_back_under_another_day_is_still_one(lake, tmp_path):
 def test_ids_survive_the_way_into_the_lake(lake, tmp_path):
     odd = ["o'brien", 'say "x"', "../../etc/passwd", "a/b\\c", "'; DROP TABLE turns; --", "用户 1", "day=2026-03-01"]
     rows = [turn(number, event_id=name, user_id=name) for number, name in enumerate(odd)]
-    path = log(tmp_path, "o'dd \"name\".jsonl", *rows, turn(99, user_id=None))
+    path = log(tmp_path, 'o\'dd "name".jsonl', *rows, turn(99, user_id=None))
     assert take_in(lake, path).rows_added == len(odd)
     assert {row["event_id"] for row in rows_of(lake, "turns")} == set(odd)
-    assert rows_of(lake, "rejected_rows")[0]["source"] == "o'dd \"name\".jsonl"
+    assert rows_of(lake, "rejected_rows")[0]["source"] == 'o\'dd "name".jsonl'
 
 
 ASSIGNMENTS = """

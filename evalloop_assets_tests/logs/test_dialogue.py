@@ -146,7 +146,10 @@ def openai(**changes):
             {"role": "user", "content": "weather?"},
             {"role": "assistant", "content": None, "tool_calls": [{"id": "t"}]},
             {"role": "tool", "content": "sunny"},
-            {"role": "assistant", "content": [{"type": "text", "text": "Sunny."}, {"type": "image_url", "image_url": {}}]},
+            {
+                "role": "assistant",
+                "content": [{"type": "text", "text": "Sunny."}, {"type": "image_url", "image_url": {}}],
+            },
             {"role": "user", "content": [{"type": "text", "text": "thanks"}], "at": 1772323300},
             {"role": "assistant", "content": "Welcome.", "at": 1772323301.5},
         ],

@@ -88,7 +88,10 @@ def test_a_file_at_fault_holds_the_declaration_until_it_is_mended(lake, folder):
 
 def test_columns_outside_the_contract_are_refused_with_a_suggestion(lake, folder):
     land(folder, "a", turn(1, dwel_ms=5))
-    assert "column dwel_ms: is not in the contract of turns. Did you mean `dwell_ms`?" in str(passed(lake, folder).failures)
+    [failure] = passed(lake, folder).failures
+    assert "column dwel_ms: is not in the contract of turns. Did you mean `dwell_ms`?" in str(failure)
+    [rejected] = rows_of(lake, "rejected_rows")
+    assert rejected["reason"] == "a.parquet: column dwel_ms: is not in the contract of turns"
     land(folder, "a", {key: value for key, value in turn(1).items() if key != "user_id"})
     assert "says nothing of user_id" in str(passed(lake, folder).failures[0])
 

@@ -36,19 +36,34 @@ def test_reads_every_kind_of_source():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("event_id: id", "evnt_id: id"), "shop.yaml: columns.evnt_id: is no column of turns. Did you mean `event_id`?"),
-        (("format: jsonl", "format: jsonl\nformt: csv"), "shop.yaml: formt: is no key of a mapping. Did you mean `format`?"),
+        (
+            ("event_id: id", "evnt_id: id"),
+            "shop.yaml: columns.evnt_id: is no column of turns. Did you mean `event_id`?",
+        ),
+        (
+            ("format: jsonl", "format: jsonl\nformt: csv"),
+            "shop.yaml: formt: is no key of a mapping. Did you mean `format`?",
+        ),
         (("format: jsonl", "format: xlsx"), "shop.yaml: format: input should be 'parquet', 'jsonl'"),
         (("table: turns", "table: turn"), "shop.yaml: table turn: is not in the log contract. Did you mean `turns`?"),
-        (("  event_id: id\n", ""), "columns: says nothing of event_id, which every row of turns needs. Add `event_id: "),
+        (
+            ("  event_id: id\n", ""),
+            "columns: says nothing of event_id, which every row of turns needs. Add `event_id: ",
+        ),
         (("event_id: id", "event_id: id\n  event_id: key"), "line 6: key `event_id` is given twice"),
         (("{value: m1}", "{valu: m1}"), "columns.model_id.valu: is no key of a mapping. Did you mean `value`?"),
         (("{value: m1}", "{value: m1, from: x}"), "columns.model_id: give exactly one of `from`, `value` and `hash`"),
         (("{value: m1}", "{}"), "columns.model_id: give exactly one of `from`, `value` and `hash`"),
         (("epoch_ms", "epoch_m"), "columns.shown_at.time: `epoch_m` is no time format; use iso, epoch_s, epoch_ms"),
         (("{from: dwell, unit: s}", "{from: dwell, unit: days}"), "columns.dwell_ms.unit: input should be 'ns', 'us'"),
-        (("event_id: id", "event_id: {from: id, unit: s}"), "columns.event_id: has `unit`, but the column is no duration"),
-        (("event_id: id", "event_id: {from: id, time: epoch_s}"), "columns.event_id: has `time`, but the column is no time"),
+        (
+            ("event_id: id", "event_id: {from: id, unit: s}"),
+            "columns.event_id: has `unit`, but the column is no duration",
+        ),
+        (
+            ("event_id: id", "event_id: {from: id, time: epoch_s}"),
+            "columns.event_id: has `time`, but the column is no time",
+        ),
         (("columns:", "columns: ["), "shop.yaml: line "),
     ],
 )
@@ -58,10 +73,10 @@ def test_a_mistake_is_one_line_with_file_key_and_mend(change, expected):
 
 def test_a_file_that_is_no_mapping_or_not_there(tmp_path):
     assert "is no mapping" in fault("just words")
-    with pytest.raises(UserError, match="absent.yaml: cannot be read"):
+    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read"):
         load_mapping(tmp_path / "absent.yaml")
     (tmp_path / "latin.yaml").write_bytes("format: \xe9".encode("latin-1"))
-    with pytest.raises(UserError, match="latin.yaml: cannot be read"):
+    with pytest.raises(UserError, match=r"latin\.yaml: cannot be read"):
         load_mapping(tmp_path / "latin.yaml")
 
 
@@ -75,7 +90,9 @@ dialogue: {turns: messages, speaker: role, user: u, assistant: a, text: text}
     assert "does not go with format csv" in fault(nested.replace("json", "csv"))
     assert parse_mapping(nested.replace("text: text}", "text: text, start: began}"), "x").dialogue is not None
     wrong = nested.replace("speaker: role", "spaeker: role")
-    assert "dialogue.spaeker: is no key of a mapping. Did you mean `speaker`?" in fault(wrong) or "speaker" in fault(wrong)
+    assert "dialogue.spaeker: is no key of a mapping. Did you mean `speaker`?" in fault(wrong) or "speaker" in fault(
+        wrong
+    )
 
 
 def test_further_tables_name_all_their_required_columns():

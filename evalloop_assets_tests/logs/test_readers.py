@@ -24,10 +24,12 @@ from evalloop_assets_tests.logs.world import (
 
 CSV = TURNS_AS_THEY_ARE.replace("jsonl", "csv")
 SIX = (
-    "format: {format}\ntable: turns\ncolumns: {{event_id: event_id, user_id: user_id, conversation_id: conversation_id, "
-    "model_id: model_id, shown_at: shown_at, reply_text: reply_text}}\n"
+    "format: {format}\ntable: turns\ncolumns: {{event_id: event_id, user_id: user_id, "
+    "conversation_id: conversation_id, model_id: model_id, shown_at: shown_at, reply_text: reply_text}}\n"
 )
 HEADER = "event_id,user_id,conversation_id,model_id,shown_at,reply_text\n"
+
+MISSPELT = ["evnt_id", "user_id", "conversation_id", "model_id", "shown_at", "user_text", "reply_text"]
 
 
 def csv_line(number: int, text: str = "hello") -> str:
@@ -99,7 +101,7 @@ def test_files_that_are_not_there_or_no_files(lake, tmp_path):
 def test_csv_rows_of_another_width_and_open_quotes(lake, tmp_path):
     path = tmp_path / "log.csv"
     shifted = "e3,u1,c1,m,2026-03-01T10:03:00,hello,there\n"
-    lines = [HEADER, csv_line(1), csv_line(2, '"two\nlines, ""quoted"""'), shifted, csv_line(4), "e5,u1\n", '\n']
+    lines = [HEADER, csv_line(1), csv_line(2, '"two\nlines, ""quoted"""'), shifted, csv_line(4), "e5,u1\n", "\n"]
     path.write_bytes("".join([*lines, csv_line(6), 'e7,u1,c1,m,2026-03-01T10:07:00,"open']).encode("utf-8"))
     delivery = take_in(lake, path, SIX.format(format="csv"))
     assert delivery.rows_added == 4
@@ -113,7 +115,9 @@ def test_csv_rows_of_another_width_and_open_quotes(lake, tmp_path):
 
 def test_csv_bytes_that_are_no_utf8_and_a_byte_order_mark(lake, tmp_path):
     path = tmp_path / "log.csv"
-    path.write_bytes(b"\xef\xbb\xbf" + HEADER.encode() + csv_line(1, "caf\xe9").encode("latin-1") + csv_line(2).encode())
+    path.write_bytes(
+        b"\xef\xbb\xbf" + HEADER.encode() + csv_line(1, "caf\xe9").encode("latin-1") + csv_line(2).encode()
+    )
     assert take_in(lake, path, SIX.format(format="csv")).rows_added == 1
     assert reasons(lake) == {2: "the row holds bytes that are no UTF-8"}
 
@@ -188,18 +192,17 @@ def test_a_parquet_file_damaged_in_the_middle_changes_nothing(lake, tmp_path):
 
 def test_an_unknown_parquet_column_is_suggested(lake, tmp_path):
     path = tmp_path / "log.parquet"
-    pq.write_table(pa.Table.from_pylist([turn(1)]).rename_columns(lambda_names), path)
+    pq.write_table(pa.Table.from_pylist([turn(1)]).rename_columns(MISSPELT), path)
     with pytest.raises(UserError, match=r"`event_id`: is no column of log\.parquet\. Did you mean `evnt_id`\?"):
         take_in(lake, path, SIX.format(format="parquet"))
-
-
-lambda_names = ["evnt_id", "user_id", "conversation_id", "model_id", "shown_at", "user_text", "reply_text"]
 
 
 def test_a_path_that_no_record_has_is_an_error_where_it_is_required(lake, tmp_path):
     path = write_lines(tmp_path / "log.jsonl", [turn(1)])
     content = TURNS_AS_THEY_ARE.replace("user_id: user_id", "user_id: usr_id")
-    with pytest.raises(UserError, match=r"user_id: reads `usr_id`, which no record of log\.jsonl has\. Did you mean `user_id`"):
+    with pytest.raises(
+        UserError, match=r"user_id: reads `usr_id`, which no record of log\.jsonl has\. Did you mean `user_id`"
+    ):
         take_in(lake, path, content)
 
 
@@ -248,7 +251,12 @@ columns:
 
 @pytest.mark.parametrize(
     ("time", "value"),
-    [("epoch_s", 1772323200), ("epoch_ms", 1772323200000), ("epoch_us", 1772323200000000), ("epoch_ns", "1772323200000000000")],
+    [
+        ("epoch_s", 1772323200),
+        ("epoch_ms", 1772323200000),
+        ("epoch_us", 1772323200000000),
+        ("epoch_ns", "1772323200000000000"),
+    ],
 )
 def test_epochs(lake, tmp_path, time, value):
     content = TURNS_AS_THEY_ARE.replace("shown_at: shown_at", f"shown_at: {{from: shown_at, time: {time}}}")

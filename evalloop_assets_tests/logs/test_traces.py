@@ -81,7 +81,9 @@ def test_one_object_or_an_array_of_them(lake, tmp_path, indent, in_array):
 
 
 def test_spans_that_show_no_reply_are_left_out(lake, tmp_path):
-    called = json.dumps([{"role": "assistant", "parts": [{"type": "tool_call", "name": "f"}], "finish_reason": "tool_call"}])
+    called = json.dumps(
+        [{"role": "assistant", "parts": [{"type": "tool_call", "name": "f"}], "finish_reason": "tool_call"}]
+    )
     spans = [
         span(1),
         span(2, gen_ai__operation__name="execute_tool"),

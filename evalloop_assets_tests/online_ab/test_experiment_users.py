@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.dialect import broken_rules
 from evalloop_assets.online_ab.compare import compare
 from evalloop_assets.online_ab.daily import units_of

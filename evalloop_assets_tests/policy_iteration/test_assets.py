@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from dagster import ExecuteInProcessResult
 
-from evalloop_assets.lake.days import BEFORE
+from evalloop_assets.days import BEFORE
 from evalloop_assets.policy_iteration import assets, checks
 from evalloop_assets.policy_iteration.daily import candidate_day, filter_day, screen_day
 from evalloop_assets.reward_model import assets as reward_assets

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from dagster import materialize
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.logs.assets import ASSETS as LOGS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dagster import AssetChecksDefinition, AssetsDefinition, ExecuteInProcessResult, materialize
 
-from evalloop_assets.lake.days import Days, Window
+from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.lake.store import Inputs, Lake
 from evalloop_assets.settings import Settings

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from dagster import ExecuteInProcessResult
 
-from evalloop_assets.lake.days import Days
+from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.reward_model.assets import ASSETS

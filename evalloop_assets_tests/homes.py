@@ -1,0 +1,92 @@
+"""Home folders for tests of the whole command: a small simulated log, and ways to run and to compare."""
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+FIRST_DAY = date(2026, 3, 2)
+DAYS = 3
+ROOT = Path(__file__).parent.parent
+CLOCKED = {"delivered_at", "rejected_at"}
+"""Columns that tell when a delivery was taken in, and so differ between homes."""
+
+
+def serve(home: Path) -> None:
+    """Three days of a small simulated product, with one experiment, in the landing folder of `home`."""
+    from datetime import datetime
+
+    from evalloop_assets.serving.flagd import publish
+    from evalloop_assets.serving.ledger import Change, Ledger
+    from evalloop_assets.serving.transitions import start_experiment
+    from evalloop_assets.simulator.demo_cast import demo_policies, demo_product
+    from evalloop_assets.simulator.product import Scale
+    from evalloop_assets.simulator.traffic import published_flags
+
+    begun = datetime(2026, 3, 2)
+    ledger = Ledger(f"sqlite:///{home / 'ledger.sqlite'}")
+    ledger.begin("incumbent", Change("start", "test", "first", begun, "first"))
+    ledger.apply(
+        Change("start", "test", "padded", begun, "padded"),
+        lambda allocation: start_experiment(allocation, "exp", "padded", begun, weight_percent=50, user_share=50),
+    )
+    flags = home / "serving" / "flags.json"
+    publish(flags, ledger)
+    ledger.close()
+    product = demo_product(home, 7, FIRST_DAY, Scale(base_users=250, new_users=20, battles=60))
+    with published_flags(flags) as client:
+        for number in range(DAYS):
+            product.serve_day(FIRST_DAY + timedelta(days=number), client, demo_policies(), home / "landing")
+
+
+def copy_of(home: Path, to: Path) -> Path:
+    shutil.copytree(home, to)
+    return to
+
+
+def command(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `evalloop …` on that home."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("EVALLOOP_", "DAGSTER_"))},
+        "EVALLOOP_HOME": str(home),
+        "COLUMNS": "200",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "evalloop_assets", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(home: Path, *arguments: str) -> str:
+    """Run `evalloop …` to its end and give what it printed; it must succeed."""
+    process = command(home, *arguments)
+    printed, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, printed
+    return printed
+
+
+def tables(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, in an order of its own, without the columns that tell the time of delivery."""
+    with duckdb.connect(str(home / "evalloop.duckdb"), read_only=True) as connection:
+        found = {}
+        for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
+            described = connection.execute(f'DESCRIBE "{name}"').fetchall()
+            kept = [f'"{column}"' for column, *_ in described if column not in CLOCKED]
+            if name in ("log_deliveries", "rejected_rows"):
+                kept.remove('"day"')
+            rows = connection.execute(f'SELECT {", ".join(kept)} FROM "{name}"').fetchall()
+            found[name] = sorted(map(_comparable, rows), key=repr)
+        return found
+
+
+def _comparable(row: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(tuple(value) if isinstance(value, list) else value for value in row)

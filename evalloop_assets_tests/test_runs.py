@@ -1,0 +1,92 @@
+"""Whole runs of the command: killed at random moments, two at once, and repeated."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evalloop_assets_tests.homes import command, copy_of, run, serve, tables
+
+VERSIONS = re.compile(r'"input_versions": \{[^}]*\}')
+RANGE = ("run", "--from", "2026-03-02", "--to", "2026-03-04")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("served") / "home"
+    home.mkdir()
+    serve(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def undisturbed(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = copy_of(served, tmp_path_factory.mktemp("undisturbed") / "home")
+    run(home, *RANGE)
+    return home
+
+
+def test_an_undisturbed_run_fills_every_stage(undisturbed: Path):
+    found = tables(undisturbed)
+    for name in (
+        "turns", "sessions", "reading", "exits", "returns", "horizon_labels", "tail_pairs", "preference_pairs",
+        "reward_model_report", "rewards", "policy_candidates", "ratings", "experiment_results", "guardrail_readings",
+        "decisions", "maturity",
+    ):  # fmt: skip
+        assert found.get(name), f"no row in {name}"
+
+
+def test_killed_at_random_moments_and_run_again_the_tables_are_the_same(
+    served: Path, undisturbed: Path, tmp_path: Path
+):
+    home = copy_of(served, tmp_path / "home")
+    chance = random.Random(11)
+    killed = 0
+    for _ in range(5):
+        process = command(home, *RANGE)
+        try:
+            process.wait(timeout=chance.uniform(3, 20))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+        process.communicate()
+    assert killed >= 3
+    run(home, *RANGE)
+    _assert_same(tables(home), tables(undisturbed))
+
+
+def test_two_runs_at_once_on_the_same_days_end_well_with_one_result(served: Path, undisturbed: Path, tmp_path: Path):
+    home = copy_of(served, tmp_path / "home")
+    both = [command(home, *RANGE), command(home, *RANGE)]
+    printed = [process.communicate(timeout=280)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "\n".join(printed)
+    _assert_same(tables(home), tables(undisturbed))
+
+
+def test_run_again_changes_nothing(undisturbed: Path, tmp_path: Path):
+    home = copy_of(undisturbed, tmp_path / "home")
+    before = tables(home)
+    assert "nothing to do" in run(home, "run", "--dry-run")
+    run(home, *RANGE)
+    assert tables(home) == before
+
+
+def test_nothing_is_pickled(undisturbed: Path):
+    names = [path.name for path in (undisturbed / "dagster").rglob("*") if path.is_file()]
+    assert names
+    assert not [name for name in names if name.endswith((".pkl", ".pickle")) or name == "result"]
+
+
+def _assert_same(found: dict[str, list], expected: dict[str, list]) -> None:
+    assert found.keys() == expected.keys()
+    for name in expected:
+        assert _without_versions(found[name]) == _without_versions(expected[name]), f"table {name} differs"
+
+
+def _without_versions(rows: list[tuple]) -> list[tuple]:
+    """Decisions cite the versions they read, which count the commits that it took to get there."""
+    return [tuple(VERSIONS.sub("", value) if isinstance(value, str) else value for value in row) for row in rows]
