@@ -75,8 +75,11 @@ class Demo:
             served = self.product.serve_day(day, flags, self.policies, self.settings.landing)
         self.console.print(
             f"[bold]{day}[/]  {served.active_users:,} users, {served.new_users} of them new, "
-            f"{served.conversations:,} conversations, {served.turns:,} replies, {served.battles:,} battles"
+            f"{served.conversations:,} conversations, {served.turns:,} replies, {served.battles:,} battles",
+            soft_wrap=True,
         )
+        written = ", ".join(f"{count:,} by {model}" for model, count in served.turns_by_model.items())
+        self.console.print(f"    replies: {written}", soft_wrap=True)
 
     def loop(self, day: date) -> None:
         """Take the day in, relabel what matured, and run every stage on the day."""
@@ -130,7 +133,8 @@ class Demo:
         gain = passed[found["model_id"]]["reward_gain"]
         self.console.print(
             f"    policy iteration: {found['model_id']}, the best of {found['n']} replies of "
-            f"{found['base_model_id']}, passed the offline screen (reward {gain:+.2f} SD); A/B starts"
+            f"{found['base_model_id']}, passed the offline screen (reward {gain:+.2f} SD); A/B starts",
+            soft_wrap=True,
         )
         return True
 
@@ -196,10 +200,12 @@ def run_demo(console: Console) -> None:
             "the demo's product is small: the volume floor is lowered from 50,000 to "
             f"{settings.guardrails.volume_floor:,} daily users, and bounds are planned for "
             f"{settings.ab.planned_users:,} users instead of 20,000\n"
-            "experiment padded-replies: a model that pads its replies, on half of the users\n"
+            "experiment padded-replies: a model that pads its replies, on half of the users\n",
+            soft_wrap=True,
         )
         rolled_back: Entry | None = None
         started = False
+        day = FIRST_DAY
         for number in range(MOST_DAYS):
             day = FIRST_DAY + timedelta(days=number)
             shop.serve(day)
@@ -211,6 +217,9 @@ def run_demo(console: Console) -> None:
                 started = shop.start_candidate(day + timedelta(days=1))
             if rolled_back is not None and shop.promoted() is not None:
                 break
+        day += timedelta(days=1)
+        shop.serve(day)
+        shop.loop(day)
         rebuild_catalogue(shop.lake, catalogue_path(settings))
     _summary(console, settings, shop, rolled_back, time.monotonic() - begun)
 
