@@ -1,0 +1,1 @@
+"""Timings, printed; nothing here is asserted by the tests."""

@@ -1,0 +1,10 @@
+"""`make bench`: every benchmark, one line each, with the promise that it is held against."""
+
+from __future__ import annotations
+
+from benchmarks import commits, loading, serving
+
+if __name__ == "__main__":
+    for benchmark in (loading, commits, serving):
+        for line in benchmark.lines():
+            print(line, flush=True)
