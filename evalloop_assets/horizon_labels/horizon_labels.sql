@@ -87,7 +87,9 @@ followed AS (
     AVG(reception) OVER (
       PARTITION BY session_id ORDER BY position ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING) AS following_reception,
     COUNT(reception) OVER (
-      PARTITION BY session_id ORDER BY position ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING) AS following_received
+      PARTITION BY session_id ORDER BY position ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING) AS following_received,
+    COUNT(event_id) OVER (
+      PARTITION BY session_id ORDER BY position ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING) AS following_replies
   FROM received
 ),
 labelled AS (
@@ -117,7 +119,7 @@ SELECT
   CASE WHEN labelled.immediate IS NOT NULL THEN LEAST(labelled.known_weight, 1e0) END AS immediate_strength,
   labelled.delayed_5,
   CASE WHEN labelled.delayed_5 IS NOT NULL
-    THEN 5e-1 + 5e-1 * COALESCE(labelled.following_received / NULLIF(labelled.following_turns, 0), 0e0)
+    THEN 5e-1 + 5e-1 * COALESCE(labelled.following_received / NULLIF(labelled.following_replies, 0), 0e0)
   END AS delayed_5_strength,
   CASE WHEN came_back.returned_next_day THEN 1e0 WHEN NOT came_back.returned_next_day THEN -1e0 END AS delayed_session,
   CASE WHEN came_back.returned_next_day IS NOT NULL THEN 1e0 / NULLIF(labelled.kept_turns, 0) END

@@ -76,6 +76,15 @@ def test_a_character_that_speaks_again_unanswered_continues_nothing():
     assert between["e2"]["following_turns"] == 2
 
 
+def test_strength_stays_within_bounds_where_a_character_speaks_again():
+    liked = {"feedback": "like"}
+    spoken = [turn(f"r{n}", f"05-01 10:0{n}", user_text="hm" if n % 2 else None, **liked) for n in range(7)]
+    strengths = [row["delayed_5_strength"] for row in labels(spoken).values()]
+    known = [strength for strength in strengths if strength is not None]
+    assert known
+    assert max(known) <= 1
+
+
 def test_where_no_message_is_logged_every_reply_counts_as_answering_one():
     silent = labels(replies(3, **{f"e{n}": {"user_text": None} for n in (1, 2, 3)}))
     assert [silent[f"e{n}"]["following_turns"] for n in (1, 2, 3)] == [2, 1, 0]
