@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+UI_HOME := $(abspath $(or $(EVALLOOP_HOME),data))/dagster
 
 .PHONY: demo test lint bench ui clean
 
@@ -9,7 +10,7 @@ demo: $(READY)
 	$(BIN)/evalloop demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -21,7 +22,8 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 ui: $(READY)
-	DAGSTER_HOME=$(CURDIR)/data/dagster $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+	mkdir -p $(UI_HOME) && cp dagster.yaml $(UI_HOME)/
+	DAGSTER_HOME=$(UI_HOME) $(BIN)/dagster dev -h 127.0.0.1 -p 3000 -w workspace.yaml
 
 clean:
 	rm -rf $(VENV) build *.egg-info

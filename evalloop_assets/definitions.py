@@ -5,14 +5,14 @@ from __future__ import annotations
 from dagster import (
     AssetSelection,
     Definitions,
-    build_schedule_from_partitioned_job,
     define_asset_job,
     in_process_executor,
 )
 
 from evalloop_assets.backfill.assets import ASSETS as BACKFILL
 from evalloop_assets.backfill.checks import CHECKS as BACKFILL_CHECKS
-from evalloop_assets.backfill.schedules import relabel_schedule
+from evalloop_assets.backfill.schedules import daily_schedule, relabel_schedule
+from evalloop_assets.backfill.vacuum import vacuum
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
@@ -84,11 +84,9 @@ def build_definitions(settings: Settings) -> Definitions:
     return Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
-        jobs=[daily, ingest, relabel, train, decide, rollback, undo],
+        jobs=[daily, ingest, relabel, train, decide, rollback, undo, vacuum],
         schedules=[
-            build_schedule_from_partitioned_job(
-                daily, name="daily_schedule", hour_of_day=1, description="The day before, once its logs are in."
-            ),
+            daily_schedule(daily),
             relabel_schedule(relabel),
         ],
         sensors=[guardrail_sensor, catalogue_sensor],

@@ -1,6 +1,7 @@
-"""The schedule that relabels: days whose labels matured, whose rows came late, or whose definition changed."""
+"""When runs are due: the loop for the day before, and days gone by that have become stale."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -16,6 +17,23 @@ from dagster import (
 from evalloop_assets.backfill.staleness import log_days, stale_spans
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.settings import Settings
+
+
+def daily_schedule(job: Any) -> ScheduleDefinition:
+    """One run of `job` a day, for the day before."""
+
+    @schedule(
+        name="daily_schedule",
+        cron_schedule="0 1 * * *",
+        job=job,
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="The whole loop for the day before, an hour after it ended (UTC).",
+    )
+    def _daily(context: ScheduleEvaluationContext) -> RunRequest:
+        day = context.scheduled_execution_time.date() - timedelta(days=1)
+        return RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
+
+    return _daily
 
 
 def relabel_schedule(job: Any) -> ScheduleDefinition:
