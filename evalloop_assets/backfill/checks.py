@@ -4,10 +4,9 @@ from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeve
 
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.checks import key_check
-from evalloop_assets.lake.assets import DAYS
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 
 OVERDUE = """
     SELECT table_name, label_day, horizon, censored FROM maturity
@@ -29,9 +28,10 @@ def nothing_overdue(lake: Lake, days: Days) -> AssetCheckResult:
     )
 
 
-@asset_check(asset="maturity", description="What has matured is no longer censored.", partitions_def=DAYS)
+@asset_check(asset="maturity", description="What has matured is no longer censored.")
 def matured_labels_are_known(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return nothing_overdue(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return nothing_overdue(store, days_to_check(context, store, "maturity"))
 
 
 CHECKS = [key_check("maturity"), matured_labels_are_known]

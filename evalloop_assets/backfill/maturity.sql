@@ -1,5 +1,5 @@
 /*
-row: labels of one table, day and horizon that mature on one date; what is not mature is censored and is computed anew then
+row: labels of one table, day and horizon that mature on one date; what is not mature is censored and is computed anew then. A label without a date, such as the return of a session that only continued the evening before, never matures and is left out
 key: [table_name, label_day, horizon, matures_on]
 reads:
   returns: [0, 0]
@@ -11,7 +11,7 @@ columns:
   table_name: VARCHAR, the table that holds the label
   label_day: DATE, its day
   horizon: VARCHAR, which label
-  matures_on: DATE, last UTC day whose logs it needs; NULL where no date is known
+  matures_on: DATE, last UTC day whose logs it needs
   mature: BOOLEAN, the logs of that day are complete
   rows: BIGINT, rows that may carry the label
   censored: BIGINT, of these, rows in which it is NULL
@@ -69,4 +69,5 @@ SELECT
   CAST(SUM(labels.is_null) AS BIGINT) AS censored
 FROM labels
 CROSS JOIN clock
+WHERE labels.matures_on IS NOT NULL
 GROUP BY labels.day, labels.table_name, labels.horizon, labels.matures_on, clock.watermark

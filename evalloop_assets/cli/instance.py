@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalloop_assets.days import Days
 from evalloop_assets.lake.errors import UserError
@@ -16,6 +16,10 @@ from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions, EventLogEntry
+
+
+SHOWN_AS_OURS = {".dagster/repository": "__repository__@evalloop"}
+"""Lets the UI count a run in this process among the runs of its job; the location's name is that of workspace.yaml."""
 
 
 class Ran(NamedTuple):
@@ -73,6 +77,8 @@ def execute(
         tags={
             "dagster/asset_partition_range_start": days.first.isoformat(),
             "dagster/asset_partition_range_end": days.last.isoformat(),
+            **SHOWN_AS_OURS,
+            "evalloop/days": str(days.first) if days.first == days.last else f"{days.first} to {days.last}",
             **(tags or {}),
         },
     )
@@ -94,7 +100,8 @@ def require_success(ran: Ran, job: str) -> None:
         )
 
 
-def _reason(error: object) -> str:
-    while getattr(error, "cause", None) is not None:
-        error = error.cause  # type: ignore[attr-defined]
-    return str(getattr(error, "message", error)).strip().splitlines()[0]
+def _reason(error: Any) -> str:
+    """The user's mistake where there is one in the chain, else what started it."""
+    while error is not None and error.cause is not None and error.cls_name != UserError.__name__:
+        error = error.cause
+    return str(error.message).strip().splitlines()[0] if error is not None else "no reason was recorded"

@@ -3,11 +3,10 @@
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, asset_check
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import DAYS
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 
 
 def sound_keys(lake: Lake, table: str, days: Days) -> AssetCheckResult:
@@ -20,7 +19,7 @@ def sound_keys(lake: Lake, table: str, days: Days) -> AssetCheckResult:
     broken = found.to_pylist()
     return AssetCheckResult(
         passed=not broken,
-        description=f"{len(broken)} keys ({key}) that are NULL or there twice",
+        description=f"{len(broken) or 'no'} key ({key}) is NULL or there twice",
         metadata={"broken": len(broken), "examples": [str(row) for row in broken[:5]]},
     )
 
@@ -32,11 +31,11 @@ def key_check(table: str) -> AssetChecksDefinition:
         asset=table,
         name="key_is_unique_and_known",
         description="Every key is there once and holds no NULL.",
-        partitions_def=DAYS,
         blocking=True,
     )
     def _check(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-        return sound_keys(lake.open(), table, days_of(context.partition_keys))
+        store = lake.open()
+        return sound_keys(store, table, days_to_check(context, store, table))
 
     return _check
 

@@ -36,7 +36,9 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
         | {"day": day.isoformat()}
         for row in rows
     ]
-    return Frame(rows_of(GUARDRAIL_READINGS, day, rows), {VERDICTS: shown, "judged_day": day.isoformat()})
+    said = {row["experiment_id"]: f"{row['verdict']}: {row['reason']}" for row in rows}
+    metadata = {VERDICTS: shown, "said": said, "judged_day": day.isoformat()}
+    return Frame(rows_of(GUARDRAIL_READINGS, day, rows), metadata)
 
 
 @frame_asset(

@@ -3,9 +3,9 @@
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 
 READINGS = "SELECT reading_id, verdict, reason FROM guardrail_readings ORDER BY reading_id"
 
@@ -24,7 +24,8 @@ def verdicts(lake: Lake, days: Days) -> AssetCheckResult:
 
 @asset_check(asset="guardrail_readings", description="No experiment does harm, none is out of sight.")
 def no_guardrail_fired(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return verdicts(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return verdicts(store, days_to_check(context, store, "guardrail_readings"))
 
 
 CHECKS = [no_guardrail_fired]

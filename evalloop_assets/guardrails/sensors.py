@@ -68,12 +68,14 @@ def guardrail_sensor(context: SensorEvaluationContext) -> SensorResult:
     for record in records:
         materialization = record.asset_materialization
         found = materialization.metadata.get(VERDICTS) if materialization else None
-        readings: Sequence[Mapping[str, Any]] = found.value if found is not None else []  # type: ignore[assignment]
+        if found is None:  # a day of a range before its last: the last one carries the verdicts
+            continue
+        readings: Sequence[Mapping[str, Any]] = found.value  # type: ignore[assignment]
         requests += [request(record.storage_id, reading) for reading in readings if reading["verdict"] == "ROLLBACK"]
         words += [sentence(reading) for reading in readings] or ["No experiment is in flight."]
-    said = " ".join(dict.fromkeys(words))
+    said = " ".join(dict.fromkeys(words)) or cursor.said
     context.log.info(said)
-    after = json.dumps(Cursor(records[-1].storage_id, said)._asdict())
+    after = json.dumps(Cursor(records[-1].storage_id, said)._asdict(), ensure_ascii=False)
     if requests:
         return SensorResult(run_requests=requests, cursor=after)
     return SensorResult(skip_reason=SkipReason(f"{said} Nothing to roll back."), cursor=after)

@@ -4,10 +4,9 @@ from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeve
 
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.checks import key_check
-from evalloop_assets.lake.assets import DAYS
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 from evalloop_assets.settings import Settings
 
 FOUR_WEEKS = {"preference_pairs": (-27, 0)}
@@ -77,40 +76,41 @@ def sides_balanced(lake: Lake, days: Days) -> AssetCheckResult:
 @asset_check(
     asset="horizon_labels",
     description="Values lie in [-1, 1], strengths in [0, 1]; what is censored has neither.",
-    partitions_def=DAYS,
     blocking=True,
 )
 def labels_within_bounds(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return labels_in_bounds(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return labels_in_bounds(store, days_to_check(context, store, "horizon_labels"))
 
 
 @asset_check(
     asset="preference_pairs",
     description="Position alone does not tell which side of a tail pair is preferred.",
-    partitions_def=DAYS,
 )
 def position_says_nothing(
     context: AssetCheckExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
 ) -> AssetCheckResult:
     tolerance = settings.labels.leak_tolerance
-    return no_leak(lake.open(), days_of(context.partition_keys), "position_lead", ("tail",), tolerance)
+    store = lake.open()
+    return no_leak(store, days_to_check(context, store, "preference_pairs"), "position_lead", ("tail",), tolerance)
 
 
 @asset_check(
     asset="preference_pairs",
     description="Length alone does not tell which side of a pair is preferred.",
-    partitions_def=DAYS,
 )
 def length_says_nothing(
     context: AssetCheckExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
 ) -> AssetCheckResult:
     tolerance, sources = settings.labels.leak_tolerance, ("tail", "regeneration", "battle")
-    return no_leak(lake.open(), days_of(context.partition_keys), "length_lead", sources, tolerance)
+    store = lake.open()
+    return no_leak(store, days_to_check(context, store, "preference_pairs"), "length_lead", sources, tolerance)
 
 
-@asset_check(asset="preference_pairs", description="Side a is preferred as often as side b.", partitions_def=DAYS)
+@asset_check(asset="preference_pairs", description="Side a is preferred as often as side b.")
 def sides_are_balanced(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return sides_balanced(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return sides_balanced(store, days_to_check(context, store, "preference_pairs"))
 
 
 KEYED = ("user_days", "first_seen", "returns", "horizon_labels", "preference_pairs")

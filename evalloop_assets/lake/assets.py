@@ -1,5 +1,6 @@
 """Dagster assets from `.sql` files and from functions: read a window, compute, replace the days, report."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,19 +14,15 @@ from dagster import (
     AssetsDefinition,
     BackfillPolicy,
     MaterializeResult,
-    MetadataValue,
     ResourceParam,
-    TableColumn,
-    TableColumnDep,
-    TableColumnLineage,
     asset,
 )
-from dagster import TableSchema as DagsterTableSchema
 
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.engine import View, columns_of
 from evalloop_assets.lake.registry import declare, declared
+from evalloop_assets.lake.report import Lineage, dagster_schema, report
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.sql import SqlTransform, load
@@ -79,7 +76,7 @@ def sql_asset(path: str, group: str) -> AssetsDefinition:
     ) -> MaterializeResult:
         store = lake.open()
         commit = run_transform(store, transform, days_of(context.partition_keys), settings, context.run.run_id)
-        return MaterializeResult(metadata=report(store, schema, commit) | _lineage(transform))
+        return result(context, schema.name, commit, report(store, schema, commit, lineage(schema.name)))
 
     return _sql
 
@@ -113,7 +110,7 @@ def frame_asset(
             asked = days_of(context.partition_keys)
             days = Days.one(asked.last) if once else asked
             commit, metadata = run_frames(store, schema, reads, function, days, settings, code, context.run.run_id)
-            return MaterializeResult(metadata=report(store, schema, commit) | dict(metadata))
+            return result(context, schema.name, commit, report(store, schema, commit) | dict(metadata))
 
         return _frame
 
@@ -187,47 +184,29 @@ def constants(transform: SqlTransform, settings: Settings, clock: Clock) -> dict
     return found
 
 
-def report(lake: Lake, schema: TableSchema, commit: Commit) -> dict[str, Any]:
-    """What every asset shows: rows, columns, coverage, versions, what changed."""
-    rows = sum(commit.rows.values())
-    metadata: dict[str, Any] = {
-        "dagster/partition_row_count": rows,
-        "rows_per_day": {day.isoformat(): count for day, count in commit.rows.items()},
-        "days_changed": len(commit.changed),
-        "lake_version": commit.version,
-        "input_versions": dict(commit.inputs),
-        "dagster/column_schema": dagster_schema(schema),
-    }
-    if rows:
-        metadata["coverage"] = MetadataValue.json(coverage(lake, schema, commit.days, commit.version))
-    return metadata
+def result(context: AssetExecutionContext, table: str, commit: Commit, whole: Mapping[str, Any]) -> MaterializeResult:
+    """Each day's materialisation tells its rows and versions; the last one also what holds of the whole run.
+
+    Repeated on each day, column schema and lineage alone would be ten kilobytes an event.
+    """
+    for day, rows in commit.rows.items():
+        note_day(context, table, day, {"dagster/partition_row_count": rows})
+    note_day(context, table, commit.days.last, whole)
+    return MaterializeResult(metadata={"lake_version": commit.version, "input_versions": dict(commit.inputs)})
 
 
-def coverage(lake: Lake, schema: TableSchema, days: Days, version: int | None = None) -> dict[str, float]:
-    """Share of rows in which each column is known, for the columns where that is not all of them."""
-    view = lake.view(schema.name, days, version)
-    listed = ", ".join(f'count("{name}")' for name in schema.column_names)
-    counts = lake.reader.fetch(f"SELECT count(*), {listed} FROM t", {"t": view}, {})
-    total, *known = (column[0].as_py() for column in counts.columns)
-    shares = dict(zip(schema.column_names, (round(count / total, 4) if total else 1.0 for count in known), strict=True))
-    return {name: share for name, share in shares.items() if share < 1}
+def note_day(context: AssetExecutionContext, table: str, day: date, metadata: Mapping[str, Any]) -> None:
+    """Metadata on the materialisation of one day."""
+    context.add_asset_metadata(metadata, asset_key=table, partition_key=day.isoformat())
 
 
-def dagster_schema(schema: TableSchema) -> DagsterTableSchema:
-    columns = [TableColumn("day", "DATE", "UTC day, the partition")]
-    columns += [TableColumn(column.name, column.type, column.about) for column in schema.columns]
-    return DagsterTableSchema(columns)
-
-
-def _lineage(transform: SqlTransform) -> dict[str, Any]:
+@functools.cache
+def lineage(table: str) -> Lineage:
+    """For each column of an SQL asset, the (table, column) pairs that it comes from."""
     from evalloop_assets.lake.lineage import column_lineage
 
-    found = column_lineage(transform, {name: columns_of(declared(name)) for name in transform.reads})
-    deps = {
-        column: [TableColumnDep(asset_key=table, column_name=source) for table, source in sources]
-        for column, sources in found.items()
-    }
-    return {"dagster/column_lineage": TableColumnLineage(deps)}
+    transform = TRANSFORMS[table]
+    return column_lineage(transform, {name: columns_of(declared(name)) for name in transform.reads})
 
 
 def _common(

@@ -92,6 +92,7 @@ class Lake:
         self.engine: Engine = engine or reader
         self.options = dict(options or {})
         self._clocks: dict[int, Clock] = {}
+        self._pinned: dict[tuple[str, int], DeltaTable] = {}
 
     def inputs(self, reads: Mapping[str, Window], days: Days, versions: Mapping[str, int] | None = None) -> Inputs:
         """Resolve each table once, at its newest or at the given version; a table never written is empty."""
@@ -123,6 +124,11 @@ class Lake:
         """Newest version; None where the table does not exist."""
         opened = self._open(table, None)
         return None if opened is None else opened.version()
+
+    def row_count(self, table: str, version: int | None = None) -> int:
+        """Rows of all days, from the log of the table alone; 0 where it does not exist."""
+        opened = self._open(table, version)
+        return 0 if opened is None else opened.count()
 
     def version_at(self, table: str, moment: datetime) -> int | None:
         """The version that was newest at `moment` (UTC); None where the table did not exist yet."""
@@ -224,7 +230,7 @@ class Lake:
                 "run": run,
                 "watermark": _iso(inputs.clock.watermark),
             }
-            if not changed and _same_reading(self.computed(schema.name), wanted, note):
+            if not changed and _same_reading(schema.name, self.computed(schema.name), wanted, note):
                 return Commit(schema.name, table.version(), span, (), _counted(wanted, files), dict(inputs.versions))
             properties = CommitProperties(custom_metadata={"evalloop": json.dumps(note)}, max_commit_retries=0)
             arrow = Schema.from_arrow(arrow_schema(schema))
@@ -329,10 +335,15 @@ class Lake:
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
+        if version is not None and (name, version) in self._pinned:
+            return self._pinned[name, version]
         try:
-            return DeltaTable(self._path(name), version=version, storage_options=self.options or None)
+            table = DeltaTable(self._path(name), version=version, storage_options=self.options or None)
         except TableNotFoundError:
             return None
+        if version is not None:
+            self._pinned[name, version] = table
+        return table
 
     def _path(self, name: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -348,11 +359,21 @@ def _touched(table: DeltaTable, base: int) -> set[date]:
     return days
 
 
-def _same_reading(computed: Mapping[date, Computed], days: Sequence[date], note: Mapping[str, Any]) -> bool:
-    """Whether every day was computed before from just this: there is nothing to note then."""
+def _same_reading(table: str, computed: Mapping[date, Computed], days: Sequence[date], note: Mapping[str, Any]) -> bool:
+    """Whether every day was computed before from just this: there is nothing to note then.
+
+    A table that reads its own past cites its own version, which moves with every commit: for it counts whether other
+    days changed since.
+    """
+
+    def read(inputs: Mapping[str, int]) -> dict[str, int]:
+        return {name: version for name, version in inputs.items() if name != table}
+
+    others = max((how.changed for day, how in computed.items() if day not in days), default=-1)
     return all(
         day in computed
-        and dict(computed[day].inputs) == note["inputs"]
+        and read(computed[day].inputs) == read(note["inputs"])
+        and (table not in note["inputs"] or others <= computed[day].version)
         and computed[day].code == note["code"]
         and _iso(computed[day].watermark) == note["watermark"]
         for day in days

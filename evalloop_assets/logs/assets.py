@@ -1,7 +1,7 @@
 """Logs as assets: one step takes in what the product has delivered and reports every table of the contract."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -16,7 +16,8 @@ from dagster import (
 )
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import DAYS, coverage, dagster_schema
+from evalloop_assets.lake.assets import DAYS, note_day
+from evalloop_assets.lake.report import coverage, dagster_schema, shown_coverage
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Lake
@@ -72,7 +73,11 @@ def logs(
     for event in reopened(landing, days):
         context.log_event(event)
     for schema in DELIVERED.values():
-        yield MaterializeResult(asset_key=schema.name, metadata=table_report(store, schema, days, landing))
+        counts, whole = table_report(store, schema, days, landing)
+        for day in days:
+            note_day(context, schema.name, day, {"dagster/partition_row_count": counts.get(day, 0)})
+        note_day(context, schema.name, days.last, whole)
+        yield MaterializeResult(asset_key=schema.name)
 
 
 def reopened(landing: "Landing", days: Days) -> list[AssetMaterialization]:
@@ -90,20 +95,22 @@ def reopened(landing: "Landing", days: Days) -> list[AssetMaterialization]:
     ]
 
 
-def table_report(lake: Lake, schema: TableSchema, days: Days, landing: "Landing") -> dict[str, Any]:
-    """What the UI shows of one table: rows of the days, coverage of its columns, what this run took in."""
+def table_report(
+    lake: Lake, schema: TableSchema, days: Days, landing: "Landing"
+) -> tuple[dict[date, int], dict[str, Any]]:
+    """Rows of each day, and what the UI shows of one table: coverage of its columns, what this run took in."""
     inputs = lake.inputs({schema.name: (0, 0)}, days)
-    counts = inputs.query(f"SELECT day, count(*) AS n FROM {schema.name} GROUP BY day ORDER BY day").to_pylist()
-    rows = sum(row["n"] for row in counts)
+    found = inputs.query(f"SELECT day, count(*) AS n FROM {schema.name} GROUP BY day ORDER BY day").to_pylist()
+    counts = {row["day"]: row["n"] for row in found}
     metadata: dict[str, Any] = {
-        "dagster/partition_row_count": rows,
-        "rows_per_day": {row["day"].isoformat(): row["n"] for row in counts},
+        "rows_per_day": {day.isoformat(): rows for day, rows in counts.items()},
         "dagster/column_schema": dagster_schema(schema),
     }
     if schema.name in inputs.versions:
         metadata["lake_version"] = inputs.versions[schema.name]
-    if rows:
-        metadata["coverage"] = MetadataValue.json(coverage(lake, schema, days, inputs.versions[schema.name]))
+        metadata["dagster/row_count"] = lake.row_count(schema.name, inputs.versions[schema.name])
+    if counts:
+        metadata["coverage"] = shown_coverage(coverage(lake, schema, days, inputs.versions[schema.name]))
     own = [one for main in landing.deliveries for one in (main, *main.others) if one.table == schema.name]
     if own:
         metadata |= {
@@ -114,7 +121,7 @@ def table_report(lake: Lake, schema: TableSchema, days: Days, landing: "Landing"
         }
     if schema.name == "log_deliveries" and landing.failures:
         metadata["files_at_fault"] = MetadataValue.md("\n".join(f"- {failure}" for failure in landing.failures))
-    return metadata
+    return counts, metadata
 
 
 ASSETS = [logs]

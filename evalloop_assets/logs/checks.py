@@ -3,11 +3,10 @@
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import DAYS
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import TURNS
-from evalloop_assets.partitions import days_of
 
 MOST_REJECTED = 0.05
 
@@ -81,32 +80,32 @@ def _listed(faults: dict[str, int]) -> str:
     asset="turns",
     name="contract",
     description="Every required column of every turn is known, and its day is that of shown_at.",
-    partitions_def=DAYS,
     blocking=True,
 )
 def turns_contract(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return contract_kept(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return contract_kept(store, days_to_check(context, store, "turns"))
 
 
 @asset_check(
     asset="turns",
     name="event_ids_unique",
     description="No reply stands twice, in the day or within two days of it.",
-    partitions_def=DAYS,
     blocking=True,
 )
 def turns_event_ids_unique(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return event_ids_unique(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return event_ids_unique(store, days_to_check(context, store, "turns"))
 
 
 @asset_check(
     asset="log_deliveries",
     name="few_rejected",
     description="Less than 5% of the rows delivered for the day is rejected, and no file is at fault.",
-    partitions_def=DAYS,
 )
 def deliveries_few_rejected(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return few_rejected(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return few_rejected(store, days_to_check(context, store, "log_deliveries"))
 
 
 CHECKS = [turns_contract, turns_event_ids_unique, deliveries_few_rejected]

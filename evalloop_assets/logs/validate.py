@@ -54,7 +54,7 @@ class Validation:
         """`batch`: `position`, `detail` and columns named as in the contract, of any type; missing ones are NULL."""
         connection = self._connection
         connection.register("batch", batch)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {self._judgement(batch.schema)}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {self._judgement(batch)}")
         names = ", ".join(self._result(column) for column in self.schema.columns)
         day = f"CAST(typed_{self.schema.day_from} AS DATE)" if self.schema.day_from else f"DATE '{self._day}'"
         accepted = connection.sql(
@@ -75,14 +75,17 @@ class Validation:
             typed = f"coalesce({typed}, 'logged')"
         return f'{typed} AS "{column.name}"'
 
-    def _judgement(self, schema: pa.Schema) -> str:
+    def _judgement(self, batch: pa.Table) -> str:
+        """A column without any value gets only the rule that asks for one: half of the contract, in most logs."""
         raw, typed, reasons, mends = [], [], [], []
         for column in self.schema.columns:
-            present = column.name in schema.names
-            kind = schema.field(column.name).type if present else pa.null()
+            present = column.name in batch.column_names and batch.column(column.name).null_count < batch.num_rows
+            kind = batch.schema.field(column.name).type if present else pa.null()
             raw.append(f'"{column.name}" AS raw_{column.name}' if present else f"NULL AS raw_{column.name}")
-            typed.append(f"{_typed(column, kind)} AS typed_{column.name}")
-            for rule in _rules(column, kind, self._latest):
+            computed = _typed(column, kind) if present else f"CAST(NULL AS {column.type})"
+            typed.append(f"{computed} AS typed_{column.name}")
+            rules = _rules(column, kind, self._latest) if present else _required(column, kind)
+            for rule in rules:
                 reasons.append(f"CASE WHEN {rule.broken} THEN {_literal(column.name + ' ')} || {rule.reason} END")
                 mends.append(f"CASE WHEN {rule.broken} THEN {_literal(rule.mend)} END")
         return (
@@ -120,9 +123,7 @@ def _rules(column: Column, kind: pa.DataType, latest: datetime) -> list[Rule]:
     plain = _plain(raw, kind)
     shown = _shown(plain)
     filled = f"trim({plain}) <> ''"
-    rules = []
-    if column.required:
-        rules.append(Rule(f"coalesce(trim({plain}) = '', true)", "'is missing'", f"Give every row its {column.name}."))
+    rules = _required(column, kind)
     match column.type:
         case "VARCHAR":
             limit = MAX_TEXT_CHARS if column.name in LONG_TEXTS else MAX_ID_CHARS
@@ -178,6 +179,13 @@ def _rules(column: Column, kind: pa.DataType, latest: datetime) -> list[Rule]:
             Rule(f"{typed} > {column.maximum}", f"'is above {column.maximum}: ' || {shown}", "Check value and unit.")
         )
     return rules
+
+
+def _required(column: Column, kind: pa.DataType) -> list[Rule]:
+    if not column.required:
+        return []
+    missing = f"coalesce(trim({_plain(f'raw_{column.name}', kind)}) = '', true)"
+    return [Rule(missing, "'is missing'", f"Give every row its {column.name}.")]
 
 
 def _plain(raw: str, kind: pa.DataType) -> str:

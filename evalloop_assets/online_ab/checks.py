@@ -7,9 +7,9 @@ reached.
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, ResourceParam, asset_check
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 from evalloop_assets.settings import Settings
 
 MISMATCHES = """
@@ -37,7 +37,8 @@ def sample_ratios(lake: Lake, days: Days, limit: float) -> AssetCheckResult:
 def sample_ratio_match(
     context: AssetCheckExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
 ) -> AssetCheckResult:
-    return sample_ratios(lake.open(), days_of(context.partition_keys), settings.ab.srm_alpha)
+    store = lake.open()
+    return sample_ratios(store, days_to_check(context, store, "experiment_results"), settings.ab.srm_alpha)
 
 
 CHECKS = [sample_ratio_match]

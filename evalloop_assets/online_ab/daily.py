@@ -20,8 +20,10 @@ from evalloop_assets.online_ab.compare import Result, Units, compare
 from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
 from evalloop_assets.settings import Settings
 
+# Totals are counts and milliseconds: rounded, their sum does not depend on the order in which threads add them.
 PER_USER = """
-    SELECT experiment_id, unit, metric, epoch, user_id, arm, CAST(sum(units) AS DOUBLE) AS units, sum(total) AS total,
+    SELECT experiment_id, unit, metric, epoch, user_id, arm, CAST(sum(units) AS DOUBLE) AS units,
+        round(sum(total), 6) AS total,
         CAST(sum(eligible) AS DOUBLE) AS eligible
     FROM experiment_users
     GROUP BY experiment_id, unit, metric, epoch, user_id, arm

@@ -3,9 +3,9 @@
 from dagster import AssetCheckExecutionContext, AssetCheckResult, asset_check
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 
 UNSCREENED = """
     SELECT c.model_id
@@ -32,7 +32,8 @@ def every_candidate_judged(lake: Lake, days: Days) -> AssetCheckResult:
     blocking=True,
 )
 def policy_screen_complete(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return every_candidate_judged(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return every_candidate_judged(store, days_to_check(context, store, "policy_screen"))
 
 
 CHECKS = [policy_screen_complete]

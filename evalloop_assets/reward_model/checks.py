@@ -3,9 +3,9 @@
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.partitions import days_of
 
 NOT_ABOVE_CHANCE = """
     SELECT day, reward_version, low FROM reward_model_report
@@ -61,7 +61,8 @@ def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
     description="The reward model tells the preferences of held-out users surely better than chance.",
 )
 def reward_model_beats_chance(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return beats_chance(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return beats_chance(store, days_to_check(context, store, "reward_model_report"))
 
 
 @asset_check(
@@ -70,7 +71,8 @@ def reward_model_beats_chance(context: AssetCheckExecutionContext, lake: LakeRes
     blocking=True,
 )
 def rewards_complete_and_finite(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
-    return rewards_sound(lake.open(), days_of(context.partition_keys))
+    store = lake.open()
+    return rewards_sound(store, days_to_check(context, store, "rewards"))
 
 
 CHECKS = [reward_model_beats_chance, rewards_complete_and_finite]

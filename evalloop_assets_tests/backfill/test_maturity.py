@@ -28,6 +28,17 @@ def test_every_label_says_when_it_matures(watermark: str, next_day: int, d7: int
     assert rows["returns", "d7"]["mature"] is (d7 == 0)
 
 
+def test_a_label_that_has_no_date_never_matures():
+    evening = turn("e1", "05-01 22:50", utc_offset_minutes=60)
+    past_midnight = turn("e2", "05-01 23:10", conversation_id="another", utc_offset_minutes=60)
+    world = World(watermark="05-08", turns=[evening, past_midnight])
+    undated = [row for row in world.run_to("horizon_labels") if row["delayed_session_matures_on"] is None]
+    assert [row["event_id"] for row in undated] == ["e2"]
+    told = [row for row in world.run_to("maturity") if row["horizon"] == "delayed_session"]
+    assert [(row["matures_on"], row["rows"]) for row in told] == [(day("05-02"), 1)]
+    assert None not in {row["matures_on"] for row in world.run_to("maturity")}
+
+
 @pytest.mark.parametrize(
     ("row", "passed"),
     [

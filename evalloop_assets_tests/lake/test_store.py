@@ -4,7 +4,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from evalloop_assets.days import Days
+from evalloop_assets.days import BEFORE, Days
 from evalloop_assets.lake.engine import View, WrongColumns
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.schema import Column, TableSchema
@@ -70,6 +70,10 @@ def test_the_same_rows_from_the_same_versions_leave_no_trace(lake: Lake):
     again = lake.replace(DOUBLED, Days.one(D1), {"fruit": (0, 0)}, lambda inputs: double, code="1")
     assert (again.version, again.changed) == (first.version, ())
     assert lake.version("doubled") == first.version
+    past = {"fruit": (0, 0), "doubled": BEFORE}
+    for _ in range(2):
+        own_past = lake.replace(DOUBLED, Days.one(D1), past, lambda inputs: double, code="1")
+    assert own_past.version == first.version, "a table that reads its own past cites a version that moves by itself"
     other_code = lake.replace(DOUBLED, Days.one(D1), {"fruit": (0, 0)}, lambda inputs: double, code="2")
     assert other_code.version == first.version + 1, "a new definition is noted, though it gives the same rows"
 

@@ -1,12 +1,10 @@
-"""A process that delivers one file and may be killed, without a chance to tidy up, just before its n-th commit.
+"""A process that delivers one file and may be killed, without a chance to tidy up, just before its n-th commit."""
 
-python -m evalloop_assets_tests.logs.delivering LAKE FILE MAPPING NOW [N]
-"""
-
+import multiprocessing
 import os
 import signal
-import sys
 from datetime import datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,10 @@ from evalloop_assets.logs.deliver import deliver
 from evalloop_assets.logs.mapping_file import load_mapping
 from evalloop_assets_tests.conftest import connect
 from evalloop_assets_tests.logs.world import TOLERANCE
+
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Each process is forked from a server that has imported the package once and done nothing else."""
+PROCESSES.set_forkserver_preload(["evalloop_assets.logs.deliver", "evalloop_assets.logs.mapping_file", "deltalake"])
 
 
 class Doomed(Lake):
@@ -30,15 +32,21 @@ class Doomed(Lake):
         return super()._commit(*given)
 
 
-if __name__ == "__main__":
-    root, path, mapping, now, *kill = sys.argv[1:]
-    lake = Doomed(root, DuckDBEngine(connect))
-    lake.last = int(kill[0]) if kill else 0
-    deliver(
-        lake,
-        Path(path),
-        load_mapping(mapping),
-        now=datetime.fromisoformat(now),
-        tolerance=TOLERANCE,
-        batch_rows=7,
-    )
+def deliver_in_process(root: Path, path: Path, mapping: Path, now: datetime, last: int = 0) -> BaseProcess:
+    """Start to deliver `path` into the lake at `root`; with `last`, to die before that commit."""
+    process = PROCESSES.Process(target=_deliver, args=(root, path, mapping, now, last))
+    process.start()
+    return process
+
+
+def ended(process: BaseProcess) -> int:
+    """Wait for its end; gives the exit status, negative for a signal."""
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _deliver(root: Path, path: Path, mapping: Path, now: datetime, last: int) -> None:
+    lake = Doomed(str(root), DuckDBEngine(connect))
+    lake.last = last
+    deliver(lake, path, load_mapping(mapping), now=now, tolerance=TOLERANCE, batch_rows=7)

@@ -1,11 +1,8 @@
 """Killed deliveries and deliveries side by side, in processes of their own."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 from evalloop_assets.lake.engine import DuckDBEngine
 from evalloop_assets.lake.store import Lake
 from evalloop_assets_tests.conftest import connect
+from evalloop_assets_tests.logs.delivering import deliver_in_process, ended
 from evalloop_assets_tests.logs.test_dialogue import NESTED, chat
 from evalloop_assets_tests.logs.world import NOW, everything, rows_of
 
@@ -37,12 +35,7 @@ def delivery(tmp_path):
     path.write_text(json.dumps(records))
     mapping.write_text(NESTED)
 
-    def start(root: Path, now=NOW, *kill: str) -> subprocess.Popen[bytes]:
-        module = "evalloop_assets_tests.logs.delivering"
-        given = [str(root), str(path), str(mapping), now.isoformat(), *kill]
-        return subprocess.Popen([sys.executable, "-m", module, *given], cwd=Path(__file__).parent.parent.parent)
-
-    return start
+    return lambda root, now=NOW, last=0: deliver_in_process(root, path, mapping, now, last)
 
 
 def lake_at(root: Path) -> Lake:
@@ -50,39 +43,38 @@ def lake_at(root: Path) -> Lake:
 
 
 def test_killed_before_any_commit_and_repeated_a_day_later(tmp_path, delivery):
-    assert delivery(tmp_path / "calm").wait() == 0
+    assert ended(delivery(tmp_path / "calm")) == 0
     calm = everything(lake_at(tmp_path / "calm"))
     assert len(calm["turns"]) == 18
     assert len(calm["rejected_rows"]) == 1
     for commit in range(1, COMMITS + 1):
         root = tmp_path / f"killed{commit}"
-        assert delivery(root, NOW, str(commit)).wait() == -signal.SIGKILL
+        assert ended(delivery(root, NOW, commit)) == -signal.SIGKILL
         lake = lake_at(root)
         assert lake.clock().watermark is None
-        assert delivery(root, NOW + timedelta(days=1) if commit > 1 else NOW).wait() == 0
+        assert ended(delivery(root, NOW + timedelta(days=1) if commit > 1 else NOW)) == 0
         assert everything(lake) == calm, f"killed before commit {commit}"
 
 
 def test_killed_at_random_moments(tmp_path, delivery):
-    assert delivery(tmp_path / "calm").wait() == 0
+    assert ended(delivery(tmp_path / "calm")) == 0
     calm = everything(lake_at(tmp_path / "calm"))
     began = time.monotonic()
-    assert delivery(tmp_path / "timed").wait() == 0
+    assert ended(delivery(tmp_path / "timed")) == 0
     whole = time.monotonic() - began
     root = tmp_path / "killed"
     for share in random.Random(7).sample(range(40, 100), 3):
         process = delivery(root)
         time.sleep(whole * share / 100)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    assert delivery(root).wait() == 0
+        process.kill()
+        ended(process)
+    assert ended(delivery(root)) == 0
     assert everything(lake_at(root)) == calm
 
 
 def test_side_by_side(tmp_path, delivery):
-    assert delivery(tmp_path / "calm").wait() == 0
+    assert ended(delivery(tmp_path / "calm")) == 0
     processes = [delivery(tmp_path / "shared") for _ in range(3)]
-    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert [ended(process) for process in processes] == [0, 0, 0]
     assert everything(lake_at(tmp_path / "shared")) == everything(lake_at(tmp_path / "calm"))
     assert all(row["finished"] for row in rows_of(lake_at(tmp_path / "shared"), "log_deliveries"))
