@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import coverage
+from evalloop_assets.lake.report import coverage
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Inputs, Lake
