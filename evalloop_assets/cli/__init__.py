@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from evalloop_assets.lake.errors import UserError
 
@@ -29,8 +32,34 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error[/] {_escaped(str(error))}", soft_wrap=True)
-        sys.exit(2)
+        _end(str(error))
+    except ValidationError as error:
+        if error.title != "Settings":
+            raise
+        first = error.errors()[0]
+        name = "EVALLOOP_" + "__".join(str(part).upper() for part in first["loc"])
+        _end(f"setting {name}: {first['input']!r} is refused ({first['msg']}). Mend it there or in evalloop.yaml.")
+
+
+def _end(line: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"[bold red]error[/] {escape(line)}", soft_wrap=True)
+    sys.exit(2)
+
+
+def _day_of(option: str) -> Callable[[str], date]:
+    """The parser of an option that names a day."""
+
+    def parse(text: str) -> date:
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            raise UserError(f"{option} {text}", "is no day", "Write it as 2026-03-01.") from error
+
+    return parse
+
+
+def _day_option(option: str, about: str) -> Any:
+    return typer.Option(option, parser=_day_of(option), metavar="DAY", help=about)
 
 
 @app.command()
@@ -44,33 +73,34 @@ def demo() -> None:
 @app.command()
 def ingest(
     path: Annotated[Path, typer.Argument(help="file of a log: Parquet, JSONL, CSV, JSON, plain or .gz")],
-    mapping: Annotated[Path, typer.Option("--map", help="YAML mapping from the file to the log contract")],
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="YAML mapping from the file to the log contract (docs/mappings)")
+    ] = None,
     complete_through: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="last day whose logs are complete; else the day before the last one"),
+        date | None,
+        _day_option("--complete-through", "last day whose logs are complete; else the day before the last one"),
     ] = None,
 ) -> None:
     """Take a file of logs into the lake; loading it twice changes nothing."""
     from evalloop_assets.cli.ingest import run_ingest
 
-    run_ingest(console, path, mapping, complete_through.date() if complete_through else None)
+    if mapping is None:
+        raise UserError("--map", "is missing", "Name the mapping of your log; docs/mappings holds some to begin with.")
+    run_ingest(console, path, mapping, complete_through)
 
 
 @app.command()
 def run(
     first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="first day (UTC); else the first that is stale"),
+        date | None, _day_option("--from", "first day (UTC); else the first that was never computed")
     ] = None,
-    last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last day (UTC); else the last of the log")
-    ] = None,
+    last: Annotated[date | None, _day_option("--to", "last day (UTC); else the last of the log")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be computed and why, and stop")] = False,
 ) -> None:
     """Run every stage over a range of days, and relabel earlier days whose labels matured or whose rows came late."""
     from evalloop_assets.cli.run import run_range
 
-    run_range(console, _day(first), _day(last), dry_run)
+    run_range(console, first, last, dry_run)
 
 
 @app.command()
@@ -152,11 +182,3 @@ def serving_undo(
     from evalloop_assets.cli.serving import take_back
 
     take_back(console, sequence, reason)
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,18 @@ FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "evalloop.du
 
 def marker(settings: Settings) -> Path:
     return settings.home / "demo.json"
+
+
+def open_home(settings: Settings) -> Path:
+    """The home folder, made where it is missing; UserError where nothing can be written into it."""
+    home, mend = settings.home, "Set EVALLOOP_HOME to a writable folder."
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"folder {home}", f"cannot be made ({error.strerror or error})", mend) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise UserError(f"folder {home}", "cannot be written to", mend)
+    return home
 
 
 def refuse_demo(settings: Settings) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from evalloop_assets.cli.home import refuse_demo
+from evalloop_assets.cli.home import open_home, refuse_demo
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.deliver import Delivery, deliver
@@ -27,6 +28,7 @@ SHOWN_REASONS = 5
 def run_ingest(console: Console, path: Path, mapping_path: Path, complete_through: date | None) -> None:
     """Deliver the file, say what came of it, and refresh the catalogue."""
     settings = Settings()
+    open_home(settings)
     refuse_demo(settings)
     mapping = load_mapping(mapping_path)
     lake = open_lake(settings)
@@ -56,7 +58,14 @@ def run_ingest(console: Console, path: Path, mapping_path: Path, complete_throug
     if first_day is not None and first_day < settings.first_day:
         console.print(
             f"[yellow]note[/] the log begins on {first_day}, before the first day of the partitions "
-            f"({settings.first_day}): set EVALLOOP_FIRST_DAY={first_day} to run those days."
+            f"({settings.first_day}): set EVALLOOP_FIRST_DAY={first_day} to run those days.",
+            soft_wrap=True,
+        )
+    if delivery.rows_read and delivery.rows_rejected == delivery.rows_read:
+        raise UserError(
+            str(path),
+            f"none of its {delivery.rows_read:,} rows fits the contract: all are in rejected_rows",
+            f"Check that format and columns of {mapping_path} are those of this file.",
         )
     if delivery.days:
         console.print("next: [bold]evalloop run[/]")
@@ -67,7 +76,8 @@ def _print(console: Console, lake: Lake, delivery: Delivery) -> None:
     console.print(
         f"[bold]{delivery.table}[/]: {delivery.rows_read:,} rows read, {delivery.rows_added:,} added on "
         f"{len(delivery.days)} days{span}, {delivery.rows_duplicate:,} duplicates, "
-        f"{delivery.rows_rejected:,} rejected, {delivery.records_skipped:,} records without a row"
+        f"{delivery.rows_rejected:,} rejected, {delivery.records_skipped:,} records without a row",
+        soft_wrap=True,
     )
     if delivery.rows_rejected:
         query = (
@@ -77,7 +87,8 @@ def _print(console: Console, lake: Lake, delivery: Delivery) -> None:
         view = {"rejected_rows": lake.view("rejected_rows")}
         found = lake.reader.fetch(query, view, {"id": delivery.delivery_id, "table": delivery.table}).to_pylist()
         for row in found[:SHOWN_REASONS]:
-            console.print(f"  {row['n']} × {row['reason']} (first at {row['first']}). {row['mend']}", markup=False)
+            line = f"  {row['n']} × {row['reason']} (first at {row['first']}). {row['mend']}"
+            console.print(line, markup=False, soft_wrap=True)
         if len(found) > SHOWN_REASONS:
             console.print(f"  … and {len(found) - SHOWN_REASONS} other reasons: table rejected_rows has them all")
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from evalloop_assets.backfill.plan import NEVER, Span
+from evalloop_assets.backfill.plan import NEVER
 from evalloop_assets.backfill.staleness import log_days, stale_spans
+from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
 from evalloop_assets.days import Days
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
@@ -35,6 +36,7 @@ def run_range(console: Console, first: date | None, last: date | None, dry_run: 
     from evalloop_assets.definitions import build_definitions
 
     settings = Settings()
+    open_home(settings)
     lake = open_lake(settings)
     if first is not None and last is not None and first > last:
         raise UserError(f"--from {first} --to {last}", "the range ends before it begins", "Swap the two days.")
@@ -57,29 +59,41 @@ def run_range(console: Console, first: date | None, last: date | None, dry_run: 
 def planned(lake: Lake, settings: Settings, first: date | None, last: date | None) -> list[Planned]:
     """The runs to do: stale days before the range relabelled, then the whole loop over the range.
 
+    What is relabelled together with the range reaches to its end, since labels look ahead at the days after theirs.
     Without a range it is the days never computed, to the end of the log; where every day was computed, stale days only.
     """
     known = log_days(lake)
     if known is None:
         raise UserError(f"the lake at {lake.root}", "it holds no log yet", "Load one: evalloop ingest PATH --map FILE")
     begin, end = max(known[0], settings.first_day), last or known[1]
-    if begin > end:
-        raise UserError(
-            f"the log of {known[0]} to {known[1]}",
-            f"it ends before the first day of the partitions, {settings.first_day}",
-            f"Set EVALLOOP_FIRST_DAY={known[0]}",
-        )
+    _require_range(known, settings.first_day, first, end)
     spans = stale_spans(lake, begin, end)
     never = [span.first for span in spans if NEVER in span.reasons]
-    start = first or (min(never) if never else None)
-    relabel = [_clipped(span, start) for span in spans if start is None or span.first < start]
+    start = max(first, begin) if first else min(never, default=None)
+    relabel = [
+        Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons))
+        for span in spans
+        if start is None or span.first < start
+    ]
     loop = [Planned("daily", Days(start, end), "asked for" if first else NEVER)] if start else []
     return relabel + loop
 
 
-def _clipped(span: Span, before: date | None) -> Planned:
-    last = span.last if before is None or span.last < before else date.fromordinal(before.toordinal() - 1)
-    return Planned("relabel", Days(span.first, last), ", ".join(span.reasons))
+def _require_range(known: tuple[date, date], first_day: date, first: date | None, end: date) -> None:
+    """UserError where the range holds no day that there is: in the log, in the partitions, in time."""
+    from evalloop_assets.lake.assets import DAYS
+
+    log = f"the log of {known[0]} to {known[1]}"
+    begin, newest = max(known[0], first_day), DAYS.get_last_partition_key()
+    if known[1] < first_day or (first is not None and known[0] <= first < first_day):
+        why = f"it has days before the first day of the partitions, {first_day}"
+        raise UserError(log, why, f"Set EVALLOOP_FIRST_DAY={known[0]}")
+    if end < begin:
+        raise UserError(f"--to {end}", f"it is before {log}", f"Choose a day from {begin} on.")
+    if newest is not None and end.isoformat() > newest:
+        raise UserError(f"--to {end}", "that day has not come yet", f"Choose a day up to {newest}.")
+    if first is not None and first > end:
+        raise UserError(f"--from {first}", f"it is after {log}", f"Choose a day from {begin} to {known[1]}.")
 
 
 def _run(console: Console, defs: Definitions, instance: DagsterInstance, one: Planned) -> Ran:

@@ -8,18 +8,21 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 
+from evalloop_assets.cli.home import open_home
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
 from evalloop_assets.settings import Settings
 
+NOTHING = "nothing is served yet: the ledger is empty (evalloop serving begin MODEL)"
+
 
 def show(console: Console) -> None:
     """The champion and every experiment of the newest entry."""
     head = _ledger(Settings()).head()
     if head is None:
-        console.print("nothing is served yet: the ledger is empty")
+        console.print(NOTHING)
         return
     console.print(
         f"champion [bold]{head.allocation.champion}[/] since entry {head.sequence} ({head.action}, {head.at})"
@@ -40,7 +43,10 @@ def experiment_lines(entry: Entry) -> list[str]:
 
 def history(console: Console) -> None:
     """Every entry, oldest first."""
-    for entry in _ledger(Settings()).history():
+    entries = _ledger(Settings()).history()
+    if not entries:
+        console.print(NOTHING)
+    for entry in entries:
         console.print(entry_line(entry), soft_wrap=True)
 
 
@@ -56,7 +62,15 @@ def begin(console: Console, model: str) -> None:
     """Name the first champion and publish."""
     settings = Settings()
     ledger = _ledger(settings)
-    _say(console, settings, ledger, ledger.begin(model, _change("start", f"first champion {model}")))
+    applied = ledger.begin(model, _change("start", f"first champion {model}"))
+    champion = applied.entry.allocation.champion
+    if champion != model:
+        raise UserError(
+            f"first champion {model}",
+            f"the ledger has begun, and {champion} is served",
+            f"Test it against that: evalloop serving start NAME --treatment {model}",
+        )
+    _say(console, settings, ledger, applied)
 
 
 def start(
@@ -89,7 +103,9 @@ def take_back(console: Console, sequence: int, reason: str) -> None:
     """Restore what was served before entry `sequence` and publish."""
     settings = Settings()
     ledger = _ledger(settings)
-    if sequence <= 1:
+    if ledger.at(sequence) is None:
+        raise UserError(f"ledger entry {sequence}", "there is none", "See them all: evalloop serving history")
+    if sequence == 1:
         raise UserError(f"ledger entry {sequence}", "nothing was served before it", "Name an entry from 2 on.")
     _say(console, settings, ledger, ledger.undo(sequence - 1, _change("undo", reason)))
 
@@ -104,16 +120,20 @@ def _say(console: Console, settings: Settings, ledger: Ledger, applied: Applied)
     entry = applied.entry
     publish(settings.flags, ledger)
     if applied.appended:
-        console.print(f"entry {entry.sequence}: {entry.action}; published to {settings.flags}")
-        console.print(f"to take it back: evalloop serving undo {entry.sequence} --reason …", markup=False)
+        console.print(f"entry {entry.sequence}: {entry.action}; published to {settings.flags}", soft_wrap=True)
+        if entry.sequence > 1:
+            console.print(f"to take it back: evalloop serving undo {entry.sequence} --reason …", markup=False)
     else:
         console.print(f"nothing to change: entry {entry.sequence} ({entry.action}) holds already")
 
 
 def _change(action: Action, reason: str) -> Change:
+    if not reason.strip():
+        raise UserError("--reason", "is empty", "Say why in a few words: the ledger keeps it.")
     now = datetime.now(UTC).replace(tzinfo=None)
     return Change(action, "command line", reason, now, f"cli-{uuid.uuid4()}")
 
 
 def _ledger(settings: Settings) -> Ledger:
+    open_home(settings)
     return Ledger(settings.ledger_url)

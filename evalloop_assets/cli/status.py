@@ -10,6 +10,7 @@ from rich.table import Table
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.backfill.staleness import log_days, stale_spans
+from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.serving import experiment_lines
 from evalloop_assets.lake.resource import open_lake
@@ -26,6 +27,7 @@ REJECTED_SHOWN = 5
 def show_status(console: Console) -> None:
     """Four paragraphs, each of which says so where there is nothing to tell."""
     settings = Settings()
+    open_home(settings)
     lake = open_lake(settings)
     _served(console, settings)
     _logs(console, lake)

@@ -19,6 +19,7 @@ from dagster import (
 )
 
 from evalloop_assets.days import Days, Window
+from evalloop_assets.lake.ahead import clock_ahead
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.engine import View, columns_of
 from evalloop_assets.lake.registry import declare, declared
@@ -123,15 +124,13 @@ def run_transform(lake: Lake, transform: SqlTransform, days: Days, settings: Set
     def compute(inputs: Inputs) -> str:
         return transform.query
 
-    return lake.replace(
-        transform.schema,
-        days,
-        transform.reads,
-        compute,
-        code=transform.code,
-        run=run,
-        constants=lambda clock: constants(transform, settings, clock),
-    )
+    def views(clock: Clock) -> dict[str, View]:
+        if transform.clock:
+            feeds = {step.table: step.reads for step in STEPS.values()}
+            clock = clock_ahead(lake, transform.reads, feeds, days, clock)
+        return constants(transform, settings, clock)
+
+    return lake.replace(transform.schema, days, transform.reads, compute, code=transform.code, run=run, constants=views)
 
 
 def run_frames(

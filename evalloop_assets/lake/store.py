@@ -285,11 +285,21 @@ class Lake:
             return Clock(None, None)
         if deliveries.version() in self._clocks:
             return self._clocks[deliveries.version()]
-        sql = (
-            "SELECT greatest(max(complete_through), coalesce(max(last_day) FILTER (WHERE table_name = 'turns'), "
-            "max(last_day) FILTER (WHERE table_name = 'visits')) - 1), "
-            "max(last_time) FILTER (WHERE table_name = 'turns') FROM log_deliveries"
-        )
+        sql = """
+            WITH telling AS (  -- chats tell the time where there are any, else openings of the app
+                SELECT CASE WHEN bool_or(table_name = 'turns' AND last_day IS NOT NULL) THEN 'turns' ELSE 'visits' END
+                    AS table_name
+                FROM log_deliveries
+            )
+            SELECT
+                greatest(
+                    max(complete_through),
+                    max(last_day) FILTER (
+                        WHERE complete_through IS NULL AND table_name = (SELECT table_name FROM telling)
+                    ) - 1
+                ),
+                max(last_time) FILTER (WHERE table_name = 'turns')
+            FROM log_deliveries"""
         row = self.reader.fetch(sql, {"log_deliveries": view}, {}).to_pydict()
         watermark, log_end = (values[0] for values in row.values())
         clock = Clock(watermark.date() if isinstance(watermark, datetime) else watermark, log_end)

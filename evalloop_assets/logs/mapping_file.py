@@ -13,6 +13,7 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.logs.contract import LOG_TABLES
 from evalloop_assets.logs.mapping import Dialogue, Mapping, Source, duration_unit
+from evalloop_assets.logs.opened import reading
 from evalloop_assets.logs.presets import with_preset
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 def load_mapping(path: str | Path) -> Mapping:
     """The mapping in a YAML file; UserError where it cannot be read or does not fit the contract."""
     path = Path(path)
+    with reading(path):
+        raw = path.read_bytes()
     try:
-        content = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(str(path), f"cannot be read ({error})", "Give the path of a mapping file in UTF-8.") from error
+        content = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(str(path), "is no text in UTF-8", "Give the path of a YAML mapping, not of a log.") from error
     return parse_mapping(content, path.name)
 
 

@@ -1,0 +1,106 @@
+"""The command as a user calls it, in this process: its home, what it prints, its exit status."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+MAPPING = """\
+format: {format}
+table: turns
+columns:
+  event_id: id
+  user_id: user
+  conversation_id: chat
+  model_id: model
+  shown_at: at
+  reply_text: reply
+"""
+
+
+class Said(NamedTuple):
+    """One call of the command."""
+
+    status: int
+    printed: str
+    complained: str
+    """What went to standard error."""
+
+
+Evalloop = Callable[..., Said]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    monkeypatch.setenv("EVALLOOP_HOME", str(folder))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return folder
+
+
+@pytest.fixture
+def evalloop(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Evalloop:
+    from evalloop_assets.cli import main
+
+    def call(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["evalloop", *map(str, arguments)])
+        capsys.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Said(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Callable[..., Path]:
+    """A mapping for a format, with further lines where a test wants them."""
+
+    def write(format: str = "jsonl", more: str = "") -> Path:
+        path = tmp_path / f"{format}.yaml"
+        path.write_text(MAPPING.format(format=format) + more)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Callable[..., Path]:
+    """A log in JSON Lines; a row that is given as bytes stands as it is."""
+
+    def write(*rows: object) -> Path:
+        path = tmp_path / "log.jsonl"
+        lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        return path
+
+    return write
+
+
+def reply(number: int, **changes: object) -> dict[str, object]:
+    return {
+        "id": f"e{number}",
+        "user": "u",
+        "chat": "c",
+        "model": "m",
+        "at": f"2026-03-01T10:{number:02}:00Z",
+        "reply": f"reply {number}",
+        **changes,
+    }
+
+
+def line(said: Said) -> str:
+    """The one line of an error that is the user's to mend."""
+    assert said.status == 2, said
+    assert "Traceback" not in said.printed + said.complained
+    (only,) = [text for text in said.complained.splitlines() if text.strip()]
+    assert only.startswith("error ")
+    assert re.match(r"error .+?: .+[.?)] .+", only), only
+    return only.removeprefix("error ")

@@ -1,0 +1,66 @@
+"""`evalloop run` and its range."""
+
+import pytest
+
+from evalloop_assets_tests.cli.conftest import line, reply
+
+
+@pytest.fixture
+def loaded(evalloop, log, mapping):
+    days = [reply(number, at=f"2026-03-0{number}T10:00:00Z") for number in range(1, 6)]
+    assert evalloop("ingest", log(*days), "--map", mapping()).status == 0
+    return evalloop
+
+
+def test_an_empty_lake(evalloop, home):
+    expected = f"the lake at {home}/lake: it holds no log yet. Load one: evalloop ingest PATH --map FILE"
+    assert line(evalloop("run")) == expected
+    assert line(evalloop("run", "--dry-run")) == expected
+    status = evalloop("status")
+    assert status.status == 0
+    for told in ("nothing yet: the ledger is empty", "logs none yet", "stale nothing", "rejected no row"):
+        assert told in status.printed
+
+
+def test_a_range_that_ends_before_it_begins(evalloop):
+    said = line(evalloop("run", "--from", "2026-03-02", "--to", "2026-03-01"))
+    assert said == "--from 2026-03-02 --to 2026-03-01: the range ends before it begins. Swap the two days."
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+@pytest.mark.parametrize("text", ["2026-13-01", "yesterday", "01.03.2026"])
+def test_a_day_that_is_none(evalloop, option, text):
+    assert line(evalloop("run", option, text)) == f"{option} {text}: is no day. Write it as 2026-03-01."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--from", "2026-03-09"], "--from 2026-03-09: it is after the log of 2026-03-01 to 2026-03-05."),
+        (["--from", "1999-01-01", "--to", "1999-02-01"], "--to 1999-02-01: it is before the log of 2026-03-01"),
+        (["--to", "2999-01-01"], "--to 2999-01-01: that day has not come yet."),
+    ],
+)
+def test_a_range_outside_the_log(loaded, arguments, expected):
+    assert line(loaded("run", *arguments)).startswith(expected)
+
+
+def test_a_range_that_begins_before_the_log_begins_with_the_log(loaded):
+    said = loaded("run", "--from", "2020-01-01", "--dry-run")
+    assert said.status == 0
+    assert "2026-03-01" in said.printed
+    assert "2020" not in said.printed
+
+
+def test_days_before_the_partitions(loaded, monkeypatch):
+    monkeypatch.setenv("EVALLOOP_FIRST_DAY", "2026-03-03")
+    said = line(loaded("run", "--from", "2026-03-02"))
+    assert "days before the first day of the partitions, 2026-03-03" in said
+    assert said.endswith("Set EVALLOOP_FIRST_DAY=2026-03-01")
+    assert loaded("run", "--dry-run").status == 0
+
+
+def test_a_dry_run_computes_nothing(loaded, home):
+    said = loaded("run", "--dry-run")
+    assert "never computed" in said.printed
+    assert not (home / "lake" / "sessions").exists()

@@ -1,0 +1,72 @@
+"""`evalloop serving …` where there is nothing to act on."""
+
+import pytest
+
+from evalloop_assets_tests.cli.conftest import line
+
+WHY = ("--reason", "because")
+
+
+@pytest.fixture
+def served(evalloop):
+    assert evalloop("serving", "begin", "first").status == 0
+    return evalloop
+
+
+@pytest.mark.parametrize("command", ["show", "history"])
+def test_an_empty_ledger(evalloop, command):
+    said = evalloop("serving", command)
+    assert (said.status, said.complained) == (0, "")
+    assert said.printed.startswith("nothing is served yet: the ledger is empty")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["start", "exp", "--treatment", "m"], ["ramp", "exp", "20", *WHY], ["rollback", "exp", *WHY]],
+)
+def test_before_the_first_champion(evalloop, arguments):
+    assert line(evalloop("serving", *arguments)).startswith("the ledger: it is empty, so nothing is served yet.")
+
+
+def test_undo_of_a_missing_entry(evalloop, served):
+    assert line(served("serving", "undo", 3, *WHY)) == (
+        "ledger entry 3: there is none. See them all: evalloop serving history"
+    )
+    assert line(served("serving", "undo", 1, *WHY)).startswith("ledger entry 1: nothing was served before it.")
+
+
+@pytest.mark.parametrize("arguments", [["ramp", "exp", "20", *WHY], ["rollback", "exp", *WHY]])
+def test_an_unknown_experiment(served, arguments):
+    said = line(served("serving", *arguments))
+    assert said == "experiment exp: the allocation does not know it. Known are: none."
+
+
+def test_begin_again(served):
+    assert "holds already" in served("serving", "begin", "first").printed
+    said = line(served("serving", "begin", "second"))
+    assert said.startswith("first champion second: the ledger has begun, and first is served.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--treatment", "first"], "its treatment first is the champion already"),
+        (["--treatment", "m", "--weight", "500"], "weight 500.0 is no percentage"),
+        (["--treatment", "m", "--segment-from", "50", "--segment-to", "20"], "segment 50.0 to 20.0 is no span"),
+    ],
+)
+def test_a_start_that_makes_no_sense(served, arguments, expected):
+    assert expected in line(served("serving", "start", "exp", *arguments))
+
+
+def test_a_life_in_commands(served):
+    assert "undo 2" in served("serving", "start", "exp", "--treatment", "m").printed
+    assert line(served("serving", "start", "exp", "--treatment", "m")).startswith("experiment exp: the id is taken.")
+    assert line(served("serving", "ramp", "exp", 25, "--reason", " ")).startswith("--reason: is empty.")
+    assert served("serving", "ramp", "exp", 25, *WHY).status == 0
+    assert "rollback" in served("serving", "rollback", "exp", *WHY).printed
+    assert "nothing to change" in served("serving", "rollback", "exp", *WHY).printed
+    assert served("serving", "undo", 4, *WHY).status == 0
+    assert "exp: m against first, running; 25% of conversations" in served("serving", "show").printed
+    told = served("serving", "history").printed.splitlines()
+    assert [text.split()[3] for text in told] == ["start", "start", "ramp", "rollback", "undo"]
