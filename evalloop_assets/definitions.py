@@ -21,6 +21,7 @@ from evalloop_assets.guardrails.rollback import rollback, undo
 from evalloop_assets.guardrails.sensors import guardrail_sensor
 from evalloop_assets.horizon_labels.assets import ASSETS as HORIZON_LABELS
 from evalloop_assets.horizon_labels.checks import CHECKS as HORIZON_LABEL_CHECKS
+from evalloop_assets.lake.assets import TRANSFORMS
 from evalloop_assets.lake.catalogue import catalogue_sensor
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.logs.assets import ASSETS as LOGS
@@ -64,8 +65,8 @@ daily = define_asset_job(
 ingest = define_asset_job("ingest", AssetSelection.groups("logs"), description="Take in what has been delivered.")
 relabel = define_asset_job(
     "relabel",
-    AssetSelection.groups("denoise", "horizon_labels", "backfill"),
-    description="Recompute sessions, labels and pairs of days whose labels matured or whose rows came late.",
+    AssetSelection.assets(*TRANSFORMS),
+    description="Recompute every table that is a query, for days whose labels matured or whose rows came late.",
 )
 train = define_asset_job(
     "train",

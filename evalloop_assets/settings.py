@@ -20,7 +20,11 @@ class Section(BaseModel):
 class EngineSettings(Section):
     """How DuckDB runs a step."""
 
-    memory_limit: str = Field("4GB", description="most memory that one step may use before it spills to disk")
+    memory_limit: str = Field(
+        "4GB",
+        pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$",
+        description="most memory that one step may use before it spills to disk",
+    )
     threads: int = Field(2, ge=1, description="threads of one step")
 
 

@@ -39,8 +39,12 @@ def serve(home: Path) -> None:
     ledger.close()
     product = demo_product(home, 7, FIRST_DAY, Scale(base_users=250, new_users=20, battles=60))
     with published_flags(flags) as client:
-        for number in range(DAYS):
-            product.serve_day(FIRST_DAY + timedelta(days=number), client, demo_policies(), home / "landing")
+        for day in days_served():
+            product.serve_day(day, client, demo_policies(), home / "landing")
+
+
+def days_served() -> list[date]:
+    return [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
 
 
 def copy_of(home: Path, to: Path) -> Path:

@@ -1,15 +1,19 @@
 """Whole runs of the command: killed at random moments, two at once, and repeated."""
 
+import json
 import os
 import random
 import re
+import shutil
 import signal
-import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from evalloop_assets_tests.homes import command, copy_of, run, serve, tables
+import evalloop_assets.definitions  # noqa: F401 - declares every table
+from evalloop_assets.lake.assets import TRANSFORMS
+from evalloop_assets_tests.homes import command, copy_of, days_served, run, serve, tables
 
 VERSIONS = re.compile(r'"input_versions": \{[^}]*\}')
 RANGE = ("run", "--from", "2026-03-02", "--to", "2026-03-04")
@@ -40,21 +44,22 @@ def test_an_undisturbed_run_fills_every_stage(undisturbed: Path):
         assert found.get(name), f"no row in {name}"
 
 
-def test_killed_at_random_moments_and_run_again_the_tables_are_the_same(
-    served: Path, undisturbed: Path, tmp_path: Path
-):
+def commits(home: Path) -> int:
+    """Commits in the lake so far, of all tables."""
+    return len(list((home / "lake").glob("*/_delta_log/*.json")))
+
+
+def test_killed_at_random_moments_and_run_again_it_ends_the_same(served: Path, undisturbed: Path, tmp_path: Path):
     home = copy_of(served, tmp_path / "home")
-    chance = random.Random(11)
-    killed = 0
-    for _ in range(5):
+    chance, whole = random.Random(11), commits(undisturbed)
+    for moment in sorted(chance.sample(range(1, whole - 1), 4)):
         process = command(home, *RANGE)
-        try:
-            process.wait(timeout=chance.uniform(3, 20))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            killed += 1
+        while commits(home) < moment and process.poll() is None:
+            time.sleep(0.005)
+        assert process.poll() is None, f"the run ended before its commit {moment} of {whole}"
+        time.sleep(chance.uniform(0, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    assert killed >= 3
     run(home, *RANGE)
     _assert_same(tables(home), tables(undisturbed))
 
@@ -65,6 +70,25 @@ def test_two_runs_at_once_on_the_same_days_end_well_with_one_result(served: Path
     printed = [process.communicate(timeout=280)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(printed)
     _assert_same(tables(home), tables(undisturbed))
+
+
+def test_day_by_day_the_labels_and_results_are_those_of_one_run(served: Path, undisturbed: Path, tmp_path: Path):
+    home = copy_of(served, tmp_path / "home")
+    shutil.rmtree(home / "landing")
+    for day in days_served():
+        for delivered in (served / "landing").glob(f"*/{day}.parquet"):
+            to = home / "landing" / delivered.parent.name / delivered.name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(delivered, to)
+        (home / "landing" / "complete.json").write_text(json.dumps({"through": day.isoformat()}))
+        run(home, "run")
+    found, expected = tables(home), tables(undisturbed)
+    queries = [name for name in TRANSFORMS if name != "maturity"]
+    _assert_same({name: found[name] for name in queries}, {name: expected[name] for name in queries})
+    last = days_served()[-1]
+    results = [row for row in found["experiment_results"] if row[0] == last]
+    assert results
+    _assert_same({"results": results}, {"results": [row for row in expected["experiment_results"] if row[0] == last]})
 
 
 def test_run_again_changes_nothing(undisturbed: Path, tmp_path: Path):

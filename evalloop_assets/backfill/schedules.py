@@ -51,7 +51,7 @@ def relabel_schedule(job: Any) -> ScheduleDefinition:
     ) -> Iterator[RunRequest | SkipReason]:
         store = lake.open()
         known = log_days(store)
-        spans = stale_spans(store, max(known[0], settings.first_day), known[1]) if known else []
+        spans = stale_spans(store, settings, max(known[0], settings.first_day), known[1]) if known else []
         if not spans:
             yield SkipReason("no day is stale: every label that can have matured is computed")
         for span in spans:

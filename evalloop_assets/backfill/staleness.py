@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from evalloop_assets.backfill.plan import Computed, Definition, Span, plan
-from evalloop_assets.lake.assets import STEPS, TRANSFORMS
+from evalloop_assets.backfill.plan import Changed, Computed, Definition, Span, Stale, plan, stale
+from evalloop_assets.lake.assets import STEPS, TRANSFORMS, code_of
 from evalloop_assets.lake.store import Lake
-
-RELABELLED = ("denoise", "horizon_labels", "backfill")
-"""Groups that are recomputed for days gone by; what learns or decides stands as it was."""
+from evalloop_assets.settings import Settings
 
 
-def definitions() -> list[Definition]:
-    """The SQL assets of the relabelled groups, as the planner knows them."""
+def definitions(settings: Settings) -> list[Definition]:
+    """Every SQL asset, as the planner knows it: what is recomputed for days gone by.
+
+    Steps in Python learn or decide, or score with what was learned; their former days stand as they were.
+    """
     return [
-        Definition(step.table, step.reads, step.horizons, step.code)
-        for step in STEPS.values()
-        if step.group in RELABELLED and step.table in TRANSFORMS
+        Definition(table, step.reads, step.horizons, code_of(TRANSFORMS[table], settings))
+        for table, step in STEPS.items()
+        if table in TRANSFORMS
     ]
 
 
@@ -28,9 +29,20 @@ def log_days(lake: Lake) -> tuple[date, date] | None:
     return (min(days), max(days)) if days else None
 
 
-def stale_spans(lake: Lake, first: date, last: date) -> list[Span]:
+def stale_spans(lake: Lake, settings: Settings, first: date, last: date) -> list[Span]:
     """What to recompute between the two days, as few runs."""
-    known = definitions()
+    return plan(*_known(lake, settings), first, last)
+
+
+def stale_days(lake: Lake, settings: Settings, first: date, last: date) -> list[Stale]:
+    """Each stale day of each table between the two days."""
+    return stale(*_known(lake, settings), first, last)
+
+
+def _known(
+    lake: Lake, settings: Settings
+) -> tuple[list[Definition], Mapping[str, Mapping[date, Computed]], Changed, date | None]:
+    known = definitions(settings)
     read = {table for definition in known for table in definition.reads}
     commits = {table: lake.computed(table) for table in read | {definition.table for definition in known}}
     computed: Mapping[str, Mapping[date, Computed]] = {
@@ -41,4 +53,4 @@ def stale_spans(lake: Lake, first: date, last: date) -> list[Span]:
         for definition in known
     }
     changed = {table: {day: how.changed for day, how in days.items()} for table, days in commits.items()}
-    return plan(known, computed, changed, lake.clock().watermark, first, last)
+    return known, computed, changed, lake.clock().watermark

@@ -78,7 +78,7 @@ def ingest(
     ] = None,
     complete_through: Annotated[
         date | None,
-        _day_option("--complete-through", "last day whose logs are complete; else the day before the last one"),
+        _day_option("--complete-through", "last day whose logs are complete; once one was named, only that counts"),
     ] = None,
 ) -> None:
     """Take a file of logs into the lake; loading it twice changes nothing."""
@@ -177,8 +177,9 @@ def serving_rollback(
 def serving_undo(
     sequence: Annotated[int, typer.Argument(help="ledger entry to take back (see `evalloop serving history`)")],
     reason: Annotated[str, typer.Option(help="why, in plain words")],
+    discard_later: Annotated[bool, typer.Option("--discard-later", help="also take back every entry after it")] = False,
 ) -> None:
     """Restore what was served before a ledger entry."""
     from evalloop_assets.cli.serving import take_back
 
-    take_back(console, sequence, reason)
+    take_back(console, sequence, reason, discard_later)

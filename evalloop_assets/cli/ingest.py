@@ -30,6 +30,9 @@ def run_ingest(console: Console, path: Path, mapping_path: Path, complete_throug
     settings = Settings()
     open_home(settings)
     refuse_demo(settings)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if complete_through is not None and complete_through > now.date():
+        raise UserError(f"--complete-through {complete_through}", "that day is not over", "Name a day that has passed.")
     mapping = load_mapping(mapping_path)
     lake = open_lake(settings)
     columns = (
@@ -43,7 +46,7 @@ def run_ingest(console: Console, path: Path, mapping_path: Path, complete_throug
             lake,
             path,
             mapping,
-            now=datetime.now(UTC).replace(tzinfo=None),
+            now=now,
             tolerance=timedelta(minutes=settings.logs.future_tolerance_minutes),
             batch_rows=settings.logs.batch_rows,
             complete_through=complete_through,

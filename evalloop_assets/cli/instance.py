@@ -32,23 +32,35 @@ class Ran(NamedTuple):
 
 
 def instance_home(settings: Settings) -> Path:
-    """DAGSTER_HOME where it is set, else `dagster` in the home folder, with the project's `dagster.yaml` in it."""
+    """DAGSTER_HOME where it is set, else `dagster` in the home folder, with this project's `dagster.yaml` in it.
+
+    An installation without that file gets the two lines of it that matter to a person.
+    """
     if os.environ.get("DAGSTER_HOME"):
         return Path(os.environ["DAGSTER_HOME"])
     folder = (settings.home / "dagster").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    project = Path("dagster.yaml")
+    project = Path(__file__).parents[2] / "dagster.yaml"
     if project.exists():
         shutil.copyfile(project, folder / "dagster.yaml")
+    else:
+        (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n", encoding="utf-8")
     return folder
 
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
-    """The instance that the UI of this home shows."""
-    from dagster import DagsterInstance
+    """The instance that the UI of this home shows.
 
-    with DagsterInstance.from_config(str(instance_home(settings))) as instance:
+    Two processes that make its databases at once would trip over each other, so that is done under a lock.
+    """
+    from dagster import DagsterInstance
+    from filelock import FileLock
+
+    folder = instance_home(settings)
+    with FileLock(folder / "evalloop.lock"):
+        opened = DagsterInstance.from_config(str(folder))
+    with opened as instance:
         yield instance
 
 
@@ -82,12 +94,14 @@ def execute(
             **(tags or {}),
         },
     )
-    failed = tuple(
+    refused = [one for one in result.get_asset_check_evaluations() if one.blocking and not one.passed]
+    failed = [f"check {one.check_name} of {one.asset_key.to_user_string()}: {one.description}" for one in refused]
+    failed += [
         f"{event.step_key}: {_reason(event.step_failure_data.error)}"
         for event in result.all_events
-        if event.is_step_failure
-    )
-    return Ran(run_id, result.success, failed)
+        if event.is_step_failure and "AssetCheckFailed" not in str(event.step_failure_data.error)
+    ]
+    return Ran(run_id, result.success, tuple(failed))
 
 
 def require_success(ran: Ran, job: str) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evalloop_assets.backfill.plan import NEVER
-from evalloop_assets.backfill.staleness import log_days, stale_spans
+from evalloop_assets.backfill.staleness import log_days, stale_days, stale_spans
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
 from evalloop_assets.days import Days
@@ -60,23 +60,26 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
     """The runs to do: stale days before the range relabelled, then the whole loop over the range.
 
     What is relabelled together with the range reaches to its end, since labels look ahead at the days after theirs.
-    Without a range it is the days never computed, to the end of the log; where every day was computed, stale days only.
+    Without a range it is the days never computed, to the end of the log; where none is, the newest day if it is stale,
+    since decisions rest on it.
     """
     known = log_days(lake)
     if known is None:
         raise UserError(f"the lake at {lake.root}", "it holds no log yet", "Load one: evalloop ingest PATH --map FILE")
     begin, end = max(known[0], settings.first_day), last or known[1]
     _require_range(known, settings.first_day, first, end)
-    spans = stale_spans(lake, begin, end)
-    never = [span.first for span in spans if NEVER in span.reasons]
-    start = max(first, begin) if first else min(never, default=None)
+    spans = stale_spans(lake, settings, begin, end)
+    stale = stale_days(lake, settings, begin, end)
+    never = min((one.day for one in stale if NEVER in one.reasons), default=None)
+    newest = [reason for one in stale if one.day == end for reason in one.reasons]
+    start = max(first, begin) if first else never or (end if newest else None)
     relabel = [
         Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons))
         for span in spans
         if start is None or span.first < start
     ]
-    loop = [Planned("daily", Days(start, end), "asked for" if first else NEVER)] if start else []
-    return relabel + loop
+    why = "asked for" if first else NEVER if never else ", ".join(dict.fromkeys(newest))
+    return relabel + ([Planned("daily", Days(start, end), why)] if start else [])
 
 
 def _require_range(known: tuple[date, date], first_day: date, first: date | None, end: date) -> None:

@@ -99,14 +99,22 @@ def roll_back(console: Console, experiment: str, reason: str) -> None:
     _apply(console, change, lambda allocation: transitions.roll_back(allocation, experiment, change.at))
 
 
-def take_back(console: Console, sequence: int, reason: str) -> None:
-    """Restore what was served before entry `sequence` and publish."""
+def take_back(console: Console, sequence: int, reason: str, discard_later: bool) -> None:
+    """Restore what was served before entry `sequence` and publish; later entries go with it only where that is said."""
     settings = Settings()
     ledger = _ledger(settings)
+    if sequence <= 1:
+        raise UserError(f"ledger entry {sequence}", "nothing was served before it", "Name an entry from 2 on.")
     if ledger.at(sequence) is None:
         raise UserError(f"ledger entry {sequence}", "there is none", "See them all: evalloop serving history")
-    if sequence == 1:
-        raise UserError(f"ledger entry {sequence}", "nothing was served before it", "Name an entry from 2 on.")
+    later = [entry for entry in ledger.history() if entry.sequence > sequence]
+    if later and not discard_later:
+        what = ", ".join(f"{entry.sequence} ({entry.action})" for entry in later)
+        raise UserError(
+            f"undo of entry {sequence}",
+            f"it would take back entries {what} too",
+            "Undo the newest first, or say --discard-later.",
+        )
     _say(console, settings, ledger, ledger.undo(sequence - 1, _change("undo", reason)))
 
 

@@ -61,7 +61,7 @@ def _logs(console: Console, lake: Lake) -> None:
 
 def _stale(console: Console, lake: Lake, settings: Settings) -> None:
     known = log_days(lake)
-    spans = stale_spans(lake, max(known[0], settings.first_day), known[1]) if known else []
+    spans = stale_spans(lake, settings, max(known[0], settings.first_day), known[1]) if known else []
     if not spans:
         console.print("[bold]stale[/] nothing")
         return

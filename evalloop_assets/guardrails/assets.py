@@ -18,6 +18,7 @@ VERDICTS = "verdicts"
     group=GROUP,
     code_version="1",
     horizons=(1, 2),
+    once=True,
 )
 def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """ROLLBACK when time spent is surely up while return is surely down (gaming), when return is surely down by more
@@ -46,6 +47,7 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     reads={"decisions": (0, 0), "guardrail_readings": (0, 0)},
     group=GROUP,
     code_version="1",
+    once=True,
 )
 def allocations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Carries out the promotions decided on the newest complete day, if the guardrail passed them and the product is

@@ -8,6 +8,11 @@ from pydantic import Field
 
 from evalloop_assets.settings import Settings
 
+OUTCOME_TAG = "evalloop/outcome"
+"""Run tag that tells what became of the request."""
+ROLLED_BACK = "rolled back"
+NOT_OURS = "not ours to roll back"
+
 
 class RollbackConfig(Config):
     """One rollback."""
@@ -32,7 +37,12 @@ class UndoConfig(Config):
 
 @op
 def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: ResourceParam[Settings]) -> None:
-    """Take the candidate out of every epoch, in the ledger by compare-and-set, then in the published file."""
+    """Take the candidate out of every epoch, in the ledger by compare-and-set, then in the published file.
+
+    An experiment that the ledger has never heard of is not ours to take out: the run is green, changes nothing and says
+    where to do it.
+    """
+    from evalloop_assets.guardrails.in_flight import known_to
     from evalloop_assets.serving import transitions
     from evalloop_assets.serving.flagd import publish
     from evalloop_assets.serving.ledger import Change, Ledger
@@ -41,14 +51,19 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
     change = Change("rollback", config.actor, config.reason, at, config.reading_id, config.evidence)
     ledger = Ledger(settings.ledger_url)
     try:
+        if config.experiment_id not in known_to(ledger):
+            _say(context, NOT_OURS, f"{elsewhere(config.experiment_id)} The reading says: {config.reason}")
+            return
         done = ledger.apply(change, lambda state: transitions.roll_back(state, config.experiment_id, at))
         published = publish(settings.flags, ledger)
     finally:
         ledger.close()
     word = "appended" if done.appended else "found already done in"
-    context.log.info(
+    _say(
+        context,
+        ROLLED_BACK,
         f"Rollback of {config.experiment_id}: {word} ledger entry {done.entry.sequence}; "
-        f"the published file holds entry {published.sequence}. {config.reason}"
+        f"the published file holds entry {published.sequence}. {config.reason}",
     )
 
 
@@ -81,6 +96,14 @@ def undo() -> None:
     restore()
 
 
+def elsewhere(experiment_id: str) -> str:
+    """What to do about an experiment that another router serves."""
+    return (
+        f"Experiment {experiment_id} is not in this ledger, so it is not ours to take out, and nothing was changed. "
+        "It is served by another router: take its candidate out there."
+    )
+
+
 def rollback_config(**values: Any) -> dict[str, Any]:
     """Run configuration of the job `rollback`; the values are the fields of `RollbackConfig`."""
     return {"ops": {"roll_back": {"config": values}}}
@@ -89,6 +112,12 @@ def rollback_config(**values: Any) -> dict[str, Any]:
 def undo_config(**values: Any) -> dict[str, Any]:
     """Run configuration of the job `undo`; the values are the fields of `UndoConfig`."""
     return {"ops": {"restore": {"config": values}}}
+
+
+def _say(context: OpExecutionContext, outcome: str, words: str) -> None:
+    context.log.info(words)
+    context.add_output_metadata({"outcome": outcome, "said": words})
+    context.instance.add_run_tags(context.run_id, {OUTCOME_TAG: outcome})
 
 
 def _moment(text: str) -> datetime:

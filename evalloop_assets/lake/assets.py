@@ -130,7 +130,23 @@ def run_transform(lake: Lake, transform: SqlTransform, days: Days, settings: Set
             clock = clock_ahead(lake, transform.reads, feeds, days, clock)
         return constants(transform, settings, clock)
 
-    return lake.replace(transform.schema, days, transform.reads, compute, code=transform.code, run=run, constants=views)
+    code = code_of(transform, settings)
+    return lake.replace(transform.schema, days, transform.reads, compute, code=code, run=run, constants=views)
+
+
+def code_of(transform: SqlTransform, settings: Settings) -> str:
+    """Version of a definition: the query, and the values of the settings that it reads."""
+    values = setting_values(transform, settings)
+    return hashlib.sha256(repr((transform.code, values)).encode()).hexdigest()[:12] if values else transform.code
+
+
+def setting_values(transform: SqlTransform, settings: Settings) -> dict[str, Any]:
+    """Columns of the one-row table `settings`."""
+    found = {}
+    for name in transform.settings:
+        section, _, field_name = name.rpartition(".")
+        found[field_name] = getattr(getattr(settings, section) if section else settings, field_name)
+    return found
 
 
 def run_frames(
@@ -165,10 +181,7 @@ def constants(transform: SqlTransform, settings: Settings, clock: Clock) -> dict
 
     found = {}
     if transform.settings:
-        row = {}
-        for name in transform.settings:
-            section, _, field_name = name.rpartition(".")
-            row[field_name] = [getattr(getattr(settings, section) if section else settings, field_name)]
+        row = {name: [value] for name, value in setting_values(transform, settings).items()}
         found["settings"] = View({}, rows=pa.table(row))
     if transform.clock:
         found["clock"] = View(

@@ -1,9 +1,10 @@
 """The lake: versioned tables in Delta format, read as one snapshot and replaced by whole days in one commit.
 
 A writer takes the version of its output first and those of its inputs after it. If somebody else commits one of its
-days in the meantime, it takes its inputs anew and recomputes, so that of two runs on the same days the later reading
-wins and no stale result overwrites a fresh one. Delta itself does not refuse two first writes of one empty partition
-(docs/decisions/0002-own-conflict-check.md), so that check is made here, on commits without rebase.
+days in the meantime (any day, where the table reads its own past), it takes its inputs anew and recomputes, so that of
+two runs on the same days the later reading wins and no stale result overwrites a fresh one. Delta itself does not
+refuse two first writes of one empty partition (docs/decisions/0002-own-conflict-check.md), so that check is made here,
+on commits without rebase.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Commit", "Computed", "Days", "Inputs", "Lake", "Window"]
 
 ATTEMPTS = 30
+COMMIT_ATTEMPTS = 200
 KEEP_LOG = {"delta.logRetentionDuration": "interval 36500 days"}
 
 
@@ -197,7 +199,7 @@ class Lake:
                 query = select_all(columns_of(schema), "computed")
             query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
             files = self.engine.write(query, views, schema, self._path(schema.name))
-            commit = self._commit(schema, span, wanted, base, files, inputs, code, run)
+            commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run)
             if commit is not None:
                 return commit
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
@@ -211,15 +213,17 @@ class Lake:
         base: int,
         files: Sequence[DataFile],
         inputs: Inputs,
+        reads: Mapping[str, Window],
         code: str,
         run: str,
     ) -> Commit | None:
         from deltalake import CommitProperties, Schema
         from deltalake.exceptions import CommitFailedError
 
-        while True:
+        for attempt in range(COMMIT_ATTEMPTS):
             table = self._must_open(schema.name)
-            if table.version() != base and _touched(table, base) & set(wanted):
+            theirs = _touched(table, base) if table.version() != base else set()
+            if theirs & set(wanted) or (theirs and schema.name in reads):
                 return None
             changed = self._changed(table, schema, wanted, files)
             note = {
@@ -250,9 +254,11 @@ class Lake:
                         [], "append", arrow, partition_by=["day"], commit_properties=properties
                     )
             except CommitFailedError:
+                time.sleep(random.uniform(0, 0.01 * (attempt + 1)))
                 continue
             rows = _counted(wanted, files)
             return Commit(schema.name, table.version() + 1, span, changed, rows, dict(inputs.versions))
+        raise RuntimeError(f"{schema.name}: no commit of {span.first} … {span.last} was accepted")
 
     def _changed(
         self, table: DeltaTable, schema: TableSchema, wanted: Sequence[date], files: Sequence[DataFile]
@@ -292,11 +298,9 @@ class Lake:
                 FROM log_deliveries
             )
             SELECT
-                greatest(
+                coalesce(
                     max(complete_through),
-                    max(last_day) FILTER (
-                        WHERE complete_through IS NULL AND table_name = (SELECT table_name FROM telling)
-                    ) - 1
+                    max(last_day) FILTER (WHERE table_name = (SELECT table_name FROM telling)) - 1
                 ),
                 max(last_time) FILTER (WHERE table_name = 'turns')
             FROM log_deliveries"""

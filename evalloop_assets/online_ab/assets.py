@@ -18,6 +18,7 @@ experiment_users = sql_asset("online_ab/experiment_users.sql", group=GROUP)
     group=GROUP,
     code_version="1",
     horizons=(1, 2),
+    once=True,
 )
 def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Treatment against control, each metric, over 14 days: users are the unit of variance, epochs of constant weights
@@ -37,6 +38,7 @@ def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     group=GROUP,
     code_version="1",
     horizons=(1, 2),
+    once=True,
 )
 def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Promote when retention is surely up, or surely not down by the margin while more is sent. Invalid, thin or

@@ -17,8 +17,8 @@ columns:
   user_id: VARCHAR, the user
   arm: VARCHAR, control or treatment, of the unit's first exposure
   metric: VARCHAR, what units and total are of; see docs/statistics.md
-  units: BIGINT, denominator, what of it is known and mature; conversations, user-days, replies or sessions
-  total: DOUBLE, sum over these units; replies, seconds, exits, returns, regenerations, complaints or units seen in both arms
+  units: BIGINT, denominator, what of it is known and mature; conversations, user-days, replies or sessions; 0 is no known zero
+  total: DOUBLE, sum over these units; replies, seconds, exits, returns, regenerations, complaints, or units seen in both arms that were not the day before
   eligible: BIGINT, units that would count if everything were known
 */
 WITH days AS (
@@ -45,14 +45,26 @@ exposures AS (
       PARTITION BY days.day, assignments.experiment_id, assignments.unit, assignments.unit_id
       ORDER BY assignments.assigned_at, assignments.arm
     ) AS place,
-    MIN(assignments.arm) OVER (
-      PARTITION BY days.day, assignments.experiment_id, assignments.unit, assignments.unit_id
-    ) <> MAX(assignments.arm) OVER (
-      PARTITION BY days.day, assignments.experiment_id, assignments.unit, assignments.unit_id
-    ) AS both_arms
+    MIN(assignments.arm) OVER seen <> MAX(assignments.arm) OVER seen AS both_arms,
+    COALESCE(
+      MIN(CASE WHEN assignments.day < days.day THEN assignments.arm END) OVER seen
+      <> MAX(CASE WHEN assignments.day < days.day THEN assignments.arm END) OVER seen,
+      FALSE
+    ) AS both_arms_before
   FROM days
   JOIN assignments ON assignments.day BETWEEN days.day - 13 AND days.day
   WHERE assignments.arm IN ('control', 'treatment')
+  WINDOW seen AS (PARTITION BY days.day, assignments.experiment_id, assignments.unit, assignments.unit_id)
+),
+-- A unit is exposed on its first day, and seen in both arms on the day on which the second arm appears, be it a later one.
+exposure AS (
+  SELECT
+    day, experiment_id, unit, epoch, user_id, arm,
+    SUM(CASE WHEN assigned_day = day THEN 1 ELSE 0 END)                   AS units,
+    SUM(CASE WHEN both_arms AND NOT both_arms_before THEN 1 ELSE 0 END)   AS crossed
+  FROM exposures
+  WHERE place = 1
+  GROUP BY day, experiment_id, unit, epoch, user_id, arm
 ),
 -- Where a user's offset varies, the smallest makes its days end last.
 offsets AS (
@@ -70,7 +82,6 @@ exposed AS (
     exposures.user_id,
     exposures.arm,
     exposures.epoch,
-    exposures.both_arms,
     exposures.assigned_day = exposures.day AS fresh,
     CAST(
       exposures.assigned_at + COALESCE(offsets.utc_offset_minutes, 0) * INTERVAL '1' MINUTE AS DATE
@@ -93,6 +104,15 @@ read AS (
   FROM reading
   GROUP BY session_id
 ),
+-- Feedback that nobody gave and regenerations that nobody asked for, all day long, are not logged rather than zero.
+logged AS (
+  SELECT
+    day,
+    CASE WHEN SUM(likes + complaints) > 0 THEN 1 ELSE 0 END AS feedback,
+    CASE WHEN SUM(regenerations) > 0 THEN 1 ELSE 0 END      AS regenerations
+  FROM sessions
+  GROUP BY day
+),
 chats AS (
   SELECT
     sessions.day,
@@ -101,11 +121,14 @@ chats AS (
     sessions.turns,
     sessions.regenerations,
     sessions.complaints,
+    sessions.turns * logged.feedback                   AS feedback_turns,
+    sessions.turns * logged.regenerations              AS regeneration_turns,
     CASE WHEN exits.kind <> 'open' THEN 1 ELSE 0 END   AS closed,
     CASE WHEN exits.kind = 'abrupt' THEN 1 ELSE 0 END  AS abrupt,
     COALESCE(read.read_known, 0)                       AS read_known,
     COALESCE(read.read_ms, 0)                          AS read_ms
   FROM sessions
+  JOIN logged ON logged.day = sessions.day
   LEFT JOIN exits ON exits.session_id = sessions.session_id
   LEFT JOIN read ON read.session_id = sessions.session_id
 ),
@@ -118,18 +141,19 @@ units AS (
     exposed.user_id,
     exposed.arm,
     exposed.epoch,
-    exposed.both_arms,
     exposed.fresh,
     exposed.assigned_local_day,
     exposed.local_day_matures_on,
-    COUNT(chats.turns)                    AS sessions,
-    COALESCE(SUM(chats.turns), 0)         AS turns,
-    COALESCE(SUM(chats.regenerations), 0) AS regenerations,
-    COALESCE(SUM(chats.complaints), 0)    AS complaints,
-    COALESCE(SUM(chats.closed), 0)        AS closed,
-    COALESCE(SUM(chats.abrupt), 0)        AS abrupt,
-    COALESCE(SUM(chats.read_known), 0)    AS read_known,
-    COALESCE(SUM(chats.read_ms), 0)       AS read_ms
+    COUNT(chats.turns)                         AS sessions,
+    COALESCE(SUM(chats.turns), 0)              AS turns,
+    COALESCE(SUM(chats.regenerations), 0)      AS regenerations,
+    COALESCE(SUM(chats.complaints), 0)         AS complaints,
+    COALESCE(SUM(chats.feedback_turns), 0)     AS feedback_turns,
+    COALESCE(SUM(chats.regeneration_turns), 0) AS regeneration_turns,
+    COALESCE(SUM(chats.closed), 0)             AS closed,
+    COALESCE(SUM(chats.abrupt), 0)             AS abrupt,
+    COALESCE(SUM(chats.read_known), 0)         AS read_known,
+    COALESCE(SUM(chats.read_ms), 0)            AS read_ms
   FROM exposed
   LEFT JOIN chats
     ON chats.user_id = exposed.user_id
@@ -140,7 +164,7 @@ units AS (
     )
   GROUP BY
     exposed.day, exposed.experiment_id, exposed.unit, exposed.unit_id, exposed.user_id, exposed.arm, exposed.epoch,
-    exposed.both_arms, exposed.fresh, exposed.assigned_local_day, exposed.local_day_matures_on
+    exposed.fresh, exposed.assigned_local_day, exposed.local_day_matures_on
 ),
 starts AS (
   SELECT user_id, local_day
@@ -148,7 +172,7 @@ starts AS (
   WHERE starts > 0
   GROUP BY user_id, local_day
 ),
-facts AS (
+known AS (
   SELECT
     units.day,
     units.experiment_id,
@@ -156,45 +180,72 @@ facts AS (
     units.user_id,
     units.arm,
     units.epoch,
-    CASE WHEN units.fresh THEN 1 ELSE 0 END                                                    AS fresh,
-    CASE WHEN units.fresh AND units.both_arms THEN 1 ELSE 0 END                                AS both_arms,
+    units.fresh,
     units.sessions,
     units.turns,
     units.regenerations,
     units.complaints,
+    units.feedback_turns,
+    units.regeneration_turns,
     units.closed,
     units.abrupt,
-    -- An assigned user who stays away on a later day has sent nothing; a unit just exposed without a session is unknown.
-    CASE WHEN units.sessions > 0 OR NOT units.fresh THEN 1 ELSE 0 END                          AS send_known,
-    CASE
-      WHEN units.sessions > 0 THEN CASE WHEN units.read_known > 0 THEN 1 ELSE 0 END
-      WHEN units.fresh THEN 0
-      ELSE 1
-    END                                                                                        AS read_known,
+    units.read_known,
     units.read_ms,
-    CASE WHEN units.fresh AND returns.returned_next_day IS NOT NULL THEN 1 ELSE 0 END          AS return_known,
-    CASE WHEN units.fresh AND returns.returned_next_day THEN 1 ELSE 0 END                      AS returned,
-    CASE WHEN units.day > units.assigned_local_day THEN 1 ELSE 0 END                           AS later_day,
+    returns.returned_next_day,
+    starts.user_id IS NOT NULL                                     AS started,
+    units.day > units.assigned_local_day                           AS later_day,
+    COALESCE(units.local_day_matures_on <= clock.watermark, FALSE) AS local_day_over,
+    -- An assigned user who stays away on a later day has sent nothing, once the day is complete: until then a mean over
+    -- who has come so far would leave out who has not. A unit just exposed without a session is unknown.
     CASE
-      WHEN units.day > units.assigned_local_day AND units.local_day_matures_on <= clock.watermark THEN 1
-      ELSE 0
-    END                                                                                        AS later_day_known,
-    CASE WHEN starts.user_id IS NOT NULL THEN 1 ELSE 0 END                                     AS started
+      WHEN units.fresh THEN units.sessions > 0
+      ELSE COALESCE(units.day <= clock.watermark, FALSE)
+    END                                                            AS countable
   FROM units
   CROSS JOIN clock
   LEFT JOIN returns ON returns.user_id = units.user_id AND returns.local_day = units.assigned_local_day
   LEFT JOIN starts ON starts.user_id = units.user_id AND starts.local_day = units.day
+),
+facts AS (
+  SELECT
+    day,
+    experiment_id,
+    unit,
+    user_id,
+    arm,
+    epoch,
+    CASE WHEN fresh THEN 1 ELSE 0 END                                             AS fresh,
+    sessions,
+    turns,
+    regenerations,
+    complaints,
+    feedback_turns,
+    regeneration_turns,
+    closed,
+    abrupt,
+    CASE WHEN countable THEN 1 ELSE 0 END                                         AS send_known,
+    CASE WHEN countable THEN turns ELSE 0 END                                     AS sent,
+    CASE WHEN countable AND (sessions = 0 OR read_known > 0) THEN 1 ELSE 0 END    AS read_known,
+    CASE WHEN countable THEN read_ms ELSE 0 END                                   AS read_ms,
+    CASE WHEN fresh AND returned_next_day IS NOT NULL THEN 1 ELSE 0 END           AS return_known,
+    CASE WHEN fresh AND returned_next_day THEN 1 ELSE 0 END                       AS returned,
+    CASE WHEN later_day THEN 1 ELSE 0 END                                         AS later_day,
+    CASE WHEN later_day AND local_day_over THEN 1 ELSE 0 END                      AS later_day_known,
+    CASE WHEN started THEN 1 ELSE 0 END                                           AS started
+  FROM known
 ),
 sums AS (
   SELECT
     day, experiment_id, unit, epoch, user_id, arm,
     COUNT(*)                                AS rows_of_user,
     SUM(fresh)                              AS fresh,
-    SUM(both_arms)                          AS both_arms,
     SUM(sessions)                           AS sessions,
     SUM(turns)                              AS turns,
+    SUM(sent)                               AS sent,
     SUM(regenerations)                      AS regenerations,
     SUM(complaints)                         AS complaints,
+    SUM(feedback_turns)                     AS feedback_turns,
+    SUM(regeneration_turns)                 AS regeneration_turns,
     SUM(closed)                             AS closed,
     SUM(abrupt)                             AS abrupt,
     SUM(send_known)                         AS send_known,
@@ -210,11 +261,11 @@ sums AS (
 ),
 metrics AS (
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'exposure' AS metric,
-    fresh AS units, both_arms AS total, fresh AS eligible
-  FROM sums
+    units, crossed AS total, units AS eligible
+  FROM exposure
   UNION ALL
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'chat_send' AS metric,
-    send_known AS units, turns AS total, rows_of_user AS eligible
+    send_known AS units, sent AS total, rows_of_user AS eligible
   FROM sums
   UNION ALL
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'chat_duration' AS metric,
@@ -226,11 +277,11 @@ metrics AS (
   FROM sums
   UNION ALL
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'regeneration' AS metric,
-    turns AS units, regenerations AS total, turns AS eligible
+    regeneration_turns AS units, regenerations AS total, turns AS eligible
   FROM sums
   UNION ALL
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'complaint' AS metric,
-    turns AS units, complaints AS total, turns AS eligible
+    feedback_turns AS units, complaints AS total, turns AS eligible
   FROM sums
   UNION ALL
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'next_day_return' AS metric,
@@ -254,4 +305,4 @@ SELECT
   CAST(total AS DOUBLE)    AS total,
   CAST(eligible AS BIGINT) AS eligible
 FROM metrics
-WHERE eligible > 0
+WHERE eligible > 0 OR total > 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 READS = {"battles": (-13, 0), "models": (None, 0)}
 
 
-@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="1")
+@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="1", once=True)
 def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """TrueSkill over the battles of 14 days in order of decision, both_bad as a draw. Reported are contrasts against
     the anchors' mean with user-clustered bounds: a filter that finds what is clearly worse, not the truth about what is
@@ -51,7 +51,7 @@ def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATINGS, day, rows), metadata)
 
 
-@frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="1")
+@frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="1", once=True)
 def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """A model leaves the pool when it is at least 3 standard errors below the best, or the served champion, after
     enough battles; never an anchor, never the champion. What survives goes on to the A/B test.

@@ -113,8 +113,9 @@ def stop(allocation: Allocation, experiment_id: str, at: datetime) -> Allocation
 def roll_back(allocation: Allocation, experiment_id: str, at: datetime) -> Allocation:
     """Take the candidate out of every epoch, so that running conversations leave it at their next turn.
 
-    A candidate that was promoted meanwhile gives the throne back to its control. Experiments that compare against it
-    end with it, and those that had ended leave the allocation, so that nobody is served it.
+    A candidate that was promoted meanwhile gives the throne back to its control. Every other experiment that tries the
+    same candidate is rolled back as well. Experiments that compare against it end with it, and those that had ended
+    leave the allocation. So nobody is served it.
     """
     experiment = allocation.experiment(experiment_id)
     if experiment is None:
@@ -129,9 +130,9 @@ def roll_back(allocation: Allocation, experiment_id: str, at: datetime) -> Alloc
         champion=experiment.control if dethroned else allocation.champion,
         former=None if dethroned or (former is not None and former.model_id == out) else former,
         experiments=tuple(
-            replace(one, status="rolled_back", ended_at=at) if one is experiment or one.control == out else one
+            _rolled_back(one, at) if out in (one.control, one.treatment) else one
             for one in allocation.experiments
-            if one is experiment or one.control != out or one.status == "running"
+            if one.treatment == out or one.control != out or one.status == "running"
         ),
     )
 
@@ -164,6 +165,10 @@ def _with(allocation: Allocation, changed: Experiment) -> Allocation:
 
 def _ended(experiment: Experiment, status: Status, at: datetime) -> Experiment:
     return replace(experiment, status=status, ended_at=at) if experiment.status == "running" else experiment
+
+
+def _rolled_back(experiment: Experiment, at: datetime) -> Experiment:
+    return experiment if experiment.status == "rolled_back" else replace(experiment, status="rolled_back", ended_at=at)
 
 
 def _still_serves(experiment: Experiment, at: datetime) -> bool:

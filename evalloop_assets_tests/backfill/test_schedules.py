@@ -54,7 +54,7 @@ def test_relabelling_is_asked_for_until_nothing_is_stale(settings: Settings):
         assert not tick().run_requests
     lake = open_lake(settings)
     last = FIRST_DAY.replace(day=FIRST_DAY.day + DAYS - 1)
-    assert stale_spans(lake, FIRST_DAY, last) == []
+    assert stale_spans(lake, settings, FIRST_DAY, last) == []
     censored = lake.reader.fetch(
         "SELECT count(*) FILTER (WHERE returned_next_day IS NOT NULL) AS known, "
         "count(*) FILTER (WHERE returned_next_day IS NULL) AS open FROM returns",

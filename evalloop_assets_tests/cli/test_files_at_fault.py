@@ -1,6 +1,5 @@
 """Files that cannot be taken in: one line that names the file, the reason and the mend, and exit status 2."""
 
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,13 +22,6 @@ def test_a_folder_for_a_file(evalloop, mapping, tmp_path):
 def test_a_file_whose_bytes_cannot_be_read(evalloop, mapping):
     said = line(evalloop("ingest", "/proc/self/mem", "--map", mapping()))
     assert said == "/proc/self/mem: cannot be read (Input/output error). Check path and rights."
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="no file is closed to root")
-def test_a_file_without_the_right_to_read_it(evalloop, mapping, log):
-    path = log(reply(1))
-    path.chmod(0)
-    assert "Permission denied" in line(evalloop("ingest", path, "--map", mapping()))
 
 
 def test_a_parquet_file_cut_short(evalloop, mapping, tmp_path):

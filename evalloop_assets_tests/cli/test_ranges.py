@@ -64,3 +64,20 @@ def test_a_dry_run_computes_nothing(loaded, home):
     said = loaded("run", "--dry-run")
     assert "never computed" in said.printed
     assert not (home / "lake" / "sessions").exists()
+
+
+def test_a_day_to_come_cannot_be_declared_complete(evalloop, log, mapping):
+    said = line(evalloop("ingest", log(reply(1)), "--map", mapping(), "--complete-through", "2099-01-01"))
+    assert said == "--complete-through 2099-01-01: that day is not over. Name a day that has passed."
+
+
+def test_a_setting_that_makes_no_sense(evalloop, monkeypatch):
+    monkeypatch.setenv("EVALLOOP_ENGINE__MEMORY_LIMIT", "lots")
+    assert line(evalloop("status")).startswith("setting EVALLOOP_ENGINE__MEMORY_LIMIT: 'lots' is refused")
+
+
+def test_another_definition_makes_its_days_stale(loaded, monkeypatch):
+    assert loaded("run").status == 0
+    assert "nothing to do" in loaded("run", "--dry-run").printed
+    monkeypatch.setenv("EVALLOOP_DENOISE__SESSION_IDLE_MINUTES", "700")
+    assert "code changed" in loaded("run", "--dry-run").printed

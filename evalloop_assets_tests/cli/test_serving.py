@@ -35,6 +35,17 @@ def test_undo_of_a_missing_entry(evalloop, served):
     assert line(served("serving", "undo", 1, *WHY)).startswith("ledger entry 1: nothing was served before it.")
 
 
+def test_undo_does_not_take_later_entries_along_unasked(served):
+    for name, model in (("one", "m"), ("two", "n")):
+        assert served("serving", "start", name, "--treatment", model, "--user-share", "0").status == 0
+    said = line(served("serving", "undo", 2, *WHY))
+    assert said.startswith("undo of entry 2: it would take back entries 3 (start) too. Undo the newest first")
+    assert "two" in served("serving", "show").printed
+    assert served("serving", "undo", 2, "--discard-later", *WHY).status == 0
+    assert "two" not in served("serving", "show").printed
+    assert "one" not in served("serving", "show").printed
+
+
 @pytest.mark.parametrize("arguments", [["ramp", "exp", "20", *WHY], ["rollback", "exp", *WHY]])
 def test_an_unknown_experiment(served, arguments):
     said = line(served("serving", *arguments))

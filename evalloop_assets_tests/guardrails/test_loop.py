@@ -1,7 +1,7 @@
 """From experiment data to a verdict, a sensor tick, a rollback run, a promotion; all parts are real."""
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from dagster import AssetKey, DagsterInstance, build_sensor_context, materialize
@@ -10,12 +10,20 @@ from evalloop_assets.days import Days
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.assets import guardrail_readings
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
-from evalloop_assets.guardrails.rollback import rollback, rollback_config, undo, undo_config
+from evalloop_assets.guardrails.rollback import (
+    NOT_OURS,
+    OUTCOME_TAG,
+    ROLLED_BACK,
+    rollback,
+    rollback_config,
+    undo,
+    undo_config,
+)
 from evalloop_assets.guardrails.sensors import guardrail_sensor
 from evalloop_assets.online_ab.assets import decisions, experiment_results
 from evalloop_assets.online_ab.checks import CHECKS as AB_CHECKS
 
-from .world import DAY, a_world, experiment_rows, fill
+from .world import DAY, a_world, an_empty_world, experiment_rows, fill
 
 STEPS = [experiment_results, decisions, *GUARDRAILS, *GUARDRAIL_CHECKS, *AB_CHECKS]
 
@@ -88,7 +96,8 @@ def test_a_rollback_that_is_asked_for_again_changes_nothing_and_an_undo_restores
     world = a_world(tmp_path)
     config = rollback_config(experiment_id="x", reading_id="x@1", reason="padding")
     for _ in range(3):
-        assert rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config).success
+        done = rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+        assert instance.get_run_by_id(done.run_id).tags[OUTCOME_TAG] == ROLLED_BACK
     assert [entry.action for entry in world.ledger.history()] == ["start", "start", "rollback"]
 
     config = undo_config(to_sequence=2, request_id="undo-1", reason="false alarm", actor="ada")
@@ -107,14 +116,32 @@ def test_a_rollback_that_is_asked_for_again_changes_nothing_and_an_undo_restores
     assert world.ledger.head().sequence == 4
 
 
-def test_a_rollback_of_an_unknown_experiment_fails_in_plain_words(tmp_path, instance):
-    world = a_world(tmp_path)
-    config = rollback_config(experiment_id="nowhere", reading_id="n@1", reason="padding")
-    done = rollback.execute_in_process(
-        instance=instance, resources=world.resources, run_config=config, raise_on_error=False
-    )
-    assert not done.success
-    assert "experiment nowhere" in str(done.all_node_events)
+@pytest.mark.parametrize("ledger", ["others", "empty"])
+def test_a_rollback_of_an_experiment_of_another_router_is_green_changes_nothing_and_says_where(
+    tmp_path, instance, ledger
+):
+    world = a_world(tmp_path) if ledger == "others" else an_empty_world(tmp_path)
+    before = world.ledger.history()
+    config = rollback_config(experiment_id="elsewhere", reading_id="e@1", reason="padding")
+    done = rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    assert done.success
+    assert world.ledger.history() == before
+    assert not world.settings.flags.exists()
+    assert instance.get_run_by_id(done.run_id).tags[OUTCOME_TAG] == NOT_OURS
+    (output,) = [event for event in done.all_node_events if event.is_successful_output]
+    said = output.event_specific_data.metadata["said"].value
+    assert "not ours to take out, and nothing was changed" in said
+    assert "another router" in said
+    assert said.endswith("The reading says: padding")
+
+
+def test_a_harmful_experiment_of_another_router_ends_in_a_green_run_that_names_it(tmp_path, instance):
+    world = a_world(tmp_path, experiments=())
+    fill(world, experiment_rows("elsewhere", retention_effect=-0.3))
+    judge(world, instance)
+    (request,) = tick(instance).run_requests
+    carry_out(world, instance, [request])
+    assert [entry.action for entry in world.ledger.history()] == ["start"]
 
 
 def test_a_winner_is_promoted_once_and_mirrored(tmp_path, instance):
@@ -257,3 +284,17 @@ def test_an_instance_without_any_reading_is_no_error(instance):
     found = tick(instance)
     assert found.skip_reason.skip_message == "No new guardrail reading."
     assert guardrail_readings.key == AssetKey("guardrail_readings")
+
+
+def test_of_a_range_only_the_last_day_is_judged_and_decided(tmp_path, instance):
+    world = a_world(tmp_path)
+    fill(world, experiment_rows("x", retention_effect=-0.3))
+    days = [DAY - timedelta(days=k) for k in (2, 1, 0)]
+    tags = {
+        "dagster/asset_partition_range_start": days[0].isoformat(),
+        "dagster/asset_partition_range_end": DAY.isoformat(),
+    }
+    assert materialize(STEPS, instance=instance, resources=world.resources, tags=tags).success
+    for table in ("experiment_results", "decisions", "guardrail_readings", "allocations"):
+        assert [len(rows(world, table, day)) > 0 for day in days] == [False, False, True]
+    assert [request.tags["evalloop/reading"] for request in tick(instance).run_requests] == [f"x@{DAY}"]

@@ -69,13 +69,18 @@ class World:
         )
 
 
-def a_world(folder: Path, volume_floor: int = 100, experiments: tuple[str, ...] = ("x",)) -> World:
+def an_empty_world(folder: Path, volume_floor: int = 100) -> World:
+    """Nothing is logged, and the ledger serves nothing."""
     settings = Settings(
         home=folder,
         ab=ABSettings(planned_users=800),
         guardrails=GuardrailSettings(volume_floor=volume_floor),
     )
-    world = World(settings, lake_resource(settings))
+    return World(settings, lake_resource(settings))
+
+
+def a_world(folder: Path, volume_floor: int = 100, experiments: tuple[str, ...] = ("x",)) -> World:
+    world = an_empty_world(folder, volume_floor)
     ledger = world.ledger
     ledger.begin("old", Change("start", "test", "first champion", START, "first"))
     width = 100 / max(len(experiments), 1)

@@ -161,6 +161,19 @@ def test_a_commit_to_another_day_is_no_conflict(lake: Lake):
     assert content(lake) == [(D1, "ours", 1), (D2, "theirs", 1)]
 
 
+def test_a_table_that_reads_its_own_past_recomputes_when_any_day_was_committed(lake: Lake):
+    calls = []
+
+    def compute(inputs: Inputs) -> pa.Table:
+        calls.append(inputs.query("SELECT name FROM fruit").to_pydict()["name"])
+        if len(calls) == 1:
+            put(lake, Days.one(D1), (D1, "theirs", 1))
+        return rows((D2, "ours", 1))
+
+    lake.replace(FRUIT, Days.one(D2), {"fruit": BEFORE}, compute)
+    assert calls == [[], ["theirs"]]
+
+
 def test_wrong_columns_are_refused_and_nothing_is_written(lake: Lake):
     put(lake, Days.one(D1), (D1, "fig", 1))
     with pytest.raises(WrongColumns, match=r"fruit.*\"n\": \"BIGINT\".*\"n\": \"VARCHAR\""):

@@ -73,10 +73,10 @@ def test_a_mistake_is_one_line_with_file_key_and_mend(change, expected):
 
 def test_a_file_that_is_no_mapping_or_not_there(tmp_path):
     assert "is no mapping" in fault("just words")
-    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read"):
+    with pytest.raises(UserError, match=r"absent\.yaml: does not exist"):
         load_mapping(tmp_path / "absent.yaml")
     (tmp_path / "latin.yaml").write_bytes("format: \xe9".encode("latin-1"))
-    with pytest.raises(UserError, match=r"latin\.yaml: cannot be read"):
+    with pytest.raises(UserError, match=r"latin\.yaml: is no text in UTF-8"):
         load_mapping(tmp_path / "latin.yaml")
 
 

@@ -10,6 +10,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.dialect import broken_rules
 from evalloop_assets.online_ab.compare import compare
 from evalloop_assets.online_ab.daily import units_of
+from evalloop_assets.online_ab.figures import multiple_exposure
 from evalloop_assets_tests.denoise.world import PACKAGE, World, at, day, load, turn
 from evalloop_assets_tests.denoise.world import compute as run_sql
 
@@ -107,6 +108,37 @@ def test_an_exposure_without_a_session_is_unknown_and_not_zero():
     assert of(found, "conversation", "next_day_return") == (0, 0.0, 1)
 
 
+def test_a_day_without_any_feedback_or_regeneration_tells_nothing_about_either():
+    """On the second day a stranger likes one reply and asks for another again, so that silence becomes a zero."""
+    turns = chat("c", "05-01 10:00", 3) + chat("d", "05-03 10:00", 3)
+    stranger = chat("e", "05-03 12:00", 3, user_id="v")
+    stranger[0]["feedback"] = "like"
+    stranger[2]["replaces_event_id"] = stranger[1]["event_id"]
+    exposures = [assigned("conversation", name, "treatment", f"05-0{k} 10:00") for name, k in (("c", 1), ("d", 3))]
+    found, _ = users([*turns, *stranger], exposures, "05-01", "05-03")
+    for metric in ("complaint", "regeneration"):
+        assert of(found, "conversation", metric, "05-01") == (0, 0.0, 3)
+        assert of(found, "conversation", metric, "05-03") == (3, 0.0, 3)
+
+
+def test_replies_of_a_silent_next_day_are_missing_from_the_units_of_a_conversation():
+    turns = chat("c", "05-01 23:00", 2) + chat("c", "05-02 09:00", 3)
+    turns[0]["feedback"] = "complaint"
+    found, _ = users(turns, [assigned("conversation", "c", "treatment", "05-01 23:00")])
+    assert of(found, "conversation", "complaint") == (2, 1.0, 5)
+
+
+def test_a_metric_that_is_not_logged_has_no_result_rather_than_an_effect_of_zero():
+    turns, exposures = [], []
+    for k in range(4):
+        turns += chat(f"c{k}", "05-01 10:00", user_id=f"u{k}")
+        exposures.append(assigned("conversation", f"c{k}", ("control", "treatment")[k % 2], "05-01 10:00", f"u{k}"))
+    _, rows = users(turns, exposures)
+    metrics = {one.metric for one in compare("x", "conversation", units_of(pa.Table.from_pylist(rows)), {}, 9, 0.05)}
+    assert "chat_send" in metrics
+    assert not metrics & {"complaint", "regeneration"}
+
+
 def test_an_open_session_is_no_exit_yet():
     world_end = chat("c", "12-31 23:50")
     world = World(turns=world_end, assignments=[assigned("conversation", "c", "treatment", "12-31 23:50")])
@@ -143,6 +175,22 @@ def test_before_it_is_mature_the_same_absence_is_unknown():
     assert of(found, "user", "next_day_return", "05-01") == (0, 0.0, 1)
     found, _ = users(turns, exposures, "05-01", "05-02", watermark=None)
     assert of(found, "user", "daily_return", "05-02") == (0, 0.0, 1)
+
+
+def test_on_a_day_that_is_not_complete_a_user_of_before_counts_neither_absent_nor_present():
+    """Of two users assigned on the first day one has come so far; who is still to come is known to nobody."""
+    turns = chat("c", "05-01 10:00") + chat("d", "05-01 11:00", user_id="v") + chat("d", "05-02 12:00", user_id="v")
+    exposures = [
+        assigned("user", "u", "treatment", "05-01 10:00"),
+        assigned("user", "v", "control", "05-01 11:00", "v"),
+    ]
+    open_day, _ = users(turns, exposures, "05-02", watermark="05-01")
+    complete, _ = users(turns, exposures, "05-02", watermark="05-02")
+    for metric, seen in (("chat_send", 2.0), ("chat_duration", 20.0)):
+        assert of(open_day, "user", metric, "05-02") == (0, 0.0, 1)
+        assert of(open_day, "user", metric, "05-02", "v", "control") == (0, 0.0, 1)
+        assert of(complete, "user", metric, "05-02") == (1, 0.0, 1)
+        assert of(complete, "user", metric, "05-02", "v", "control") == (1, seen, 1)
 
 
 def test_west_of_greenwich_a_local_day_matures_a_day_later():
@@ -188,6 +236,58 @@ def test_a_unit_in_both_arms_counts_for_its_first_and_is_reported():
     assert {key[2] for key in found} == {"control"}
 
 
+def test_a_user_in_one_arm_today_and_in_the_other_tomorrow_is_reported_on_the_day_that_shows_it():
+    turns = [one for k in (1, 2, 3) for one in chat("c", f"05-0{k} 10:00")]
+    exposures = [
+        assigned("user", "u", "treatment", "05-01 10:00"),
+        assigned("user", "u", "control", "05-02 10:00"),
+        assigned("user", "u", "treatment", "05-03 10:00"),
+    ]
+    found, _ = users(turns, exposures, "05-01", "05-03")
+    assert {key[4].day: value for key, value in found.items() if key[3] == "exposure"} == {
+        1: (1, 0.0, 1),
+        2: (0, 1.0, 0),
+    }
+    assert {key[2] for key in found} == {"treatment"}
+
+
+def test_a_conversation_that_changes_its_arm_over_midnight_is_reported_and_followed_in_its_first():
+    turns = chat("c", "05-01 23:50") + chat("c", "05-02 08:00")
+    exposures = [
+        assigned("conversation", "c", "control", "05-01 23:50"),
+        assigned("conversation", "c", "treatment", "05-02 08:00"),
+    ]
+    found, rows = users(turns, exposures, "05-01", "05-02")
+    assert of(found, "conversation", "exposure", "05-01", arm="control") == (1, 0.0, 1)
+    assert of(found, "conversation", "exposure", "05-02", arm="control") == (0, 1.0, 0)
+    assert [key[3] for key in found if key[4] == day("05-02")] == ["exposure"]
+    assert {row["epoch"] for row in rows} == {"weight_05000"}
+
+
+@pytest.mark.parametrize("unit", ["conversation", "user"])
+def test_units_seen_in_both_arms_a_day_apart_reach_the_share_that_invalidates_a_reading(unit):
+    turns, exposures = [], []
+    for k in range(10):
+        name, unit_id = f"u{k}", f"c{k}" if unit == "conversation" else f"u{k}"
+        arms = ("control", "treatment") if k % 2 else ("treatment", "control")
+        turns += chat(f"c{k}", "05-01 10:00", user_id=name) + chat(f"c{k}", "05-02 10:00", user_id=name)
+        exposures.append(assigned(unit, unit_id, arms[0], "05-01 10:00", name))
+        exposures.append(assigned(unit, unit_id, arms[1 if k == 1 else 0], "05-02 10:00", name))
+    _, rows = users(turns, exposures, "05-01", "05-02")
+    assert multiple_exposure(compare("x", unit, units_of(pa.Table.from_pylist(rows)), {}, 100, 0.05)) == 0.2
+
+
+def test_units_that_keep_their_arm_are_reported_by_nobody():
+    turns = [one for k in (1, 2, 3) for one in chat("c", f"05-0{k} 10:00")]
+    exposures = [
+        assigned(unit, unit_id, "control", f"05-0{k} 10:00")
+        for k in (1, 2, 3)
+        for unit, unit_id in (("user", "u"), ("conversation", "c"))
+    ]
+    found, _ = users(turns, exposures, "05-01", "05-03")
+    assert [value for key, value in found.items() if key[3] == "exposure"] == [(1, 0.0, 1)] * 2
+
+
 def test_a_user_is_counted_once_from_the_first_exposure_on():
     turns = chat("c", "05-01 10:00") + chat("d", "05-02 10:00")
     found, _ = users(
@@ -222,17 +322,24 @@ def random_world(seed):
             arm = ("control", "treatment")[int(rng.integers(0, 2) if unit == "conversation" else user // 2 % 2)]
             unit_id = name if unit == "conversation" else f"u{user}"
             exposures.append(assigned(unit, unit_id, arm, moment, f"u{user}"))
+            if one == 0:
+                other = "control" if arm == "treatment" else "treatment"
+                exposures.append(assigned(unit, unit_id, other, "05-09 00:10", f"u{user}"))
+    for one in turns[:: int(rng.integers(20, 40))]:
+        one["feedback"] = "complaint"
     return turns, exposures
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_range_gives_the_rows_that_its_days_give_one_by_one(seed):
+@pytest.mark.parametrize(("seed", "watermark"), [(1, "12-31"), (2, "05-07")])
+def test_a_range_gives_the_rows_that_its_days_give_one_by_one(seed, watermark):
     turns, exposures = random_world(seed)
-    together = users(turns, exposures, "05-01", "05-10")[0]
+    together = users(turns, exposures, "05-01", "05-10", watermark)[0]
     alone = {}
     for k in range(1, 11):
-        alone |= users(turns, exposures, f"05-{k:02}")[0]
+        alone |= users(turns, exposures, f"05-{k:02}", watermark=watermark)[0]
     assert together == alone
+    assert any(key[3] == "exposure" and value[1] for key, value in together.items())
+    assert {value[0] > 0 for key, value in together.items() if key[3] == "complaint"} == {True, False}
 
 
 def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_less_per_conversation():

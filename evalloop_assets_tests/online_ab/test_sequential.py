@@ -45,6 +45,29 @@ def test_over_30_daily_looks_the_truth_is_excluded_in_5_percent_at_most_and_by_n
     assert 0.25 < naive < 0.4
 
 
+def excluded_by_sliding_windows(days, worlds, seed, window=14):
+    """Share of A/A worlds in which some daily look at the last `window` days excludes the truth, days independent."""
+    rng = np.random.default_rng(seed)
+    walk = np.cumsum(rng.normal(size=(worlds, days)), axis=1)
+    before = np.zeros_like(walk)
+    before[:, window:] = walk[:, :-window]
+    length = np.minimum(np.arange(1, days + 1), window)
+    users, daily = 700 * length, 700
+    estimate = (walk - before) / length / np.sqrt(daily)
+    se = np.broadcast_to(1 / np.sqrt(users), estimate.shape)
+    low, high = always_valid_bounds(estimate, se, users, window * daily, 0.05)
+    return ((low > 0) | (high < 0)).any(axis=1).mean()
+
+
+def test_over_28_looks_at_a_sliding_window_of_14_days_the_bounds_hold_and_over_half_a_year_they_do_not():
+    """Planned for a full window, where the bounds are narrowest. The figures stand in docs/statistics.md."""
+    excluded = {days: excluded_by_sliding_windows(days, 20_000, seed=1) for days in (28, 60, 180)}
+    print({days: f"{share:.1%}" for days, share in excluded.items()})
+    assert 0.005 < excluded[28] <= 0.05
+    assert excluded[28] < excluded[60] < excluded[180]
+    assert excluded[180] > 0.05
+
+
 def test_a_real_effect_is_found_before_the_planned_users_are_over():
     rng = np.random.default_rng(2)
     users = np.cumsum(np.full(30, 700))

@@ -54,12 +54,13 @@ class World:
     def references(self, *names, day=DAY):
         self.write("models", [{"model_id": name, "kind": "reference"} for name in names], day)
 
-    def rate(self):
-        done = materialize(
-            [*ASSETS, *CHECKS],
-            partition_key=DAY.isoformat(),
-            resources={"lake": self.resource, "settings": self.settings},
-        )
+    def rate(self, first=DAY):
+        tags = {
+            "dagster/asset_partition_range_start": first.isoformat(),
+            "dagster/asset_partition_range_end": DAY.isoformat(),
+        }
+        resources = {"lake": self.resource, "settings": self.settings}
+        done = materialize([*ASSETS, *CHECKS], tags=tags, resources=resources)
         lake = self.resource.open()
         rows = {name: lake.read(name, Days.one(DAY)).to_pylist() for name in ("ratings", "eliminations")}
         return done, rows["ratings"], rows["eliminations"]
@@ -117,3 +118,11 @@ def test_the_window_is_14_days(world):
     assert (ratings, eliminations) == ([], [])
     world.fight([20, 30], day=DAY - timedelta(days=13))
     assert len(world.rate()[1]) == 2
+
+
+def test_of_a_range_only_the_last_day_is_rated(world):
+    world.fight([20, 30], day=DAY - timedelta(days=3))
+    assert len(world.rate(first=DAY - timedelta(days=2))[1]) == 2
+    lake = world.resource.open()
+    for table in ("ratings", "eliminations"):
+        assert {row["day"] for row in lake.read(table, Days(DAY - timedelta(days=2), DAY)).to_pylist()} == {DAY}

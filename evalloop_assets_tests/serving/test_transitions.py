@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 import pytest
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.serving.flagd import flag_file
 from evalloop_assets.serving.state import Allocation, Epoch, Reign
 from evalloop_assets.serving.transitions import (
     KEPT_AFTER_END,
@@ -68,6 +70,25 @@ def test_a_rollback_ends_what_compares_against_the_candidate():
     assert allocation.experiment("next").status == "rolled_back"
     ended = roll_back(stop(following, "next", after(3)), "exp", after(4))
     assert ended.experiment("next") is None
+
+
+def test_a_rollback_ends_every_other_experiment_that_tries_the_same_candidate():
+    two = start_experiment(one_experiment(segment=(0, 50)), "again", "new", NOON, weight_percent=10, segment=(50, 100))
+    allocation = roll_back(two, "exp", after(3))
+    assert [(one.status, one.ended_at) for one in allocation.experiments] == [("rolled_back", after(3))] * 2
+    stopped = roll_back(stop(two, "again", after(1)), "exp", after(3))
+    assert [one.status for one in stopped.experiments] == ["rolled_back"] * 2
+    crowned = roll_back(promote(two, "exp", after(1)), "again", after(3))
+    assert (crowned.champion, crowned.former) == ("old", None)
+    assert [one.status for one in crowned.experiments] == ["rolled_back"] * 2
+    assert '"new"' not in json.dumps(flag_file(crowned, 1))
+
+
+def test_a_rollback_leaves_other_candidates_alone():
+    two = start_experiment(
+        one_experiment(segment=(0, 50)), "other", "third", NOON, weight_percent=10, segment=(50, 100)
+    )
+    assert roll_back(two, "exp", after(3)).experiment("other") == two.experiment("other")
 
 
 def test_a_rolled_back_former_champion_is_served_to_nobody():
