@@ -22,7 +22,8 @@ experiment_users = sql_asset("online_ab/experiment_users.sql", group=GROUP)
 )
 def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Treatment against control, each metric, over 14 days: users are the unit of variance, epochs of constant weights
-    are compared within themselves, and always-valid bounds allow a look every day. Retention counts matured users only.
+    are compared within themselves, and always-valid bounds allow a look every day for about two months. Retention
+    counts matured users only.
     """
     from evalloop_assets.online_ab.daily import results_of, rows_of
 

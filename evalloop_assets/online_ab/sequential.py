@@ -3,7 +3,7 @@
 Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences"
 (arXiv 2103.06476): with n users, half width = se·sqrt(2(nρ² + 1)/(nρ²)·ln(sqrt(nρ² + 1)/α)). ρ is chosen so that the
 bounds are tightest at the planned number of users. They mend peeking, not a wrong variance: `se` must be clustered by
-user.
+user. They are meant for data that accumulate; for how long they hold on a sliding window, see docs/statistics.md.
 """
 
 from __future__ import annotations

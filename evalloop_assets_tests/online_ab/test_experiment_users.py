@@ -324,7 +324,7 @@ def random_world(seed):
             exposures.append(assigned(unit, unit_id, arm, moment, f"u{user}"))
             if one == 0:
                 other = "control" if arm == "treatment" else "treatment"
-                exposures.append(assigned(unit, unit_id, other, "05-09 00:10", f"u{user}"))
+                exposures.append(assigned(unit, unit_id, other, "05-08 23:30", f"u{user}"))
     for one in turns[:: int(rng.integers(20, 40))]:
         one["feedback"] = "complaint"
     return turns, exposures
