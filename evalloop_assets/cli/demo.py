@@ -149,7 +149,7 @@ class Demo:
         return BestOfN(
             base=self.policies[candidate["base_model_id"]].spec,
             n=candidate["n"],
-            score=lambda texts: model.score([""] * len(texts), texts),
+            score=model.score,
             model_id=candidate["model_id"],
         )
 

@@ -15,8 +15,8 @@ from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.story import Contexts
 from evalloop_assets.simulator.text import compose, texts_of
 
-Score = Callable[[list[str]], np.ndarray]
-"""A reward model: texts to one finite score each, higher is better."""
+Score = Callable[[list[str], list[str]], np.ndarray]
+"""A reward model: messages and a reply to each, to one finite score each, higher is better."""
 
 
 class Policy(Protocol):
@@ -70,7 +70,7 @@ class BestOfN:
     def reply_batch(self, contexts: Contexts, rng: np.random.Generator) -> list[str]:
         asked = contexts.take(np.repeat(np.arange(len(contexts)), self.n))
         texts = texts_of(compose(self.base, asked, rng, self.lexicon), asked.pack, self.lexicon)
-        scores = np.asarray(self.score(texts), dtype=np.float64)
+        scores = np.asarray(self.score(asked.prompts, texts), dtype=np.float64)
         if scores.shape != (len(texts),) or not np.isfinite(scores).all():
             raise UserError(
                 f"policy {self.model_id}",

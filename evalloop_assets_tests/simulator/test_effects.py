@@ -15,7 +15,7 @@ from evalloop_assets_tests.simulator.world import HalfOfUsers, day, product, row
 BEFORE, DURING = 2, 3
 
 
-def by_signs(texts: list[str]) -> np.ndarray:
+def by_signs(messages: list[str], texts: list[str]) -> np.ndarray:
     """A decent score that sees the text alone: events, details and answers less what is hollow, and much noise."""
     ids = LEXICON.read_batch(texts)
     kind = np.where(ids >= 0, LEXICON.kind[ids], N_KINDS)

@@ -26,17 +26,21 @@ def lengths(texts: list[str]) -> np.ndarray:
     return np.array([len(text) for text in texts])
 
 
+def longer(messages: list[str], texts: list[str]) -> np.ndarray:
+    return lengths(texts)
+
+
 def test_best_of_n_serves_the_candidate_that_the_score_likes_best():
     asked = prompts(300)
-    longest = BestOfN(INCUMBENT, 8, lengths, "longest").reply_batch(asked, np.random.default_rng(0))
-    shortest = BestOfN(INCUMBENT, 8, lambda t: -lengths(t), "shortest").reply_batch(asked, np.random.default_rng(0))
+    longest = BestOfN(INCUMBENT, 8, longer, "longest").reply_batch(asked, np.random.default_rng(0))
+    shortest = BestOfN(INCUMBENT, 8, lambda m, t: -lengths(t), "shortest").reply_batch(asked, np.random.default_rng(0))
     assert all(a >= b for a, b in zip(lengths(longest), lengths(shortest), strict=True))
     assert lengths(longest).mean() > 1.1 * lengths(shortest).mean()
 
 
 def test_best_of_one_is_the_model_itself():
     asked = prompts(50)
-    one = BestOfN(INCUMBENT, 1, lengths, "one").reply_batch(asked, np.random.default_rng(3))
+    one = BestOfN(INCUMBENT, 1, longer, "one").reply_batch(asked, np.random.default_rng(3))
     assert one == Templated(INCUMBENT).reply_batch(asked, np.random.default_rng(3))
 
 
@@ -47,21 +51,32 @@ def test_best_of_n_by_a_true_score_truly_raises_quality():
     def quality(texts: list[str], of) -> np.ndarray:
         return appraise(LEXICON.read_batch(texts), of, Story.untold(len(texts), LEXICON), LEXICON).quality
 
-    policy = BestOfN(INCUMBENT, 4, lambda texts: quality(texts, asked.take(rows)), "bo4")
+    policy = BestOfN(INCUMBENT, 4, lambda messages, texts: quality(texts, asked.take(rows)), "bo4")
     best = policy.reply_batch(asked, np.random.default_rng(1))
     plain = Templated(INCUMBENT).reply_batch(asked, np.random.default_rng(1))
     assert quality(best, asked).mean() > quality(plain, asked).mean() + 0.3
 
 
+def test_the_score_sees_the_message_that_each_candidate_answers():
+    asked, seen = prompts(20), []
+
+    def score(messages: list[str], texts: list[str]) -> np.ndarray:
+        seen.append(messages)
+        return lengths(texts)
+
+    BestOfN(INCUMBENT, 3, score, "bo3").reply_batch(asked, np.random.default_rng(0))
+    assert seen == [[message for message in asked.prompts for _ in range(3)]]
+
+
 def test_a_candidate_says_what_it_was_made_from_and_costs():
-    spec = BestOfN(INCUMBENT, 4, lengths, "bo4").spec
+    spec = BestOfN(INCUMBENT, 4, longer, "bo4").spec
     assert (spec.model_id, spec.kind, spec.parent, spec.family) == ("bo4", "candidate", "incumbent", "incumbent")
     assert spec.cost_per_1k_tokens == 4 * INCUMBENT.cost_per_1k_tokens
 
 
 @pytest.mark.parametrize(
     "score",
-    [lambda texts: np.zeros(1), lambda texts: np.full(len(texts), np.nan), lambda texts: np.zeros((len(texts), 2))],
+    [lambda m, texts: np.zeros(1), lambda m, texts: np.full(len(texts), np.nan), lambda m, t: np.zeros((len(t), 2))],
 )
 def test_a_score_of_the_wrong_shape_or_not_finite_is_named(score):
     with pytest.raises(UserError, match="policy bo4: its score gave shape"):
