@@ -65,6 +65,9 @@ def _day_option(option: str, about: str) -> Any:
 @app.command()
 def demo() -> None:
     """Run the whole loop on a simulated product: days of chat, one promotion, one rollback."""
+    from evalloop_assets.cli.demo_settings import set_for_demo
+
+    set_for_demo()
     from evalloop_assets.cli.demo import run_demo
 
     run_demo(console)

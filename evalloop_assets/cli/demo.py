@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from evalloop_assets.cli.demo_settings import FIRST_DAY
 from evalloop_assets.cli.home import clear_for_demo, marker
 from evalloop_assets.cli.instance import execute, instance_home, open_instance, require_success
 from evalloop_assets.cli.run import planned
@@ -38,12 +39,7 @@ if TYPE_CHECKING:
     from evalloop_assets.simulator.product import Product
 
 SEED = 20260302
-FIRST_DAY = date(2026, 3, 2)
 MOST_DAYS = 8
-VOLUME_FLOOR = 500
-"""Daily users from which the demo's promotions are more than advice; the default is 50,000."""
-PLANNED_USERS = 1_500
-"""Users that the always-valid bounds are tightest at; the default is 20,000."""
 ROLLBACK_WAIT_S = 120
 PADDED = "padded-replies"
 BEST_OF = "best-of-n"
@@ -81,9 +77,13 @@ class Demo:
         written = ", ".join(f"{count:,} by {model}" for model, count in served.turns_by_model.items())
         self.console.print(f"    replies: {written}", soft_wrap=True)
 
+    def take_in(self, day: date) -> None:
+        """Take in what the product delivered."""
+        self._execute("ingest", Days.one(day))
+
     def loop(self, day: date) -> None:
         """Take the day in, relabel what matured, and run every stage on the day."""
-        self._execute("ingest", Days.one(day))
+        self.take_in(day)
         for one in planned(self.lake, self.settings, day, day):
             self._execute(one.job, one.days)
 
@@ -182,8 +182,6 @@ class Demo:
 
 def run_demo(console: Console) -> None:
     """Clear the last demo, then serve and learn day by day until one promotion and one rollback have happened."""
-    os.environ.setdefault("EVALLOOP_GUARDRAILS__VOLUME_FLOOR", str(VOLUME_FLOOR))
-    os.environ.setdefault("EVALLOOP_AB__PLANNED_USERS", str(PLANNED_USERS))
     settings = Settings()
     os.environ["EVALLOOP_HOME"] = str(settings.home.resolve())
     if clear_for_demo(settings):
@@ -219,7 +217,7 @@ def run_demo(console: Console) -> None:
                 break
         day += timedelta(days=1)
         shop.serve(day)
-        shop.loop(day)
+        shop.take_in(day)
         rebuild_catalogue(shop.lake, catalogue_path(settings))
     _summary(console, settings, shop, rolled_back, time.monotonic() - begun)
 

@@ -36,8 +36,9 @@ def test_undo_of_a_missing_entry(evalloop, served):
 
 
 def test_undo_does_not_take_later_entries_along_unasked(served):
-    for name, model in (("one", "m"), ("two", "n")):
-        assert served("serving", "start", name, "--treatment", model, "--user-share", "0").status == 0
+    for name, model, first, last in (("one", "m", "0", "50"), ("two", "n", "50", "100")):
+        segment = ("--segment-from", first, "--segment-to", last)
+        assert served("serving", "start", name, "--treatment", model, *segment).status == 0
     said = line(served("serving", "undo", 2, *WHY))
     assert said.startswith("undo of entry 2: it would take back entries 3 (start) too. Undo the newest first")
     assert "two" in served("serving", "show").printed

@@ -1,0 +1,21 @@
+"""What the demo sets, because its product is small and young; the environment of the caller goes before it.
+
+It is set before anything else is imported: the partitions begin on `first_day` as soon as the assets are loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+
+FIRST_DAY = date(2026, 3, 2)
+ENVIRONMENT = {
+    "EVALLOOP_FIRST_DAY": FIRST_DAY.isoformat(),
+    "EVALLOOP_GUARDRAILS__VOLUME_FLOOR": "500",
+    "EVALLOOP_AB__PLANNED_USERS": "1500",
+}
+
+
+def set_for_demo() -> None:
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
