@@ -11,8 +11,6 @@ from evalloop_assets.ranking.elimination import eliminations
 
 from .worlds import chance_to_win, simulated
 
-NFL = Path(__file__).resolve().parents[3] / "shared/data/nfl_elo/nfl_games.csv.gz"
-
 
 def test_anchors_given_as_constants_set_the_level():
     fought = simulated(np.random.default_rng(1), [20, 25, 30, 27], 3_000, 500)
@@ -103,10 +101,9 @@ def test_anchors_the_champion_and_the_little_fought_are_spared():
     assert "10000 are needed" in few["m02"].reason
 
 
-@pytest.mark.skipif(not NFL.exists(), reason="needs ../shared/data/nfl_elo")
-def test_ratings_predict_real_football_better_than_chance():
+def test_ratings_predict_real_football_better_than_chance(shared_data: Path):
     """Second halves of 49 seasons, from the season before and the first half, against the published Elo (Brier)."""
-    with gzip.open(NFL, "rt") as file:
+    with gzip.open(shared_data / "nfl_elo" / "nfl_games.csv.gz", "rt") as file:
         games = [row for row in csv.DictReader(file) if row["result1"]]
     errors, published = [], []
     for season in range(1971, 2020):
