@@ -40,6 +40,9 @@ class Choices(NamedTuple):
     value_a: Floats
     """True value at a glance to this user."""
     value_b: Floats
+    quality_a: Floats
+    """True quality of reply a, for what a single reply to a single message can show of it."""
+    quality_b: Floats
 
 
 def choices(
@@ -63,12 +66,12 @@ def choices(
         character=people.character[users],
         item=item,
         hook=np.full(n, NO_HOOK),
-        closing=np.zeros(n, dtype=bool),
+        closing=np.zeros(n, dtype=np.int64),
         ease=0.5 * rng.standard_normal(n),
         prompts=say(kind, pack, item, rng, lexicon),
     )
     sides = [_side(side, users, asked, names, people, policies, habits, rng, lexicon) for side in (first, second)]
-    (text_a, value_a), (text_b, value_b) = sides
+    (text_a, value_a, quality_a), (text_b, value_b, quality_b) = sides
     a_first = rng.random(n) < 0.5
     lead = value_a - value_b + np.where(a_first, 1, -1) * people.position_bias[users] + NOISE * rng.standard_normal(n)
     tie = np.where(value_a + value_b < 2 * BOTH_BAD_BELOW, "both_bad", "tie")
@@ -84,6 +87,8 @@ def choices(
         propensity=2.0 / max(len(names) * (len(names) - 1), 1),
         value_a=value_a,
         value_b=value_b,
+        quality_a=quality_a,
+        quality_b=quality_b,
     )
 
 
@@ -97,14 +102,16 @@ def _side(
     habits: Habits,
     rng: np.random.Generator,
     lexicon: Lexicon,
-) -> tuple[np.ndarray, Floats]:
-    """Replies of one side and their values to the users, tastes included."""
+) -> tuple[np.ndarray, Floats, Floats]:
+    """Replies of one side, their values to the users at a glance, and their true quality; tastes included."""
     texts = np.empty(len(asked), dtype=object)
     liking = np.zeros(len(asked))
     for number, name in enumerate(names):
         rows = np.flatnonzero(model == number)
         if len(rows):
-            texts[rows] = replies(policies, name, asked.take(rows), rng)
+            texts[rows] = replies(policies, name, asked.take(rows), rng, lexicon)[0]
             liking[rows] = people.taste[users[rows]] @ voice(policies[name].spec.family)
-    truth = appraise(lexicon.read_batch(texts.tolist()), asked, Story.untold(len(asked), lexicon), lexicon)
-    return texts, np.asarray(truth.at_a_glance + habits.taste * liking)
+    ids = lexicon.read_batch(texts.tolist())
+    truth = appraise(ids, asked, Story.untold(len(asked), lexicon), lexicon, habits.values)
+    own = habits.taste * liking
+    return texts, np.asarray(truth.at_a_glance + own), np.asarray(truth.quality + own)

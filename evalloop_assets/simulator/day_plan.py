@@ -13,8 +13,8 @@ from evalloop_assets.simulator.users import Population
 WAKING_FROM_MIN, WAKING_TO_MIN = 8 * 60 + 10, 24 * 60
 EVENING = 0.45
 """Share of openings drawn from the evening, the rest from the whole waking day."""
-MOST_CONVERSATIONS = 3
-GAP_MIN = 150
+MOST_CONVERSATIONS = 6
+GAP_MIN = 100
 """Least minutes between the starts of two conversations of a user."""
 ONLY_LOOKS = 0.06
 """Probability of opening the app without talking."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.policies import Policy, templated
-from evalloop_assets.simulator.product import Product, Scale
+from evalloop_assets.simulator.product import Conditions, Product, Scale
 
 DULL = ModelSpec("ref-dull", "reference", instant=0.3, momentum=0.25, payoff=0.2, freshness=0.3, stability=0.8)
 PLAIN = ModelSpec("ref-plain", "reference", instant=0.5, momentum=0.5, payoff=0.4, freshness=0.6, stability=0.9)
@@ -41,4 +41,4 @@ def demo_policies() -> dict[str, Policy]:
 
 def demo_product(folder: Path, seed: int, first_day: date, scale: Scale = DEMO_SCALE) -> Product:
     """The demo's product with state and truth in sub-folders of `folder`."""
-    return Product(folder / "product", folder / "truth", seed, first_day, scale)
+    return Product(folder / "product", folder / "truth", seed, first_day, Conditions(scale))

@@ -44,19 +44,36 @@ class Kind(IntEnum):
     """Words without information."""
     CLOSE = 11
     """A farewell."""
-    SAY_OPEN = 12
-    SAY_ACT = 13
-    SAY_ASK = 14
-    SAY_SHORT = 15
-    SAY_COMPLAINT = 16
-    SAY_FAREWELL = 17
+    ENDING = 12
+    """The story comes to its end."""
+    SAY_OPEN = 13
+    SAY_ACT = 14
+    SAY_ASK = 15
+    SAY_SHORT = 16
+    SAY_COMPLAINT = 17
+    SAY_FAREWELL = 18
+    SAY_THANKS = 19
+    """Thanks without a goodbye, as most Chinese conversations end."""
+    SAY_GOAL = 20
+    """The user has what was wanted."""
+    SAY_RESOLVED = 21
+    """The user sees the story as told to its end."""
 
 
 N_KINDS = len(Kind)
 MODEL_KINDS = tuple(kind for kind in Kind if kind < Kind.SAY_OPEN)
+CLOSINGS = (Kind.SAY_FAREWELL, Kind.SAY_THANKS, Kind.SAY_GOAL, Kind.SAY_RESOLVED)
+"""What users say before a natural end."""
 HOLLOW = (Kind.REPEAT, Kind.SOOTHE, Kind.FILLER)
 UNKNOWN = -1
+"""A sentence that no pack knows."""
+GAP = -2
+"""Fills the rows of a matrix of sentence ids."""
+FRAGMENT = -3
+"""The text breaks off in the middle of a sentence."""
 _SENTENCE = re.compile("[^.!?\u3002\uff01\uff1f]+[.!?\u3002\uff01\uff1f]+")
+_ENDS = ".!?\u3002\uff01\uff1f"
+_BROKEN_OFF = re.compile(r"[^.!?\u3002\uff01\uff1f]*[\w,\uff0c\u3001]\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,8 @@ class Pack:
     locale: str
     joint: str
     """Between two sentences: a space in English, nothing in Chinese."""
+    han: bool
+    """Written in Chinese characters: each holds more, so fewer are read in a second, and thanks end a conversation."""
     items: tuple[str, ...]
     characters: tuple[Character, ...]
     templates: Mapping[Kind, tuple[str, ...]]
@@ -123,6 +142,7 @@ class Lexicon:
         self.template = np.array(templates, dtype=np.int64)
         """Number of the template within its pack."""
         self.n_templates = int(self.template.max()) + 1
+        self.han = np.array([pack.han for pack in self.packs])
         self.chars = np.array([len(sentence) for sentence in self.sentences], dtype=np.int64)
         self.id_of = {sentence: number for number, sentence in enumerate(self.sentences)}
 
@@ -150,18 +170,15 @@ class Lexicon:
         return joint.join([sentences[i] for i in ids if i >= 0])
 
     def read(self, text: str) -> list[int]:
-        """Ids of the sentences of a text; UNKNOWN for one that no pack knows."""
+        """Ids of the sentences of a text; UNKNOWN for one that no pack knows, FRAGMENT at the end of a text cut off."""
         look = self.id_of.get
-        return [look(found.strip(), UNKNOWN) for found in _SENTENCE.findall(text)]
+        ids = [look(found.strip(), UNKNOWN) for found in _SENTENCE.findall(text)]
+        return [*ids, FRAGMENT] if text and text[-1] not in _ENDS and _BROKEN_OFF.search(text) else ids
 
     def read_batch(self, texts: Sequence[str]) -> Ints:
-        """(texts, longest) sentence ids, filled up with -2; UNKNOWN (-1) marks a sentence that no pack knows."""
+        """(texts, longest) sentence ids as `read` gives them, filled up with GAP."""
         rows = [self.read(text) for text in texts]
         longest = max((len(row) for row in rows), default=0)
         return np.array([row + [GAP] * (longest - len(row)) for row in rows], dtype=np.int64).reshape(
             len(rows), longest
         )
-
-
-GAP = -2
-"""Fills the rows of a matrix of sentence ids."""

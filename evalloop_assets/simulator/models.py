@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +32,8 @@ class ModelSpec:
     """Mean number of filler and soothing sentences put into a reply."""
     extra: float = 0.0
     """Mean number of further details: length that tells something."""
+    cut: float = 0.0
+    """Share of replies that break off in the middle of a sentence."""
     latency_ms: float = 900.0
     """Median time to the full reply, milliseconds."""
     cost_per_1k_tokens: float = 0.002
@@ -42,3 +45,8 @@ class ModelSpec:
     def family(self) -> str:
         """Whose voice it has: users' tastes attach to the voice, so a policy made from a model inherits them."""
         return self.parent or self.model_id
+
+    @property
+    def voice_number(self) -> int:
+        """A number that depends on the family alone; it picks the pet phrases."""
+        return int.from_bytes(hashlib.sha256(self.family.encode()).digest()[:4], "big")

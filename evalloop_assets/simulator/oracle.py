@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalloop_assets.simulator.arrays import Bools, Floats, Ints
-from evalloop_assets.simulator.lexicon import HOLLOW, N_KINDS, Kind, Lexicon
+from evalloop_assets.simulator.lexicon import FRAGMENT, HOLLOW, N_KINDS, Kind, Lexicon
 from evalloop_assets.simulator.story import OVERDUE_AFTER, Contexts, Story
 
 MOST_OPEN_HOOKS = 3
@@ -19,8 +19,25 @@ MOST_OPEN_HOOKS = 3
 
 
 @dataclass(frozen=True)
+class Values:
+    """What the users of a product care for: weights of the dimensions in the true quality of a reply."""
+
+    instant: float = 0.30
+    momentum: float = 0.45
+    payoff: float = 0.35
+    freshness: float = 0.25
+    consistency: float = 0.50
+    hollow: float = 0.90
+    """Taken off per share of hollow sentences."""
+    satiety: float = 1.20
+    """Taken off per unit of satiety."""
+
+
+@dataclass(frozen=True)
 class Appraisal:
     """True quality of replies; arrays of shape (replies,). The dimensions lie about in [-1.5, 1.5]."""
+
+    values: Values
 
     instant: Floats
     momentum: Floats
@@ -29,23 +46,35 @@ class Appraisal:
     consistency: Floats
     hollow: Floats
     """Share of sentences that repeat, soothe or fill (0..1)."""
+    satiety: Floats
+    """How tired the user is of the phrases used, from all conversations before this day (0..1)."""
+    cut: Bools
+    """The text breaks off in the middle of a sentence."""
 
     @property
     def quality(self) -> Floats:
         """What the reply adds to the experience of the trajectory; 0 is a dull reply, 1 a very good one."""
+        weight = self.values
         return np.asarray(
-            0.30 * self.instant
-            + 0.45 * self.momentum
-            + 0.35 * self.payoff
-            + 0.25 * self.freshness
-            + 0.50 * self.consistency
-            - 0.90 * self.hollow
+            weight.instant * self.instant
+            + weight.momentum * self.momentum
+            + weight.payoff * self.payoff
+            + weight.freshness * self.freshness
+            + weight.consistency * self.consistency
+            - weight.hollow * self.hollow
+            - weight.satiety * self.satiety
         )
 
     @property
     def pull(self) -> Floats:
         """What keeps a user here now: wear and emptiness are hardly felt in the moment, only in what remains."""
-        return np.asarray(self.quality - 0.15 * self.freshness + 0.80 * self.hollow)
+        weight = self.values
+        return np.asarray(
+            self.quality
+            - 0.6 * weight.freshness * self.freshness
+            + 8 / 9 * weight.hollow * self.hollow
+            + 0.8 * weight.satiety * self.satiety
+        )
 
     @property
     def at_a_glance(self) -> Floats:
@@ -55,8 +84,18 @@ class Appraisal:
         )
 
 
-def appraise(ids: Ints, contexts: Contexts, story: Story, lexicon: Lexicon) -> Appraisal:
-    """Quality of the replies `ids` (replies, sentences; negative where empty or unknown) where the story stands."""
+def appraise(
+    ids: Ints,
+    contexts: Contexts,
+    story: Story,
+    lexicon: Lexicon,
+    values: Values = Values(),
+    satiety: Floats | None = None,
+) -> Appraisal:
+    """Quality of the replies `ids` (replies, sentences; negative where empty or unknown) where the story stands.
+
+    `satiety` (replies, sentences) is how tired the reader is of each phrase (0..1); without it everything is new.
+    """
     known = ids >= 0
     kind = np.where(known, lexicon.kind[ids], N_KINDS)
     item = lexicon.filler[ids]
@@ -80,6 +119,7 @@ def appraise(ids: Ints, contexts: Contexts, story: Story, lexicon: Lexicon) -> A
         - 0.1 * np.minimum(story.stall, 4)
     )
     return Appraisal(
+        values=values,
         instant=instant,
         momentum=momentum,
         payoff=_payoff(kind, item, counts, story),
@@ -87,6 +127,8 @@ def appraise(ids: Ints, contexts: Contexts, story: Story, lexicon: Lexicon) -> A
         consistency=0.2 * (counts[:, Kind.PERSONA] > 0)
         - 1.0 * (_out_of_character(kind, item, contexts) | (counts[:, Kind.BREAK] > 0)),
         hollow=hollow_count / sentences,
+        satiety=np.zeros(len(ids)) if satiety is None else _mean(satiety, known),
+        cut=(ids == FRAGMENT).any(axis=1),
     )
 
 
@@ -108,8 +150,12 @@ def _payoff(kind: Ints, item: Ints, counts: Ints, story: Story) -> Floats:
 def _wear(ids: Ints, known: Bools, story: Story, lexicon: Lexicon) -> Floats:
     """Mean wear of the phrases that a reply uses."""
     rows = np.arange(len(ids))[:, None]
-    worn = np.where(known, story.wear[rows, lexicon.template[ids]], 0.0)
-    return np.asarray(worn.sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+    return _mean(story.wear[rows, lexicon.template[ids]], known)
+
+
+def _mean(values: Floats, known: Bools) -> Floats:
+    """Row means over the known sentences; 0 where there are none."""
+    return np.asarray(np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _out_of_character(kind: Ints, item: Ints, contexts: Contexts) -> Bools:

@@ -1,22 +1,31 @@
-"""Who writes the replies: a templated model, the best of n of its samples, or any callable with this shape."""
+"""Who writes the replies: a templated model, the best of n of its samples, a trained model or any callable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.simulator.lexicon import Lexicon
-from evalloop_assets.simulator.lexicons import LEXICON
+from evalloop_assets.simulator.arrays import Ints
+from evalloop_assets.simulator.lexicon import GAP, Lexicon
 from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.story import Contexts
-from evalloop_assets.simulator.text import compose, texts_of
+from evalloop_assets.simulator.text import broken_off, compose, texts_of
 
 Score = Callable[[list[str], list[str]], np.ndarray]
 """A reward model: messages and a reply to each, to one finite score each, higher is better."""
+
+
+class Written(NamedTuple):
+    """Replies, one a context."""
+
+    texts: list[str]
+    ids: Ints | None = None
+    """(replies, sentences) as `Lexicon.read_batch` would read them; None where the writer does not know."""
 
 
 class Policy(Protocol):
@@ -26,7 +35,11 @@ class Policy(Protocol):
     def spec(self) -> ModelSpec:
         """Id, kind, parent, latency and cost. The latent quality in it is read by the templated policies alone."""
 
-    def reply_batch(self, contexts: Contexts, rng: np.random.Generator) -> list[str]:
+    @property
+    def reads_history(self) -> bool:
+        """Whether the contexts must hold what was said before."""
+
+    def write(self, contexts: Contexts, rng: np.random.Generator, lexicon: Lexicon) -> Written:
         """One reply per context."""
 
 
@@ -35,10 +48,17 @@ class Templated:
     """Writes as its spec says."""
 
     spec: ModelSpec
-    lexicon: Lexicon = LEXICON
+    reads_history: bool = False
 
-    def reply_batch(self, contexts: Contexts, rng: np.random.Generator) -> list[str]:
-        return texts_of(compose(self.spec, contexts, rng, self.lexicon), contexts.pack, self.lexicon)
+    def write(self, contexts: Contexts, rng: np.random.Generator, lexicon: Lexicon) -> Written:
+        ids = compose(self.spec, contexts, rng, lexicon)
+        texts = texts_of(ids, contexts.pack, lexicon)
+        if self.spec.cut == 0:
+            return Written(texts, ids)
+        chosen = (rng.random(len(texts)) < self.spec.cut) & (contexts.closing == 0)
+        texts = broken_off(texts, chosen, rng)
+        cut = np.flatnonzero(chosen)
+        return Written(texts, _replaced(ids, cut, lexicon.read_batch([texts[row] for row in cut])))
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class BestOfN:
     n: int
     score: Score
     model_id: str
-    lexicon: Lexicon = LEXICON
+    reads_history: bool = False
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -67,9 +87,10 @@ class BestOfN:
             cost_per_1k_tokens=self.n * self.base.cost_per_1k_tokens,
         )
 
-    def reply_batch(self, contexts: Contexts, rng: np.random.Generator) -> list[str]:
+    def write(self, contexts: Contexts, rng: np.random.Generator, lexicon: Lexicon) -> Written:
         asked = contexts.take(np.repeat(np.arange(len(contexts)), self.n))
-        texts = texts_of(compose(self.base, asked, rng, self.lexicon), asked.pack, self.lexicon)
+        ids = compose(self.base, asked, rng, lexicon)
+        texts = texts_of(ids, asked.pack, lexicon)
         scores = np.asarray(self.score(asked.prompts, texts), dtype=np.float64)
         if scores.shape != (len(texts),) or not np.isfinite(scores).all():
             raise UserError(
@@ -77,8 +98,79 @@ class BestOfN:
                 f"its score gave shape {scores.shape} for {len(texts)} texts, or values that are not finite",
                 "Return one finite number per text.",
             )
-        best = scores.reshape(-1, self.n).argmax(axis=1)
-        return [texts[row * self.n + pick] for row, pick in enumerate(best.tolist())]
+        best = np.arange(len(contexts)) * self.n + scores.reshape(-1, self.n).argmax(axis=1)
+        return Written([texts[row] for row in best.tolist()], ids[best])
+
+
+class Prompt(NamedTuple):
+    """What a speaker is asked to answer."""
+
+    message: str
+    history: tuple[str, ...]
+    """Messages and replies before it, in turn, the oldest first."""
+    persona: str
+    """Name and facts of the character that is to speak, one a line."""
+    locale: str
+    """BCP 47."""
+
+
+Speak = Callable[[list[Prompt]], Sequence[str]]
+"""A trained language model, or anything else that answers a batch of prompts with one text each."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Any callable in a model's place. What it says is read back by the same oracle as every other text."""
+
+    spec: ModelSpec
+    speak: Speak
+    time_limit_s: float = 600.0
+    """For one batch."""
+    reads_history: bool = True
+
+    def write(self, contexts: Contexts, rng: np.random.Generator, lexicon: Lexicon) -> Written:
+        history = contexts.history or [()] * len(contexts)
+        prompts = [
+            Prompt(message, said, "\n".join((who.name, *who.facts)), lexicon.packs[pack].locale)
+            for message, said, pack, who in zip(
+                contexts.prompts,
+                history,
+                contexts.pack.tolist(),
+                (
+                    lexicon.packs[p].characters[c]
+                    for p, c in zip(contexts.pack.tolist(), contexts.character.tolist(), strict=True)
+                ),
+                strict=True,
+            )
+        ]
+        return Written(self._answers(prompts))
+
+    def _answers(self, prompts: list[Prompt]) -> list[str]:
+        """Runs the callable beside this thread, so that one that hangs can be left behind."""
+        outcome: dict[str, Any] = {}
+
+        def call() -> None:
+            try:
+                outcome["said"] = self.speak(prompts)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in the thread that waits
+                outcome["error"] = error
+
+        worker = threading.Thread(target=call, daemon=True)
+        worker.start()
+        worker.join(self.time_limit_s)
+        if worker.is_alive():
+            raise UserError(
+                f"policy {self.spec.model_id}",
+                f"it has not answered {len(prompts)} prompts within {self.time_limit_s:g} s",
+                "The day was not written; mend the policy, or give it more time (time_limit_s).",
+            )
+        if "error" in outcome:
+            raise RuntimeError(f"{outcome['error']!r}") from outcome["error"]
+        said = outcome["said"]
+        if isinstance(said, str) or not isinstance(said, Iterable):
+            found = "one text" if isinstance(said, str) else type(said).__name__
+            raise _wrong_return(self.spec.model_id, len(prompts), found)
+        return list(said)
 
 
 def templated(specs: Sequence[ModelSpec]) -> dict[str, Policy]:
@@ -86,22 +178,47 @@ def templated(specs: Sequence[ModelSpec]) -> dict[str, Policy]:
     return {spec.model_id: Templated(spec) for spec in specs}
 
 
-def replies(policies: Mapping[str, Policy], model: str, contexts: Contexts, rng: np.random.Generator) -> list[str]:
-    """The replies of one model; UserError if no policy serves it, it fails, or it returns anything but texts."""
+def replies(
+    policies: Mapping[str, Policy], model: str, contexts: Contexts, rng: np.random.Generator, lexicon: Lexicon
+) -> tuple[list[str], Ints]:
+    """The replies of one model, and (replies, sentences) their sentence ids.
+
+    UserError if no policy serves it, it fails or hangs, or it returns anything but one text per prompt.
+    """
     if model not in policies:
         raise UserError(f"model {model}", "the flags serve it, but the product has no policy of that id", "Add one.")
     try:
-        texts = policies[model].reply_batch(contexts, rng)
+        texts, ids = policies[model].write(contexts, rng, lexicon)
     except UserError:
         raise
     except Exception as error:
         raise UserError(
             f"policy {model}", f"it raised {error!r}", "The day was not written; mend the policy."
         ) from error
-    if not isinstance(texts, list) or len(texts) != len(contexts) or not all(isinstance(text, str) for text in texts):
-        raise UserError(
-            f"policy {model}",
-            f"it must return a list of {len(contexts)} texts, one per prompt",
-            "The day was not written; mend the policy.",
-        )
-    return texts
+    if len(texts) != len(contexts):
+        raise _wrong_return(model, len(contexts), f"{len(texts)} values")
+    for text in texts:
+        if not isinstance(text, str):
+            raise _wrong_return(model, len(contexts), f"{type(text).__name__} {text!r:.60}")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise _wrong_return(model, len(contexts), f"one that is not valid Unicode ({error.reason})") from error
+    return texts, lexicon.read_batch(texts) if ids is None else ids
+
+
+def _wrong_return(model: str, wanted: int, found: str) -> UserError:
+    return UserError(
+        f"policy {model}",
+        f"it must return {wanted} texts, one per prompt, and returned {found}",
+        "The day was not written; mend the policy.",
+    )
+
+
+def _replaced(ids: Ints, rows: Ints, by: Ints) -> Ints:
+    """The matrix with some rows replaced by rows of another width."""
+    wide = np.full((len(ids), max(ids.shape[1], by.shape[1])), GAP, dtype=np.int64)
+    wide[:, : ids.shape[1]] = ids
+    wide[rows] = GAP
+    wide[rows, : by.shape[1]] = by
+    return wide

@@ -24,8 +24,8 @@ from evalloop_assets.simulator.users import Population
 PRODUCT_LINE = "story companion"
 SYSTEM_TOKENS, TURN_TOKENS, TURNS_SENT = 200, 80, 20
 """A prompt is the system text and the last TURNS_SENT turns at about TURN_TOKENS each."""
-CHARS_PER_TOKEN = (4.0, 1.5)
-"""By pack: English, Chinese."""
+CHARS_PER_TOKEN, HAN_PER_TOKEN = 4.0, 1.5
+"""In Latin and in Chinese script."""
 
 
 class Dialogue(NamedTuple):
@@ -56,7 +56,7 @@ def turn_rows(
     asked_chars = _lengths(talk.user_text)
     foreground = talk.read_s + talk.thinking_s + talk.typing_s
     shown = times_us(dialogue.day, dialogue.start_s[chat] + talk.shown_s)
-    per_token = np.array(CHARS_PER_TOKEN)[pack]
+    per_token = np.where(lexicon.han[pack], HAN_PER_TOKEN, CHARS_PER_TOKEN)
     prompt_tokens = (SYSTEM_TOKENS + np.minimum(talk.turn, TURNS_SENT) * TURN_TOKENS + asked_chars / per_token).astype(
         int
     )
@@ -64,7 +64,7 @@ def turn_rows(
     price = {name: policy.spec.cost_per_1k_tokens for name, policy in policies.items()}
     models = dialogue.chats.model[chat]
     replaced = [f"{c}-{t:03d}" if t >= 0 else None for c, t in zip(conversation, talk.replaces.tolist(), strict=True)]
-    number = people.character[user]
+    number = dialogue.chats.character[chat]
     roles = np.array([[c.role_type for c in p.characters] for p in lexicon.packs], dtype=object)
     arrival_ms = 40 + (shown // 1000 * 7919) % 400
     columns = {
@@ -75,7 +75,7 @@ def turn_rows(
         "shown_at": shown,
         "received_at": shown + arrival_ms * 1000,
         "utc_offset_minutes": people.offset_minutes[user],
-        "character_id": _character_ids(lexicon)[pack, number],
+        "character_id": character_ids(lexicon)[pack, number],
         "role_type": roles[pack, number],
         "user_text": talk.user_text,
         "reply_text": talk.reply_text,
@@ -189,7 +189,7 @@ def assignment_rows(
 def character_rows(lexicon: Lexicon) -> pa.Table:
     speaking = [(pack, character) for pack in lexicon.packs for character in pack.characters]
     columns = {
-        "character_id": _character_ids(lexicon).ravel(),
+        "character_id": character_ids(lexicon).ravel(),
         "role_type": [character.role_type for _, character in speaking],
         "persona": ["\n".join((character.name, *character.facts)) for _, character in speaking],
         "locale": [pack.locale for pack, _ in speaking],
@@ -210,8 +210,8 @@ def model_rows(day: date, policies: Sequence[Policy]) -> pa.Table:
     return table(MODELS, columns, len(specs))
 
 
-def _character_ids(lexicon: Lexicon) -> np.ndarray:
-    """(packs, characters) ids."""
+def character_ids(lexicon: Lexicon) -> np.ndarray:
+    """(packs, characters) ids of the contract."""
     return np.array(
         [[f"{p.name}-{number}" for number in range(lexicon.n_characters)] for p in lexicon.packs], dtype=object
     )

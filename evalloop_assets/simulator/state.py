@@ -13,11 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.simulator.arrays import Floats, Ints
-from evalloop_assets.simulator.arrow import arrow_schema
 from evalloop_assets.simulator.delivery import write_json, write_table
 from evalloop_assets.simulator.rows import Exposure
+from evalloop_assets.simulator.soiling import HeldBack
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,10 @@ class ProductState:
     """(users,) in the order of the population."""
     last_day: Ints
     """(users,) ordinal of the user's last day in the app."""
-    late_turns: pa.Table
-    """Rows of `turns` shown after midnight, not delivered yet."""
+    seen: Floats
+    """(users, templates) uses of each phrase that each user remembers."""
+    held: HeldBack
+    """Rows not delivered yet."""
     exposed: frozenset[Exposure]
     """Users reported in `assignments`."""
     models: frozenset[str]
@@ -57,7 +58,10 @@ def save(folder: Path, state: ProductState, summary: DaySummary, identity: dict[
     partial = final.with_name(f".{final.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     write_table(partial / "users.parquet", pa.table({"satisfaction": state.satisfaction, "last_day": state.last_day}))
-    write_table(partial / "late_turns.parquet", state.late_turns)
+    uses = pa.FixedSizeListArray.from_arrays(pa.array(state.seen.astype(np.float32).ravel()), state.seen.shape[1])
+    write_table(partial / "seen.parquet", pa.table({"uses": uses}))
+    for name, rows in state.held.tables.items():
+        write_table(partial / "held" / f"{name}.parquet", rows)
     exposed = sorted(state.exposed)
     columns = {name: [row[i] for row in exposed] for i, name in enumerate(("experiment_id", "user_id", "arm"))}
     write_table(partial / "exposed.parquet", pa.table(columns, schema=_EXPOSED))
@@ -78,12 +82,18 @@ def load(folder: Path, day: date) -> tuple[ProductState, DaySummary, dict[str, A
     state = ProductState(
         satisfaction=np.array(users["satisfaction"], dtype=np.float64),
         last_day=np.array(users["last_day"], dtype=np.int64),
-        late_turns=pq.read_table(kept / "late_turns.parquet").cast(arrow_schema(TURNS)),
+        seen=_seen(kept),
+        held=HeldBack({path.stem: pq.read_table(path) for path in sorted((kept / "held").glob("*.parquet"))}),
         exposed=frozenset((row["experiment_id"], row["user_id"], row["arm"]) for row in exposed),
         models=frozenset(written["models"]),
     )
     summary = DaySummary(**{**written["summary"], "day": day})
     return state, summary, written["identity"]
+
+
+def _seen(kept: Path) -> Floats:
+    uses = pq.read_table(kept / "seen.parquet")["uses"].combine_chunks()
+    return np.asarray(uses.values.to_numpy(zero_copy_only=False).reshape(len(uses), uses.type.list_size))
 
 
 _EXPOSED = pa.schema([("experiment_id", pa.string()), ("user_id", pa.string()), ("arm", pa.string())])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalloop_assets.simulator.arrays import Bools, Floats, Ints
+from evalloop_assets.simulator.arrays import Floats, Ints
 from evalloop_assets.simulator.lexicon import GAP, Kind, Lexicon
 
 NO_HOOK = -1
@@ -27,12 +27,14 @@ class Contexts:
     """What the user speaks of."""
     hook: Ints
     """The item of the oldest promise still open, or NO_HOOK."""
-    closing: Bools
-    """The user has said farewell."""
+    closing: Ints
+    """Kind of the closing words that the user has just said (one of CLOSINGS), 0 for none."""
     ease: Floats
     """How well this moment lends itself to a good reply; shared by all candidates of one prompt (logits)."""
     prompts: list[str]
     """The user's message."""
+    history: list[tuple[str, ...]] | None = None
+    """What was said before, messages and replies in turn; None where no policy of the conversation asks for it."""
 
     def __len__(self) -> int:
         return len(self.pack)
@@ -47,6 +49,7 @@ class Contexts:
             closing=self.closing[rows],
             ease=self.ease[rows],
             prompts=[self.prompts[row] for row in rows],
+            history=None if self.history is None else [self.history[row] for row in rows],
         )
 
 

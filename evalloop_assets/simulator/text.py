@@ -21,7 +21,7 @@ from evalloop_assets.simulator.story import NO_HOOK, Contexts, Story
 REPLY_SPREAD = 1.0
 """Standard deviation of a reply's own draw, in logits."""
 PET_PHRASES = 2
-"""Templates that a model without freshness falls back on."""
+"""Templates of a kind that a voice without freshness falls back on; which ones depends on the voice."""
 
 
 class Reply(NamedTuple):
@@ -60,10 +60,10 @@ def compose(model: ModelSpec, contexts: Contexts, rng: np.random.Generator, lexi
         for k in range(_most(model.padding))
     ]
     kinds = np.stack([opening, core, colour, *further, thread, *padding, ending], axis=1)
-    farewell = np.full(kinds.shape[1], GAP)
-    farewell[1] = Kind.CLOSE
-    farewell[0] = Kind.ECHO
-    kinds = np.where(contexts.closing[:, None], farewell, kinds)
+    farewell = np.full(kinds.shape, GAP)
+    farewell[:, 0] = Kind.ECHO
+    farewell[:, 1] = np.where(contexts.closing == Kind.SAY_RESOLVED, Kind.ENDING, Kind.CLOSE)
+    kinds = np.where((contexts.closing != 0)[:, None], farewell, kinds)
     return _sentences(kinds, model, contexts, rng, lexicon)
 
 
@@ -95,6 +95,7 @@ def _sentences(kinds: Ints, model: ModelSpec, contexts: Contexts, rng: np.random
     count = lexicon.count[pack, kind]
     pet = rng.random(shape) >= model.freshness
     template = (rng.random(shape) * np.where(pet, np.minimum(count, PET_PHRASES), count)).astype(np.int64)
+    template = np.where(pet, (template + model.voice_number) % np.maximum(count, 1), template)
     stays = rng.random(shape) < 0.6
     item = np.where(stays, contexts.item[:, None], (rng.random(shape) * lexicon.n_items).astype(np.int64))
     item = np.where(kind == Kind.ECHO, contexts.item[:, None], item)
@@ -107,6 +108,15 @@ def texts_of(ids: Ints, pack: Ints, lexicon: Lexicon) -> list[str]:
     """The replies `ids` (replies, sentences) written out."""
     joints = [lexicon.packs[p].joint for p in pack]
     return [lexicon.text(row, joint) for row, joint in zip(ids.tolist(), joints, strict=True)]
+
+
+def broken_off(texts: list[str], chosen: Bools, rng: np.random.Generator) -> list[str]:
+    """The texts, the chosen ones cut in the middle of a sentence."""
+    place = 0.3 + 0.5 * rng.random(len(texts))
+    return [
+        text[: max(1, int(len(text) * at))].rstrip(" .!?。！？") if cut else text
+        for text, cut, at in zip(texts, chosen.tolist(), place.tolist(), strict=True)
+    ]
 
 
 def say(kind: Ints, pack: Ints, item: Ints, rng: np.random.Generator, lexicon: Lexicon) -> list[str]:

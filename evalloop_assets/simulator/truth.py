@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from evalloop_assets.lake.schema import Column, TableSchema
+from evalloop_assets.lake.schema import Column, TableSchema, by_name
 from evalloop_assets.simulator.arrays import Bools, Floats
 from evalloop_assets.simulator.arrow import table
+from evalloop_assets.simulator.battles import Choices
+from evalloop_assets.simulator.behaviour import FATES
 from evalloop_assets.simulator.conversations import DIMENSIONS, Talk
-from evalloop_assets.simulator.rows import Dialogue, event_ids
+from evalloop_assets.simulator.dirt import TRUTH_DIRT
+from evalloop_assets.simulator.lexicon import Lexicon
+from evalloop_assets.simulator.rows import Dialogue, character_ids, event_ids
 from evalloop_assets.simulator.users import Population
 
 TRUTH_TURNS = TableSchema(
@@ -23,12 +28,17 @@ TRUTH_TURNS = TableSchema(
         Column("conversation_id", "VARCHAR", "as in turns"),
         Column("user_id", "VARCHAR", "as in turns"),
         Column("model_id", "VARCHAR", "as in turns"),
+        Column("turn", "BIGINT", "replies shown before it in its conversation"),
         Column("quality", "DOUBLE", "true quality in its place; 0 dull, 1 very good"),
         *(Column(name, "DOUBLE", f"its {name}, see oracle.Appraisal") for name in DIMENSIONS),
         Column("utility", "DOUBLE", "quality less the habitual one, with the user's liking of the voice"),
         Column("read_s", "DOUBLE", "seconds truly spent reading"),
         Column("background_s", "DOUBLE", "seconds with the app in the background"),
         Column("regenerated", "BOOLEAN", "the user asked for another one instead"),
+        Column("fate", "VARCHAR", "what the user did next: goes_on, natural, abrupt or interrupted"),
+        Column("interrupted", "BOOLEAN", "a call or crash came, whether the conversation went on later or not"),
+        Column("broke", "BOOLEAN", "it contradicts a fact of the persona"),
+        Column("cut", "BOOLEAN", "its text breaks off"),
     ),
     ("event_id",),
 )
@@ -39,7 +49,9 @@ TRUTH_CONVERSATIONS = TableSchema(
         Column("conversation_id", "VARCHAR", "as in turns"),
         Column("user_id", "VARCHAR", "as in turns"),
         Column("model_id", "VARCHAR", "as in turns"),
+        Column("character_id", "VARCHAR", "as in turns"),
         Column("end", "VARCHAR", "natural, abrupt or interrupted"),
+        Column("closure", "VARCHAR", "of a natural end: farewell, thanks, goal, resolved or quiet (no closing words)"),
         Column("turns", "BIGINT", "replies shown"),
         Column("mean_utility", "DOUBLE", "over the replies kept"),
         Column("remembered", "DOUBLE", "value in the user's memory, mean and end"),
@@ -60,6 +72,23 @@ TRUTH_USERS = TableSchema(
     ),
     ("user_id",),
 )
+TRUTH_BATTLES = TableSchema(
+    "truth_battles",
+    "one choice between two replies",
+    (
+        Column("battle_id", "VARCHAR", "as in battles"),
+        Column("model_a", "VARCHAR", "as in battles"),
+        Column("model_b", "VARCHAR", "as in battles"),
+        Column("value_a", "DOUBLE", "what reply a is worth to this user at a glance"),
+        Column("value_b", "DOUBLE", "likewise"),
+        Column("quality_a", "DOUBLE", "true quality of reply a to this user at the start of a story"),
+        Column("quality_b", "DOUBLE", "likewise"),
+    ),
+    ("battle_id",),
+)
+TRUTH_TABLES = by_name((TRUTH_TURNS, TRUTH_CONVERSATIONS, TRUTH_USERS, TRUTH_BATTLES, TRUTH_DIRT))
+BROKEN_BELOW = -0.5
+"""Consistency of a reply below which it contradicts the persona."""
 
 
 def truth_of_turns(dialogue: Dialogue, talk: Talk, people: Population) -> pa.Table:
@@ -69,23 +98,32 @@ def truth_of_turns(dialogue: Dialogue, talk: Talk, people: Population) -> pa.Tab
         "conversation_id": np.array(dialogue.conversation_id, dtype=object)[chat],
         "user_id": people.user_id[dialogue.chats.user[chat]],
         "model_id": dialogue.chats.model[chat],
+        "turn": talk.turn,
         "quality": talk.quality,
         **{name: talk.dimensions[:, number] for number, name in enumerate(DIMENSIONS)},
         "utility": talk.utility,
         "read_s": talk.read_s,
         "background_s": talk.background_s,
         "regenerated": talk.regenerated,
+        "fate": np.array(FATES, dtype=object)[np.asarray(talk.fate, dtype=np.int64)],
+        "interrupted": talk.interrupted,
+        "broke": talk.dimensions[:, DIMENSIONS.index("consistency")] < BROKEN_BELOW,
+        "cut": talk.cut,
     }
     return table(TRUTH_TURNS, columns, len(chat))
 
 
-def truth_of_conversations(dialogue: Dialogue, talk: Talk, memory: Floats, people: Population) -> pa.Table:
+def truth_of_conversations(
+    dialogue: Dialogue, talk: Talk, memory: Floats, people: Population, lexicon: Lexicon
+) -> pa.Table:
     n = len(dialogue.conversation_id)
     columns = {
         "conversation_id": dialogue.conversation_id,
         "user_id": people.user_id[dialogue.chats.user],
         "model_id": dialogue.chats.model,
+        "character_id": character_ids(lexicon)[people.pack[dialogue.chats.user], dialogue.chats.character],
         "end": talk.end,
+        "closure": talk.closure,
         "turns": np.bincount(talk.chat, minlength=n),
         "mean_utility": talk.mean_utility,
         "remembered": memory,
@@ -112,6 +150,13 @@ def truth_of_users(
         "return_probability": returning[came],
     }
     return table(TRUTH_USERS, columns, int(came.sum()))
+
+
+def truth_of_battles(battle_ids: Sequence[str], fought: Choices) -> pa.Table:
+    columns = {"battle_id": battle_ids} | {
+        name: getattr(fought, name) for name in TRUTH_BATTLES.column_names if name != "battle_id"
+    }
+    return table(TRUTH_BATTLES, columns, len(battle_ids))
 
 
 def truth_file(folder: Path, schema: TableSchema, day: date) -> Path:

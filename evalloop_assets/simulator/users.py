@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.arrays import Floats, Ints
-from evalloop_assets.simulator.lexicons import EN, LEXICON, ZH
+from evalloop_assets.simulator.packs import EN, ZH
 
 TASTE_DIMENSIONS = 4
 READING_CHARS_PER_S = 16.5
@@ -21,12 +22,51 @@ READING_SPREAD = 0.25
 CHINESE_CHARS = 0.42
 """Characters read per second in Chinese relative to English: a character holds more."""
 TYPING_CHARS_PER_S = 4.5
-OFFSETS = {EN: (0, 60, 120), ZH: (480,)}
-"""Minutes of local time less UTC. Waking hours (8 to 24 local) of these lie inside one UTC day, so that a user's local
-day is served in one piece; users west of Greenwich would need two."""
+EAST, WEST = (0, 60, 120), (-300, -360, -480)
+"""Minutes of local time less UTC of English speakers. Waking hours (8 to 24 local) of the first, and of Chinese
+speakers, lie inside one UTC day; those of the second run over into the next, with which their rows are delivered."""
+CHINA = 480
 CHANNELS = ("organic", "ads", "friend")
 BASE_COHORT = "base"
 """Users from before the first simulated day: their signup is in no log."""
+
+
+@dataclass(frozen=True)
+class People:
+    """What the users of a product are like, on the whole."""
+
+    english: float = 0.7
+    """Share that writes English; the rest writes Chinese."""
+    west: float = 0.0
+    """Share of the English speakers who live west of Greenwich."""
+    icc: float = 0.1
+    """Intra-class correlation of the replies of a conversation, users as classes: how much the conversations of one
+    user are alike (below 0.5)."""
+    activity: float = 1.4
+    """Mean conversations on a day in the app, at least 1."""
+
+    def __post_init__(self) -> None:
+        for name in ("english", "west"):
+            require_share(f"people.{name}", getattr(self, name))
+        if not 0 <= self.icc < 0.5:
+            raise UserError(f"people.icc {self.icc}", "it must lie in [0, 0.5)", "Choose, say, 0.3.")
+        if not 1 <= self.activity <= 20:
+            raise UserError(f"people.activity {self.activity}", "it must lie in [1, 20]", "Choose, say, 1.4.")
+
+    @property
+    def patience_spread(self) -> float:
+        """Standard deviation of the users' patience that gives the correlation.
+
+        A conversation's length is about geometric, so that its standard deviation is its mean m; users' means are
+        log-normal with squared coefficient of variation v, and ICC = v / (v + 1 + v).
+        """
+        return float(np.sqrt(np.log1p(self.icc / (1 - 2 * self.icc))))
+
+
+def require_share(name: str, value: float) -> None:
+    """UserError unless the value is a probability."""
+    if not 0 <= value <= 1:
+        raise UserError(f"{name} {value}", "a rate must lie in [0, 1]", "Choose one that does.")
 
 
 @dataclass(frozen=True)
@@ -46,7 +86,7 @@ class Population:
     activity: Floats
     """Mean conversations on a day in the app, at least 1."""
     patience: Floats
-    """Added to the logit of staying after every reply."""
+    """Taken off the logit of ending a conversation after every reply."""
     loyalty: Floats
     """Own part of the logit of coming back."""
     position_bias: Floats
@@ -55,6 +95,8 @@ class Population:
     """(users, TASTE_DIMENSIONS) what the user likes in a voice, standard normal."""
     character: Ints
     """Favourite character of the pack."""
+    character_taste: Floats
+    """(users, characters) how much the user likes each, standard normal."""
     channel: np.ndarray
     """(users,) str, where the user came from."""
 
@@ -62,10 +104,13 @@ class Population:
         return len(self.user_id)
 
 
-def cohort(rng: np.random.Generator, size: int, label: str, signup_day: int, loyalty: float) -> Population:
+def cohort(
+    rng: np.random.Generator, size: int, label: str, signup_day: int, loyalty: float, people: People, characters: int
+) -> Population:
     """`size` users who signed up on one day; `label` makes their ids, `loyalty` is the mean of theirs."""
-    pack = np.where(rng.random(size) < 0.7, EN, ZH)
-    offset = np.where(pack == EN, rng.choice(OFFSETS[EN], size), rng.choice(OFFSETS[ZH], size))
+    pack = np.where(rng.random(size) < people.english, EN, ZH)
+    east, west = rng.choice(EAST, size), rng.choice(WEST, size)
+    offset = np.where(pack == ZH, CHINA, np.where(rng.random(size) < people.west, west, east))
     language = np.where(pack == EN, 1.0, CHINESE_CHARS)
     return Population(
         user_id=np.array([f"u-{label}-{number:05d}" for number in range(size)], dtype=object),
@@ -74,12 +119,13 @@ def cohort(rng: np.random.Generator, size: int, label: str, signup_day: int, loy
         offset_minutes=offset,
         reading_speed=READING_CHARS_PER_S * language * np.exp(READING_SPREAD * rng.standard_normal(size)),
         typing_speed=TYPING_CHARS_PER_S * language * np.exp(0.3 * rng.standard_normal(size)),
-        activity=1.0 + rng.gamma(1.5, 0.27, size),
-        patience=0.35 * rng.standard_normal(size),
+        activity=1.0 + rng.gamma(1.5, (people.activity - 1) / 1.5, size),
+        patience=people.patience_spread * rng.standard_normal(size),
         loyalty=loyalty + 0.5 * rng.standard_normal(size),
         position_bias=0.15 + 0.1 * rng.standard_normal(size),
         taste=rng.standard_normal((size, TASTE_DIMENSIONS)),
-        character=rng.integers(0, LEXICON.n_characters, size),
+        character=rng.integers(0, characters, size),
+        character_taste=rng.standard_normal((size, characters)),
         channel=rng.choice(np.array(CHANNELS, dtype=object), size, p=(0.5, 0.3, 0.2)),
     )
 

@@ -3,9 +3,20 @@
 import numpy as np
 import pytest
 
-from evalloop_assets.simulator.behaviour import ABRUPT, FATES, GOES_ON, INTERRUPTED, NATURAL, Habits, Reading, react
-from evalloop_assets.simulator.lexicon import Kind
-from evalloop_assets.simulator.lexicons import LEXICON
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.simulator.behaviour import (
+    ABRUPT,
+    FATES,
+    GOES_ON,
+    INTERRUPTED,
+    NATURAL,
+    QUIETLY,
+    Habits,
+    Reading,
+    react,
+)
+from evalloop_assets.simulator.lexicon import CLOSINGS, Kind
+from evalloop_assets.simulator.packs import LEXICON
 from evalloop_assets.simulator.returning import ReturnHabits, remembered, return_probability, satisfaction_after
 
 N = 20_000
@@ -25,7 +36,8 @@ def reaction(text: str = GOOD, pull: float = 0.0, impression: float = 0.0, closi
         "last": np.zeros(N, dtype=bool),
         "speed": np.full(N, 16.5),
         "patience": np.zeros(N),
-        "chinese": np.zeros(N, dtype=bool),
+        "han": np.zeros(N, dtype=bool),
+        "cut": np.zeros(N, dtype=bool),
     } | changed
     return react(Reading(**fields), Habits(), np.random.default_rng(1), LEXICON)
 
@@ -80,6 +92,7 @@ def test_the_last_turn_always_ends():
     did = reaction(last=np.ones(N, dtype=bool))
     assert GOES_ON not in did.fate
     assert set(np.array(FATES)[did.fate]) == {"abrupt", "interrupted"}
+    assert (did.closes == 0).all()
 
 
 def test_coming_back_is_caused_by_satisfaction_and_fades_with_absence():
@@ -95,3 +108,40 @@ def test_memory_of_a_conversation_and_a_day_by_hand():
     habits = ReturnHabits(peak_end=0.4, learning=0.6)
     assert remembered(np.array([1.0]), np.array([-1.0]), habits)[0] == pytest.approx(0.2)
     assert satisfaction_after(np.array([1.0]), np.array([0.0]), habits)[0] == pytest.approx(0.4)
+
+
+def test_who_is_done_shows_it_in_words_or_lingers_quietly():
+    did = reaction()
+    done = did.closes != 0
+    assert share(done) == pytest.approx(1 / (1 + np.exp(3.2 - 0.05 * 4)), rel=0.15)
+    quiet = did.closes == QUIETLY
+    assert 0.05 < quiet.sum() / done.sum() < 0.15
+    assert (did.fate[quiet] == NATURAL).all()
+    assert (did.fate[done & ~quiet] == GOES_ON).all()
+    assert set(did.says[done & ~quiet]) == set(CLOSINGS)
+    abrupt = did.fate == ABRUPT
+    assert np.median(did.thinking_s[quiet]) > 4
+    assert (did.thinking_s[abrupt] == 0).all()
+
+
+def test_chinese_conversations_end_with_thanks():
+    done = reaction(han=np.ones(N, dtype=bool))
+    said = done.says[done.closes > 0]
+    assert share(said == Kind.SAY_THANKS) > 2 * share(said == Kind.SAY_FAREWELL)
+
+
+def test_patient_users_stay_whatever_the_way_of_leaving():
+    patient, plain = reaction(patience=np.full(N, 1.0)), reaction()
+    for fate in (ABRUPT, NATURAL):
+        assert share(patient.fate == fate) < 0.6 * share(plain.fate == fate)
+
+
+def test_a_reply_that_breaks_off_is_asked_for_again():
+    assert share(reaction(cut=np.ones(N, dtype=bool)).regenerated) > 10 * share(reaction().regenerated)
+
+
+@pytest.mark.parametrize("name", ["interrupt", "resume", "background", "memory", "phrase_kept"])
+@pytest.mark.parametrize("rate", [-0.1, 1.2, float("nan")])
+def test_an_impossible_rate_is_named(name, rate):
+    with pytest.raises(UserError, match=f"habits.{name}"):
+        Habits(**{name: rate})

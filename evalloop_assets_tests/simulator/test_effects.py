@@ -7,7 +7,7 @@ import pytest
 
 from evalloop_assets.simulator.demo_cast import DEMO_SCALE, INCUMBENT, demo_policies
 from evalloop_assets.simulator.lexicon import HOLLOW, N_KINDS, Kind
-from evalloop_assets.simulator.lexicons import LEXICON
+from evalloop_assets.simulator.packs import LEXICON
 from evalloop_assets.simulator.policies import BestOfN
 from evalloop_assets.simulator.traffic import OneModel
 from evalloop_assets_tests.simulator.world import HalfOfUsers, day, product, rows

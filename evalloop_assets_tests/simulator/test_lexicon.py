@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalloop_assets.simulator.lexicon import GAP, UNKNOWN, Kind, Lexicon
-from evalloop_assets.simulator.lexicons import EN, LEXICON, ZH
+from evalloop_assets.simulator.packs import EN, LEXICON, ZH
 
 
 def test_every_sentence_is_one_sentence_and_none_means_two_things():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from evalloop_assets.simulator.lexicon import Kind
-from evalloop_assets.simulator.lexicons import EN, LEXICON
 from evalloop_assets.simulator.oracle import appraise
+from evalloop_assets.simulator.packs import EN, LEXICON
 from evalloop_assets.simulator.story import NO_HOOK, Contexts, Story
 
 KEY = 0

@@ -1,25 +1,18 @@
+import sys
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.demo_cast import INCUMBENT
-from evalloop_assets.simulator.lexicons import LEXICON
+from evalloop_assets.simulator.lexicon import FRAGMENT, GAP
 from evalloop_assets.simulator.oracle import appraise
-from evalloop_assets.simulator.policies import BestOfN, Templated, replies
+from evalloop_assets.simulator.packs import LEXICON
+from evalloop_assets.simulator.policies import BestOfN, Spoken, Templated, replies
 from evalloop_assets.simulator.story import Story
 from evalloop_assets_tests.simulator.test_text import prompts
-
-
-class Foreign:
-    """Any callable in a model's place."""
-
-    spec = INCUMBENT
-
-    def __init__(self, write):
-        self.write = write
-
-    def reply_batch(self, contexts, rng):
-        return self.write(contexts)
 
 
 def lengths(texts: list[str]) -> np.ndarray:
@@ -32,16 +25,20 @@ def longer(messages: list[str], texts: list[str]) -> np.ndarray:
 
 def test_best_of_n_serves_the_candidate_that_the_score_likes_best():
     asked = prompts(300)
-    longest = BestOfN(INCUMBENT, 8, longer, "longest").reply_batch(asked, np.random.default_rng(0))
-    shortest = BestOfN(INCUMBENT, 8, lambda m, t: -lengths(t), "shortest").reply_batch(asked, np.random.default_rng(0))
+    longest = BestOfN(INCUMBENT, 8, longer, "longest").write(asked, np.random.default_rng(0), LEXICON).texts
+    shortest = (
+        BestOfN(INCUMBENT, 8, lambda m, t: -lengths(t), "shortest")
+        .write(asked, np.random.default_rng(0), LEXICON)
+        .texts
+    )
     assert all(a >= b for a, b in zip(lengths(longest), lengths(shortest), strict=True))
     assert lengths(longest).mean() > 1.1 * lengths(shortest).mean()
 
 
 def test_best_of_one_is_the_model_itself():
     asked = prompts(50)
-    one = BestOfN(INCUMBENT, 1, longer, "one").reply_batch(asked, np.random.default_rng(3))
-    assert one == Templated(INCUMBENT).reply_batch(asked, np.random.default_rng(3))
+    one = BestOfN(INCUMBENT, 1, longer, "one").write(asked, np.random.default_rng(3), LEXICON).texts
+    assert one == Templated(INCUMBENT).write(asked, np.random.default_rng(3), LEXICON).texts
 
 
 def test_best_of_n_by_a_true_score_truly_raises_quality():
@@ -52,8 +49,8 @@ def test_best_of_n_by_a_true_score_truly_raises_quality():
         return appraise(LEXICON.read_batch(texts), of, Story.untold(len(texts), LEXICON), LEXICON).quality
 
     policy = BestOfN(INCUMBENT, 4, lambda messages, texts: quality(texts, asked.take(rows)), "bo4")
-    best = policy.reply_batch(asked, np.random.default_rng(1))
-    plain = Templated(INCUMBENT).reply_batch(asked, np.random.default_rng(1))
+    best = policy.write(asked, np.random.default_rng(1), LEXICON).texts
+    plain = Templated(INCUMBENT).write(asked, np.random.default_rng(1), LEXICON).texts
     assert quality(best, asked).mean() > quality(plain, asked).mean() + 0.3
 
 
@@ -64,7 +61,7 @@ def test_the_score_sees_the_message_that_each_candidate_answers():
         seen.append(messages)
         return lengths(texts)
 
-    BestOfN(INCUMBENT, 3, score, "bo3").reply_batch(asked, np.random.default_rng(0))
+    BestOfN(INCUMBENT, 3, score, "bo3").write(asked, np.random.default_rng(0), LEXICON)
     assert seen == [[message for message in asked.prompts for _ in range(3)]]
 
 
@@ -80,27 +77,68 @@ def test_a_candidate_says_what_it_was_made_from_and_costs():
 )
 def test_a_score_of_the_wrong_shape_or_not_finite_is_named(score):
     with pytest.raises(UserError, match="policy bo4: its score gave shape"):
-        BestOfN(INCUMBENT, 4, score, "bo4").reply_batch(prompts(10), np.random.default_rng(0))
+        BestOfN(INCUMBENT, 4, score, "bo4").write(prompts(10), np.random.default_rng(0), LEXICON)
 
 
-def raises(contexts):
+def raises(prompts):
     raise RuntimeError("out of memory")
 
 
+def hangs(prompts):
+    time.sleep(60)
+
+
+def exits(prompts):
+    sys.exit(1)
+
+
 @pytest.mark.parametrize(
-    ("write", "why"),
+    ("speak", "why"),
     [
         (raises, "out of memory"),
-        (lambda contexts: [b"bytes"] * len(contexts), "3 texts"),
-        (lambda contexts: ["one"], "3 texts"),
-        (lambda contexts: None, "3 texts"),
+        (hangs, "not answered 3 prompts within 0.2 s"),
+        (exits, "SystemExit"),
+        (lambda prompts: [b"bytes"] * len(prompts), "3 texts, one per prompt, and returned bytes"),
+        (lambda prompts: ["one"], "3 texts, one per prompt, and returned 1 values"),
+        (lambda prompts: "abc", "returned one text"),
+        (lambda prompts: ["fine", None, "fine"], "returned NoneType"),
+        (lambda prompts: None, "NoneType"),
+        (lambda prompts: ["a", "b", "\ud800"], "not valid Unicode"),
     ],
 )
-def test_a_policy_that_fails_is_named(write, why):
-    with pytest.raises(UserError, match=why):
-        replies({"strange": Foreign(write)}, "strange", prompts(3), np.random.default_rng(0))
+def test_a_policy_that_fails_is_named(speak, why):
+    strange = Spoken(INCUMBENT, speak, time_limit_s=0.2)
+    with pytest.raises(UserError, match=why) as caught:
+        replies({"strange": strange}, "strange", prompts(3), np.random.default_rng(0), LEXICON)
+    assert str(caught.value).startswith("policy ")
+
+
+def test_a_callable_hears_the_message_the_history_and_the_persona():
+    heard = []
+
+    def speak(asked):
+        heard.extend(asked)
+        return [f"I answer {one.message}" for one in asked]
+
+    asked = replace(prompts(2), history=[("Hello.", "Welcome."), ()], prompts=["Go on.", "Who are you?"])
+    texts, ids = replies({"me": Spoken(INCUMBENT, speak)}, "me", asked, np.random.default_rng(0), LEXICON)
+    assert texts == ["I answer Go on.", "I answer Who are you?"]
+    assert ids.tolist() == LEXICON.read_batch(texts).tolist()
+    assert [one.history for one in heard] == [("Hello.", "Welcome."), ()]
+    who = LEXICON.packs[asked.pack[0]].characters[asked.character[0]]
+    assert heard[0].persona.splitlines() == [who.name, *who.facts]
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.3])
+def test_a_templated_model_knows_what_its_own_text_reads_as(cut):
+    policy = Templated(replace(INCUMBENT, cut=cut))
+    texts, ids = policy.write(prompts(2000), np.random.default_rng(4), LEXICON)
+    read = LEXICON.read_batch(texts)
+    for known, again in zip(ids.tolist(), read.tolist(), strict=True):
+        assert [i for i in known if i != GAP] == [i for i in again if i != GAP]
+    assert (read == FRAGMENT).any(axis=1).mean() == pytest.approx(cut, abs=0.03)
 
 
 def test_a_model_without_policy_is_named():
     with pytest.raises(UserError, match="model ghost: the flags serve it"):
-        replies({}, "ghost", prompts(1), np.random.default_rng(0))
+        replies({}, "ghost", prompts(1), np.random.default_rng(0), LEXICON)

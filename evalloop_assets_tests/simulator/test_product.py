@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,7 +16,9 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.contract import LOG_TABLES
 from evalloop_assets.simulator.delivery import complete_through
 from evalloop_assets.simulator.demo_cast import demo_policies
-from evalloop_assets.simulator.policies import Templated
+from evalloop_assets.simulator.lexicon import CLOSINGS
+from evalloop_assets.simulator.packs import LEXICON
+from evalloop_assets.simulator.policies import Spoken
 from evalloop_assets.simulator.product import Scale
 from evalloop_assets.simulator.traffic import OneModel
 from evalloop_assets_tests.simulator.world import (
@@ -83,7 +86,7 @@ def test_a_file_holds_rows_of_its_own_day_only(out, name):
 
 
 def test_turns_after_midnight_come_with_the_next_day(root, out):
-    late = pq.read_table(root / "product" / "state" / str(FIRST) / "late_turns.parquet").to_pylist()
+    late = pq.read_table(root / "product" / "state" / str(FIRST) / "held" / "turns.parquet").to_pylist()
     assert late
     delivered = {row[0] for row in rows(f"SELECT event_id FROM '{{out}}/turns/{day(1)}.parquet'", out=out)}
     assert {row["event_id"] for row in late} <= delivered
@@ -112,17 +115,20 @@ def test_a_regenerated_reply_answers_the_same_message(out):
     assert rows("SELECT count(replaces_event_id) FROM '{out}/turns/*.parquet'", out=out) == [(replaced,)]
 
 
-def test_natural_ends_say_farewell_and_abrupt_ones_do_not(root, out):
+def test_natural_ends_say_closing_words_or_are_quiet_and_other_ends_have_none(root, out):
     query = """
         WITH last AS (SELECT conversation_id, arg_max(user_text, shown_at) AS said
                       FROM '{out}/turns/*.parquet' GROUP BY conversation_id)
-        SELECT "end", avg(regexp_matches(said, 'bye|[Tt]hank|谢谢|再见')::INTEGER), count(*)
+        SELECT coalesce(closure, "end"), avg((said IN ({closing}))::INTEGER), count(*)
         FROM last JOIN '{truth}/conversations/*.parquet' USING (conversation_id)
         WHERE conversation_id NOT IN (SELECT conversation_id FROM '{late}') GROUP BY 1"""
-    late = root / "product" / "state" / str(day(DAYS - 1)) / "late_turns.parquet"
-    shares = {end: share for end, share, _ in rows(query, out=out, truth=root / "truth", late=late)}
-    assert shares["natural"] == 1
-    assert shares["abrupt"] == shares["interrupted"] == 0
+    late = root / "product" / "state" / str(day(DAYS - 1)) / "held" / "turns.parquet"
+    said = [LEXICON.sentences[i] for i in np.flatnonzero(np.isin(LEXICON.kind, CLOSINGS))]
+    closing = ", ".join("'" + sentence.replace("'", "''") + "'" for sentence in said)
+    shares = {end: share for end, share, _ in rows(query, out=out, truth=root / "truth", late=late, closing=closing)}
+    assert shares.keys() == {"farewell", "thanks", "goal", "resolved", "quiet", "abrupt", "interrupted"}
+    assert all(shares[closure] == 1 for closure in ("farewell", "thanks", "goal", "resolved"))
+    assert shares["quiet"] == shares["abrupt"] == shares["interrupted"] == 0
 
 
 def test_new_users_sign_up_every_day_before_they_open_the_app(out):
@@ -214,17 +220,32 @@ def test_days_out_of_order_and_another_product_are_refused(root):
         product(root, seed=9).serve_day(day(DAYS), OneModel("incumbent"), demo_policies(), root / "out")
 
 
-class Broken(Templated):
-    def reply_batch(self, contexts, rng):
-        raise RuntimeError("no connection")
+def no_connection(prompts):
+    raise RuntimeError("no connection")
 
 
-def test_a_policy_that_raises_leaves_no_trace_of_the_day(tmp_path):
+def fails_in_the_middle(prompts):
+    if any(one.history for one in prompts):
+        raise RuntimeError("out of memory")
+    return ["Once upon a time."] * len(prompts)
+
+
+@pytest.mark.parametrize(
+    ("speak", "why"),
+    [
+        (no_connection, "no connection"),
+        (fails_in_the_middle, "out of memory"),
+        (lambda prompts: [b"bytes"] * len(prompts), "returned bytes"),
+        (lambda prompts: time.sleep(30), "not answered"),
+    ],
+    ids=["raises", "raises later", "bytes", "hangs"],
+)
+def test_a_policy_that_fails_leaves_no_trace_of_the_day(tmp_path, speak, why):
     policies = demo_policies()
-    broken = policies | {"padded": Broken(policies["padded"].spec)}
-    with pytest.raises(UserError, match="no connection"):
+    broken = policies | {"padded": Spoken(policies["padded"].spec, speak, time_limit_s=1.0)}
+    with pytest.raises(UserError, match=why):
         product(tmp_path).serve_day(day(0), HalfOfUsers("incumbent", "padded"), broken, tmp_path / "out")
-    assert contents(tmp_path) == {}
+    assert list(tmp_path.rglob("*")) == []
 
 
 SERVE = """
@@ -237,7 +258,8 @@ serve(Path(sys.argv[1]), int(sys.argv[2]))
 
 def test_a_killed_day_is_complete_or_absent_and_serving_it_again_heals(root, tmp_path):
     """Kills when the first, a middle and the last file of the day has appeared, in the order of writing."""
-    marks = ("truth/turns", f"product/state/{FIRST}", "out/visits", "out/turns")
+    files = (f"{folder}/{FIRST}.parquet" for folder in ("truth/turns", "out/visits", "out/turns"))
+    marks = ("out/turns", *files, f"product/state/{FIRST}")
     for mark in marks:
         folder = tmp_path / mark.replace("/", "-")
         folder.mkdir()
@@ -256,16 +278,34 @@ def test_a_killed_day_is_complete_or_absent_and_serving_it_again_heals(root, tmp
 
 
 def test_a_foreign_voice_is_logged_and_judged_like_any_other(tmp_path):
-    class Voice(Templated):
-        def reply_batch(self, contexts, rng):
-            return [f"You say: {prompt} And then it rains." for prompt in contexts.prompts]
+    def speak(prompts):
+        return [f"You say: {prompt.message} And then it rains, {len(prompt.history)}." for prompt in prompts]
 
     policies = demo_policies()
-    policies["incumbent"] = Voice(policies["incumbent"].spec)
+    policies["incumbent"] = Spoken(policies["incumbent"].spec, speak)
     product(tmp_path).serve_day(day(0), OneModel("incumbent"), policies, tmp_path / "out")
-    query = "SELECT count(*), count(*) FILTER (reply_text LIKE '%And then it rains.') FROM '{out}/turns/*.parquet'"
-    [(turns, foreign)] = rows(query, out=tmp_path / "out")
-    assert turns == foreign > 500
+    query = """
+        SELECT count(*), count(*) FILTER (reply_text LIKE '%And then it rains, %.'),
+            count(*) FILTER (regexp_extract(reply_text, '([0-9]+)[.]$', 1)::INT = 2 * place)
+        FROM (SELECT *, count(*) FILTER (event_id NOT IN
+                  (SELECT replaces_event_id FROM '{out}/turns/*.parquet' WHERE replaces_event_id IS NOT NULL)) OVER
+                  (PARTITION BY conversation_id ORDER BY shown_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                  AS place FROM '{out}/turns/*.parquet')"""
+    [(turns, foreign, with_history)] = rows(query, out=tmp_path / "out")
+    assert turns == foreign == with_history > 500
+
+
+def test_parts_of_a_day_are_held_like_the_whole(tmp_path, monkeypatch):
+    """Many small parts: other draws, but the same people on the same day, every conversation once."""
+    monkeypatch.setattr("evalloop_assets.simulator.product.PART", 50)
+    served = serve(tmp_path, 1)
+    conversations = (
+        "SELECT count(DISTINCT conversation_id), count(DISTINCT event_id), count(*) FROM '{out}/turns/*.parquet'"
+    )
+    [(found, events, turns)] = rows(conversations, out=served)
+    truth = rows("SELECT count(*), sum(turns) FROM '{root}/truth/conversations/*.parquet'", root=tmp_path)
+    assert 150 < found <= truth[0][0]
+    assert events == turns <= truth[0][1]
 
 
 def test_complete_through_follows_the_days(out):

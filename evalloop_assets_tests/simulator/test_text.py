@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from evalloop_assets.simulator.demo_cast import CAST, DULL, INCUMBENT, PADDED, PLAIN, RICH
 from evalloop_assets.simulator.lexicon import GAP, Kind
-from evalloop_assets.simulator.lexicons import EN, LEXICON, ZH
+from evalloop_assets.simulator.packs import EN, LEXICON, ZH
 from evalloop_assets.simulator.story import NO_HOOK, Contexts
 from evalloop_assets.simulator.text import compose, sample_replies, say, texts_of
 

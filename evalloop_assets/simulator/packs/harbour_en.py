@@ -86,6 +86,7 @@ PACK = Pack(
     name="harbour",
     locale="en-GB",
     joint=" ",
+    han=False,
     items=(
         "the brass key",
         "the sealed letter",
@@ -173,6 +174,12 @@ PACK = Pack(
             "Go safely, I will keep watch over our things.",
             "Until next time, and mind the third step.",
         ),
+        Kind.ENDING: (
+            "And so the last lamp of the drowned town goes out, the end.",
+            "The water goes back to the sea, and nobody in the harbour is ever afraid of it again.",
+            "Here ends the tale of the drowned town, as every tale must.",
+            "We climb the hill together, and behind us the sun rises over dry streets.",
+        ),
         Kind.SAY_OPEN: (
             "Hello, I found {x} on my doorstep this morning.",
             "I am back, and I cannot stop thinking about {x}.",
@@ -198,8 +205,23 @@ PACK = Pack(
         Kind.SAY_FAREWELL: (
             "Thanks, that was lovely, bye for tonight!",
             "I have to sleep now, good night and thank you.",
-            "That is all I wanted to know, thanks, see you tomorrow.",
-            "What a good ending, thank you, goodbye!",
+            "It is late here, bye and see you tomorrow.",
+            "I must leave you now, goodbye!",
+        ),
+        Kind.SAY_THANKS: (
+            "Thank you, I enjoyed every minute of it.",
+            "Thanks a lot, that was a lovely story.",
+            "Many thanks, you told it so well.",
+        ),
+        Kind.SAY_GOAL: (
+            "That is all I wanted to know.",
+            "Good, now I have what I came for.",
+            "That answers my question.",
+        ),
+        Kind.SAY_RESOLVED: (
+            "What an ending, now the whole story makes sense.",
+            "So that is how the story ends, and it could not have ended better.",
+            "Now that everything is told, I like how it all came out in the end.",
         ),
     },
 )
