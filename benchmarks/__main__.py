@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import commits, loading, serving
+from benchmarks import commits, loading, simulator
 
 if __name__ == "__main__":
-    for benchmark in (loading, commits, serving):
+    for benchmark in (loading, commits, simulator):
         for line in benchmark.lines():
             print(line, flush=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dagster import (
+    AssetsDefinition,
     AssetSelection,
+    AssetSpec,
     Definitions,
     define_asset_job,
     in_process_executor,
@@ -35,8 +37,9 @@ from evalloop_assets.ranking.checks import CHECKS as RANKING_CHECKS
 from evalloop_assets.reward_model.assets import ASSETS as REWARD_MODEL
 from evalloop_assets.reward_model.checks import CHECKS as REWARD_MODEL_CHECKS
 from evalloop_assets.settings import Settings
+from evalloop_assets.simulator.assets import ASSETS as SIMULATOR
 
-ASSETS = [
+ASSETS: list[AssetsDefinition | AssetSpec] = [
     *LOGS,
     *DENOISE,
     *HORIZON_LABELS,
@@ -46,6 +49,7 @@ ASSETS = [
     *ONLINE_AB,
     *GUARDRAILS,
     *BACKFILL,
+    *SIMULATOR,
 ]
 CHECKS = [
     *LOG_CHECKS,

@@ -74,6 +74,34 @@ def demo() -> None:
 
 
 @app.command()
+def simulate(
+    scenario: Annotated[str, typer.Argument(help="a name of docs/simulator.md, such as healthy or padding")],
+    seed: Annotated[int, typer.Option(help="another seed, another product of the same kind")] = 1,
+    days: Annotated[int | None, typer.Option(help="days to serve; else as many as the scenario has")] = None,
+    users: Annotated[
+        int | None, typer.Option(help="users from before the first day; else as the scenario says")
+    ] = None,
+) -> None:
+    """Serve a simulated product into the landing folder, its truth beside it; `evalloop run` takes it from there."""
+    from evalloop_assets.cli.simulate import run_simulate
+
+    run_simulate(console, scenario, seed, days, users)
+
+
+@app.command()
+def scoreboard(
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="a scenario to run, may be repeated; else all, and the error rates")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="products of each kind; two or more")] = 5,
+) -> None:
+    """Hold every stage against the truth of simulated products, and print what naive methods score beside it."""
+    from evalloop_assets.cli.scoreboard import run_scoreboard
+
+    run_scoreboard(console, scenario or [], seeds)
+
+
+@app.command()
 def ingest(
     path: Annotated[Path, typer.Argument(help="file of a log: Parquet, JSONL, CSV, JSON, plain or .gz")],
     mapping: Annotated[

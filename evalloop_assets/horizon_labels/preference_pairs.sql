@@ -74,13 +74,15 @@ from_behaviour AS (
   LEFT JOIN horizon_labels AS right_labels
     ON right_labels.event_id = behaved.right_event_id AND right_labels.day = behaved.day
 ),
--- A battle between replies speaks about the reply, one between whole conversations about their course.
+-- A battle between replies (of one turn, where the log counts them) speaks about the reply, one between whole
+-- conversations about their course.
 from_battles AS (
   SELECT
     battles.day,
     MD5(CONCAT_WS('|', 'battle', battles.battle_id)) AS pair_id,
     'battle' AS source,
-    CASE WHEN battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL OR battles.turns_a IS NULL
+    CASE WHEN battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL
+      OR (COALESCE(battles.turns_a, 1) <= 1 AND COALESCE(battles.turns_b, 1) <= 1)
       THEN 'immediate' ELSE 'medium' END AS horizon_tag,
     COALESCE(left_reading.session_id, right_reading.session_id) AS session_id,
     battles.user_id,
@@ -89,7 +91,8 @@ from_battles AS (
     battles.event_id_b AS right_event_id,
     COALESCE(left_reading.position, right_reading.position) AS left_position,
     COALESCE(right_reading.position, left_reading.position) AS right_position,
-    battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL OR battles.turns_a IS NULL AS same_prefix,
+    battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL
+      OR (COALESCE(battles.turns_a, 1) <= 1 AND COALESCE(battles.turns_b, 1) <= 1) AS same_prefix,
     COALESCE(battles.user_text, left_turns.user_text, right_turns.user_text) AS left_user_text,
     COALESCE(battles.user_text, right_turns.user_text, left_turns.user_text) AS right_user_text,
     COALESCE(battles.reply_a, left_turns.reply_text) AS left_reply,

@@ -93,9 +93,13 @@ def paired_user_effect(sums: UserSums) -> Effect | None:
         se=float(np.sqrt(np.sum(on_effect**2))),
         relative=relative,
         relative_se=relative_se,
-        users_control=len(np.unique(sums.user[counted & ~sums.treated])),
-        users_treatment=len(np.unique(sums.user[counted & sums.treated])),
+        users_control=_distinct(sums.user[counted & ~sums.treated]),
+        users_treatment=_distinct(sums.user[counted & sums.treated]),
     )
+
+
+def _distinct(numbers: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(np.bincount(numbers)))
 
 
 def _by_epoch_and_arm(sums: UserSums, values: NDArray[np.float64], epochs: int) -> NDArray[np.float64]:

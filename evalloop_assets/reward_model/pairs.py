@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -94,6 +95,11 @@ def split_by_user(pairs: Pairs) -> Split:
     part = np.array([_place(user) for user in pairs.users.tolist()], np.float64)
     held_out, tune = part < HELD_OUT_SHARE, part < HELD_OUT_SHARE + TUNE_SHARE
     return Split(pairs.where(~tune), pairs.where(tune & ~held_out), pairs.where(held_out))
+
+
+def is_held_out(users: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each of these users [n] is held out for good."""
+    return np.array([_place(user) < HELD_OUT_SHARE for user in users], np.bool_)
 
 
 def _place(user: str) -> float:

@@ -147,8 +147,9 @@ _LISTED = (
     ),
     _scenario(
         "dirty",
-        "A good candidate on a ramp, and every fault of a log: duplicates, late, lost, malformed and shuffled rows, wrong "
-        "clocks, bots, one user with 50,000 turns, a day without data, a sample ratio mismatch, users in both arms.",
+        "A good candidate on a ramp, and every fault of a log: duplicates, late, lost, malformed and shuffled rows, "
+        "wrong clocks, bots, one user with 50,000 turns, a day without data, a sample ratio mismatch, users in both "
+        "arms.",
         (STEADY,),
         replace(
             MIDDLING,

@@ -232,16 +232,16 @@ def figures(found: Iterable[Record]) -> list[Figure]:
     out = []
     for method in (LOOP, DEFAULT_TAU):
         values = [one.order[method] for one in known]
-        out.append(row("rank correlation of mu with true skill, Spearman", method, "high", mean(values)))
+        out.append(row("rank correlation with true skill, simulated battles", method, "high", mean(values)))
     for method in (LOOP, PLAIN_SIGMA, DEFAULT_TAU):
         values = [one.covered[method] for one in known]
-        name = "coverage of 95% intervals against the references, share (nominal 0.95)"
+        name = "95% interval against the references holds the truth, share (nominal 0.95)"
         out.append(row(name, method, "nominal", mean(values)))
     for method in (LOOP, Z_2, PLAIN_SIGMA):
         best = share(sum(0 in one.lost[method] for one in known), n)
         three = share(sum(bool(one.lost[method] & {0, 1, 2}) for one in known), n)
         bottom = [len(one.lost[method] & {6, 7, 8}) / 3 for one in known]
-        out.append(row("the best model eliminated at some look, share", method, "low", best))
-        out.append(row("a top-3 model eliminated at some look, share", method, "low", three))
-        out.append(row("bottom three eliminated at some look, share", method, "high", mean(bottom)))
+        out.append(row("runs in which the best model was eliminated, share", method, "low", best))
+        out.append(row("runs in which one of the best three was eliminated, share", method, "low", three))
+        out.append(row("worst three models that were eliminated, share", method, "high", mean(bottom)))
     return out

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,12 +41,28 @@ class Run(NamedTuple):
         from evalloop_assets.lake.engine import View, columns_of
         from evalloop_assets.lake.registry import all_declared
 
-        views = {name: self.lake.view(name) for name in all_declared()}
-        for name, schema in TRUTH_TABLES.items():
-            folder = truth_folder(self.settings.home) / name.removeprefix("truth_")
-            files = [str(path) for path in sorted(folder.glob("*.parquet"))]
-            views[name] = View(columns_of(schema), files)
-        return self.lake.reader.fetch(sql, {name: view for name, view in views.items() if name in sql}, {})
+        views = {}
+        for name, schema in all_declared().items():
+            if re.search(rf"\b{name}\b", sql):
+                found = self.lake.view(name)
+                views[name] = found if found.columns else View(columns_of(schema))
+        for name in TRUTH_TABLES:
+            if name in sql:
+                views[name] = View({}, rows=self._truth(name))
+        return self.lake.reader.fetch(sql, views, {})
+
+    def _truth(self, name: str) -> pa.Table:
+        """One truth table, with the day of serving."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        folder = truth_folder(self.settings.home) / name.removeprefix("truth_")
+        parts = []
+        for path in sorted(folder.glob("*.parquet")):
+            rows = pq.read_table(path)
+            day = pa.array([date.fromisoformat(path.stem)] * rows.num_rows, pa.date32())
+            parts.append(rows.append_column("day", day))
+        return pa.concat_tables(parts)
 
 
 def run_scenario(name: str, seed: int, home: Path) -> Run:

@@ -1,5 +1,6 @@
 """Error rates that the product promises, on runs small enough for a test; and that they are measured as stated."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,25 +9,28 @@ import pytest
 from evalloop_assets.guardrails.verdict import verdict
 from evalloop_assets.online_ab.compare import compare
 from evalloop_assets.simulator.scoreboard import decisions
+from evalloop_assets.simulator.scoreboard.decision_figures import figures, median
 from evalloop_assets.simulator.scoreboard.decisions import (
-    HARMFUL,
-    NO_MARGIN,
-    PEEKING,
-    PEEKING_T_TEST,
-    PLANS,
-    POOLED,
-    T_TEST,
-    ArmSums,
     Block,
     blocks,
     error_rates,
-    figures,
     limits_of,
     metrics_that_matter,
     records,
 )
-from evalloop_assets.simulator.scoreboard.experiments import Effects, World, experiment
+from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS
+from evalloop_assets.simulator.scoreboard.experiment_rows import METRICS, experiment
+from evalloop_assets.simulator.scoreboard.experiments import Effects, World
 from evalloop_assets.simulator.scoreboard.figures import LOOP
+from evalloop_assets.simulator.scoreboard.naive import (
+    NO_MARGIN,
+    PEEKING,
+    PEEKING_T_TEST,
+    POOLED,
+    T_TEST,
+    ArmSums,
+    naive_causes,
+)
 
 
 def chosen(rows, words, method=LOOP):
@@ -46,9 +50,9 @@ def padding():
 
 
 def test_a_conversation_t_test_of_users_is_wrong_four_times_as_often_as_it_says(a_a):
-    naive = chosen(a_a, "false positives chat_duration", T_TEST)
+    naive = chosen(a_a, "false positives time spent", T_TEST)
     assert naive.low > 0.2
-    for metric in ("chat_duration", "daily_return"):
+    for metric in ("time spent", "return"):
         loop = chosen(a_a, f"false positives {metric}")
         assert loop.low < 0.05 < loop.high
         assert loop.value < naive.value / 3
@@ -68,36 +72,35 @@ def test_pooled_over_a_ramp_an_a_a_test_fires_and_within_epochs_it_does_not():
 
 
 def test_without_harm_the_loop_hardly_ever_fires_and_peeking_does(a_a):
-    loop = chosen(a_a, "false alarms")
+    loop = chosen(a_a, "false alarm")
     assert loop.value <= 0.02
     for method, least in ((NO_MARGIN, 0.08), (PEEKING_T_TEST, 0.1)):
-        assert chosen(a_a, "false alarms", method).low > max(least, loop.high)
-    assert chosen(a_a, "false alarms", PEEKING).value >= loop.value
-    assert chosen(a_a, "truth excluded").value <= 0.05
-    assert chosen(a_a, "truth excluded", PEEKING).low > 0.15
+        assert chosen(a_a, "false alarm", method).low > max(least, loop.high)
+    assert chosen(a_a, "false alarm", PEEKING).value >= loop.value
+    assert chosen(a_a, "outside the bounds").value <= 0.05
+    assert chosen(a_a, "outside the bounds", PEEKING).low > 0.15
     assert chosen(a_a, "promoted").value <= 0.05
 
 
 def test_padding_is_rolled_back_for_its_gaming(padding):
-    assert chosen(padding, "rolled back within").value > 0.9
-    assert chosen(padding, "missed harm").value < 0.1
-    assert chosen(padding, "rolled back gaming").value + chosen(padding, "rolled back for harm").value > 0.9
+    assert chosen(padding, "harm missed").value < 0.1
+    assert chosen(padding, "right cause").value > 0.9
     assert 2 <= chosen(padding, "delay median").value <= 10
     assert chosen(padding, "delay mean", PEEKING).value <= chosen(padding, "delay mean").value
 
 
 def test_estimates_are_unbiased_and_their_intervals_cover(a_a, padding):
     for rows in (a_a, padding):
-        for metric in ("chat_duration", "daily_return"):
+        for metric in ("time spent", "return"):
             bias = chosen(rows, f"bias {metric}")
             assert abs(bias.value) <= 3 * (bias.high - bias.value) / 1.96
-            covered = chosen(rows, f"coverage {metric}")
+            covered = chosen(rows, f"interval holds the truth {metric}")
             assert covered.low < 0.95 < covered.high + 0.01
 
 
 def test_regenerations_raise_the_red_flag_and_a_gain_is_promoted():
     rows = figures(records(Block("regen_spike", 0, 10), seed=1) + records(Block("gain", 0, 10), seed=1))
-    assert chosen(rows, "rolled back red_flag").value == 1
+    assert chosen(rows, "right cause").value == 1
     assert chosen(rows, "promoted within").value > 0.7
 
 
@@ -122,12 +125,12 @@ def test_leaving_out_metrics_that_cannot_matter_changes_no_verdict(effects):
                 compare("x", "user", one.rows(last, metrics), {}, one.world.users, 0.05)
                 for metrics in (
                     metrics_that_matter(one, last, arms, limits),
-                    ("chat_send", "chat_duration", "drop_off", "regeneration", "complaint", "daily_return", "exposure"),
+                    METRICS,
                 )
             )
             few, full = verdict(some, True, limits), verdict(all_of_them, True, limits)
             assert few[:2] == full[:2]
-            assert decisions._naive_causes(some, limits) == decisions._naive_causes(all_of_them, limits)
+            assert naive_causes(some, limits) == naive_causes(all_of_them, limits)
             fired += full.word == "ROLLBACK"
     assert (fired > 0) == (effects not in (Effects(), Effects(duration=-0.2, returning=(0.05,))))
 
@@ -150,10 +153,10 @@ def test_sums_by_arm_are_those_of_the_conversations_of_the_window():
 
 
 def test_the_median_delay_has_bounds_that_hold_it():
-    assert decisions._median([])[3] == 0
-    found = decisions._median(sorted([3] * 10 + [4] * 30 + [9] * 10))
+    assert median([])[3] == 0
+    found = median(sorted([3] * 10 + [4] * 30 + [9] * 10))
     assert (found.value, found.low, found.high, found.n) == (4, 4, 4, 50)
-    assert decisions._median([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])[1:3] == (2, 9)
+    assert median([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])[1:3] == (2, 9)
 
 
 def test_any_split_into_blocks_gives_the_same_figures(monkeypatch):
@@ -170,6 +173,16 @@ def test_any_split_into_blocks_gives_the_same_figures(monkeypatch):
     again = figures(record for block in reversed(split) for record in block)
     assert str(again) == str(whole)
     assert str(error_rates(8, seed=6, progress=heard.append)) != str(whole)
+
+
+def test_every_figure_says_its_unit_and_what_is_good_and_stands_once(monkeypatch):
+    small = {name: plan._replace(world=replace(plan.world, users=200)) for name, plan in PLANS.items()}
+    monkeypatch.setattr(decisions, "PLANS", small)
+    rows = error_rates(4, progress=lambda line: None)
+    assert len({(row.scenario, row.stage, row.figure, row.method) for row in rows}) == len(rows)
+    assert len({(row.figure, row.best) for row in rows}) == len({row.figure for row in rows})
+    assert all(re.search(r", (share|points|days|seconds per user and day)( \(|$)", row.figure) for row in rows)
+    assert not [row.figure for row in rows if "_" in row.figure]
 
 
 def test_every_plan_is_run_and_every_harm_has_its_rows():

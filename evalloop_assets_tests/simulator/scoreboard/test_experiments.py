@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evalloop_assets.online_ab.compare import compare
-from evalloop_assets.simulator.scoreboard.experiments import METRICS, WINDOW, Effects, World, chats, experiment, ramping
+from evalloop_assets.simulator.scoreboard.experiment_rows import METRICS, experiment
+from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Effects, World, chats, ramping
 
 BIG = World(60_000)
 CHANGED = Effects(duration=0.3, returning=(0.03, 0.03, -0.03), regeneration=0.04, complaint=0.005)

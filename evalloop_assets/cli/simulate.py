@@ -1,0 +1,57 @@
+"""`evalloop simulate`: a named product with known truth, served into a home folder for the loop to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.console import Console
+
+from evalloop_assets.cli.home import open_home, refuse_demo
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.settings import Settings
+from evalloop_assets.simulator.scenarios import Scenario, find_scenario
+from evalloop_assets.simulator.serve import FIRST_DAY, serve, truth_folder
+from evalloop_assets.simulator.state import DaySummary
+
+
+def run_simulate(console: Console, name: str, seed: int, days: int | None, users: int | None) -> None:
+    """Serve the scenario; days that were served before are left as they are."""
+    scenario = _sized(find_scenario(name), users)
+    if days is not None and days < 1:
+        raise UserError(f"--days {days}", "a product serves a day at least", "Give 1 or more.")
+    if seed < 0:
+        raise UserError(f"--seed {seed}", "a seed is a whole number from 0 on", "Give another.")
+    settings = Settings()
+    refuse_demo(settings)
+    open_home(settings)
+
+    def told(served: DaySummary) -> None:
+        console.print(
+            f"{served.day}  {served.active_users:,} users, {served.conversations:,} conversations, "
+            f"{served.turns:,} replies, {served.battles:,} battles",
+            soft_wrap=True,
+        )
+
+    console.print(f"[bold]{scenario.name}[/] {scenario.about}", soft_wrap=True)
+    serve(scenario, settings, seed, days=days, progress=told)
+    console.print(
+        f"log in {settings.landing}, truth in {truth_folder(settings.home)}; now: "
+        f"EVALLOOP_HOME={settings.home} EVALLOOP_FIRST_DAY={FIRST_DAY} evalloop run",
+        soft_wrap=True,
+    )
+
+
+def _sized(scenario: Scenario, users: int | None) -> Scenario:
+    """The scenario with that many users from before the first day, its signups and battles in proportion."""
+    if users is None:
+        return scenario
+    if users < 1:
+        raise UserError(f"--users {users}", "a product has a user", "Give 1 or more.")
+    scale = scenario.conditions.scale
+    grown = replace(
+        scale,
+        base_users=users,
+        new_users=max(1, round(scale.new_users * users / scale.base_users)),
+        battles=round(scale.battles * users / scale.base_users),
+    )
+    return replace(scenario, conditions=replace(scenario.conditions, scale=grown))

@@ -1,0 +1,79 @@
+"""What one run of one scenario measures, before seeds are pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from evalloop_assets.simulator.arrays import Bools, Floats
+from evalloop_assets.simulator.scoreboard.figures import Best, Figure, over_seeds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Measured(NamedTuple):
+    """One value of one seed."""
+
+    stage: str
+    figure: str
+    method: str
+    """figures.LOOP, or the name of a naive method."""
+    best: Best
+    value: float
+    """NaN where nothing can be measured."""
+
+
+def pooled(scenario: str, seeds: Sequence[Sequence[Measured]]) -> list[Figure]:
+    """One figure for each that a seed measured, in the order in which they first came; NaN seeds do not count."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    best: dict[tuple[str, str, str], Best] = {}
+    for measured in seeds:
+        for one in measured:
+            key = (one.stage, one.figure, one.method)
+            values.setdefault(key, []).append(one.value)
+            best[key] = one.best
+    return [Figure(scenario, *key, best[key], over_seeds(found), "seeds") for key, found in values.items()]
+
+
+def numbers(rows: pa.Table, column: str) -> Floats:
+    """(rows,) values of a column of numbers or truths; NaN where NULL."""
+    return np.asarray(rows[column].cast("float64").to_numpy(), dtype=np.float64)
+
+
+def texts(rows: pa.Table, column: str) -> np.ndarray:
+    """(rows,) values of a column of texts; None where NULL."""
+    return np.asarray(rows[column].to_numpy(), dtype=object)
+
+
+def mean_known(values: Floats) -> float:
+    """Mean of the values that are known; NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def auc(score: Floats, positive: Bools) -> float:
+    """Chance that a positive scores above a negative, ties half; unknown scores are left out, NaN without both."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(score)
+    score, positive = score[known], positive[known]
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return np.nan
+    above = float(rankdata(score)[positive].sum()) - n_positive * (n_positive + 1) / 2
+    return above / (n_positive * n_negative)
+
+
+def rank_correlation(x: Floats, y: Floats) -> float:
+    """Spearman's, over the rows that know both; NaN where one of them does not vary."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = rankdata(x[known]), rankdata(y[known])
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan
+    return float(np.corrcoef(x, y)[0, 1])

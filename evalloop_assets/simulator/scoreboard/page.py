@@ -1,0 +1,98 @@
+"""The scoreboard as a page of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure, Interval
+
+STAGES: Mapping[str, str] = {
+    "denoise": "Denoise: exits and effective reading",
+    "horizon_labels": "Horizon labels and pairs",
+    "reward_model": "Reward model and credit",
+    "policy_iteration": "Policy iteration",
+    "ranking": "Ranking",
+    "online_ab": "Online A/B",
+    "guardrails": "Guardrails",
+}
+"""Stage to heading, in loop order."""
+INTRODUCTION = """\
+Each stage of the loop held against the truth of [simulated products](simulator.md), which speak words that no test of a
+stage has seen. Beside the loop's figure stands what naive methods score on the same data. In brackets the 95% interval:
+over independent seeds of the whole pipeline (t), or over simulated experiments (Wilson for shares, normal for means). A
+dash means that there was nothing to measure.
+"""
+BEST = {
+    "high": "the higher the better",
+    "low": "the lower the better",
+    "zero": "0 is best",
+    "half": "0.5 is best",
+    "nominal": "the stated level is best",
+}
+
+
+def page(figures: Sequence[Figure], command: str, picture: str) -> str:
+    """The whole page; `command` made it, `picture` is the file name of its figure."""
+    parts = [
+        "# Scoreboard\n",
+        f"Written by `{command}`. Do not edit: run it again.\n",
+        INTRODUCTION,
+        f"![Loop and naive methods]({picture})\n",
+    ]
+    for stage, found in by_stage(figures).items():
+        parts += [f"## {STAGES[stage]}\n", _table(found)]
+    return "\n".join(parts)
+
+
+def by_stage(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """The figures of each stage that has some, in loop order; KeyError for a stage that STAGES does not know."""
+    found: dict[str, list[Figure]] = {stage: [] for stage in STAGES}
+    for one in figures:
+        found[one.stage].append(one)
+    return {stage: some for stage, some in found.items() if some}
+
+
+def shown(found: Interval) -> str:
+    """`0.83 [0.81, 0.85]`."""
+    if not np.isfinite(found.value):
+        return "–"
+    if not np.isfinite(found.low):
+        return _number(found.value)
+    return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
+
+
+def lines(figures: Sequence[Figure]) -> list[tuple[Figure | None, list[Figure]]]:
+    """Of one stage: the loop's figure and the naive ones beside it, for each figure and scenario in order."""
+    names, scenarios = (
+        {key: place for place, key in enumerate(dict.fromkeys(found))}
+        for found in ((one.figure for one in figures), (one.scenario for one in figures))
+    )
+    ordered = sorted(figures, key=lambda one: (names[one.figure], scenarios[one.scenario]))
+    found = []
+    for _, same in groupby(ordered, key=lambda one: (one.figure, one.scenario)):
+        methods = list(same)
+        loop = next((one for one in methods if one.method == LOOP), None)
+        found.append((loop, [one for one in methods if one.method != LOOP]))
+    return found
+
+
+def _table(figures: Sequence[Figure]) -> str:
+    rows = ["| figure | scenario | loop | naive | rests on |", "|---|---|---|---|---|"]
+    last = ""
+    for loop, naive in lines(figures):
+        one = loop or naive[0]
+        name = f"{one.figure}; {BEST[one.best]}" if one.figure != last else ""
+        last = one.figure
+        beside = "<br>".join(f"{other.method}: {shown(other.found)}" for other in naive)
+        own = shown(loop.found) if loop else ""
+        rows.append(f"| {name} | `{one.scenario}` | {own} | {beside} | {one.found.n:,} {one.of} |")
+    return "\n".join(rows) + "\n"
+
+
+def _number(value: float) -> str:
+    digits = 3 if abs(value) < 10 else 1
+    text = f"{value:,.{digits}f}"
+    return text.replace("-", "−") if float(value) < 0 and text.strip("-0.,") else text.lstrip("-")

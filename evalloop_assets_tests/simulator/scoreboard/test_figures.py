@@ -1,0 +1,66 @@
+"""Intervals against other libraries, and the pooling of seeds."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from evalloop_assets.simulator.scoreboard.figures import LOOP, Interval, mean, over_seeds, share
+from evalloop_assets.simulator.scoreboard.measure import Measured, pooled
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 50), (3, 50), (25, 50), (50, 50), (1, 2000)])
+def test_a_share_has_wilsons_interval(hits, n):
+    found = share(hits, n)
+    low, high = proportion_confint(hits, n, method="wilson")
+    assert (found.value, found.n) == (hits / n, n)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_seeds_have_a_t_interval():
+    values = [0.5, 0.7, 0.6, 0.9, math.nan]
+    found = over_seeds(values)
+    low, high = stats.t.interval(0.95, 3, np.mean(values[:4]), stats.sem(values[:4]))
+    assert found == pytest.approx((np.mean(values[:4]), low, high, 4))
+
+
+def test_a_t_interval_over_five_seeds_covers_the_truth_in_95_of_100():
+    rng = np.random.default_rng(1)
+    found = [over_seeds(rng.normal(3, 2, 5).tolist()) for _ in range(2000)]
+    assert np.mean([one.low <= 3 <= one.high for one in found]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_a_mean_of_experiments_has_a_normal_interval():
+    values = np.random.default_rng(2).normal(size=400).tolist()
+    found = mean(values)
+    low, high = stats.norm.interval(0.95, np.mean(values), stats.sem(values))
+    assert found == pytest.approx((np.mean(values), low, high, 400))
+
+
+@pytest.mark.parametrize("pool", [over_seeds, mean])
+def test_nothing_and_one_value_have_no_interval(pool):
+    assert all(math.isnan(value) for value in pool([])[:3])
+    assert pool([]).n == 0
+    one = pool([0.4, math.nan])
+    assert (one.value, one.n) == (0.4, 1)
+    assert math.isnan(one.low)
+    assert math.isnan(one.high)
+
+
+def test_seeds_are_pooled_by_figure_and_method_in_the_order_they_came():
+    def seed(loop: float, naive: float) -> list[Measured]:
+        return [
+            Measured("denoise", "F1", LOOP, "high", loop),
+            Measured("denoise", "F1", "raw exits", "high", naive),
+        ]
+
+    figures = pooled("healthy", [seed(0.8, 0.4), seed(0.6, math.nan)])
+    assert [(one.scenario, one.stage, one.figure, one.method, one.of) for one in figures] == [
+        ("healthy", "denoise", "F1", LOOP, "seeds"),
+        ("healthy", "denoise", "F1", "raw exits", "seeds"),
+    ]
+    assert figures[0].found.value == pytest.approx(0.7)
+    assert figures[1].found[:1] + figures[1].found[3:] == (0.4, 1)
+    assert isinstance(figures[0].found, Interval)
