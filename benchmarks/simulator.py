@@ -33,8 +33,8 @@ def lines(turns: int = 1_000_000) -> list[str]:
         written = sum(path.stat().st_size for path in root.rglob("*.parquet"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return [
-        f"simulator: {served:,} turns in {seconds:.0f} CPU-s, {served / seconds:,.0f} turns/s and core (promise 50,000), peak "
-        f"memory {peak:,.0f} MiB, {written / 2**20:,.0f} MiB of Parquet"
+        f"simulator: {served:,} turns in {seconds:.0f} CPU-s, {served / seconds:,.0f} turns/s and core "
+        f"(promise: 50,000), peak memory {peak:,.0f} MiB, {written / 2**20:,.0f} MiB of Parquet"
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalloop_assets.days import Days
 from evalloop_assets.settings import Settings
+from evalloop_assets.simulator.delivery import write_table
 from evalloop_assets.simulator.packs import HELD_OUT
 from evalloop_assets.simulator.scenarios import find_scenario
 from evalloop_assets.simulator.scoreboard.measure import Measured
@@ -31,10 +32,24 @@ def run_scenario(name: str, seed: int, home: Path) -> Run:
     scenario = find_scenario(name)
     settings = Settings(home=home)
     serve(scenario, settings, seed, lexicon=HELD_OUT)
+    _bundle(settings.landing)
     days = Days(FIRST_DAY, FIRST_DAY + timedelta(days=scenario.days - 1))
     with DagsterInstance.ephemeral() as instance:
         require_success(execute(build_definitions(settings), "daily", instance, days), "daily")
     return Run(scenario, seed, settings, open_lake(settings))
+
+
+def _bundle(landing: Path) -> None:
+    """One file a table instead of one a day, rows in the order of delivery: a file costs more than its rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for folder in (path for path in landing.iterdir() if path.is_dir()):
+        daily = sorted(folder.glob("*.parquet"))
+        rows = pa.concat_tables([pq.read_table(path) for path in daily])
+        write_table(folder / "all-days.parquet", rows)
+        for path in daily:
+            path.unlink()
 
 
 def measured(name: str, seed: int) -> list[Measured]:

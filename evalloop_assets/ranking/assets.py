@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from evalloop_assets.ranking.contrasts import Ratings
 
-READS = {"battles": (-13, 0), "models": (None, 0)}
+READS = {"battles": (-13, 0), "models": (None, None)}
+# A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
 
 
 @frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="1", once=True)
@@ -98,7 +99,9 @@ def _champion(inputs: Inputs, day: date, settings: Settings) -> str | None:
     if entry is not None:
         return entry.allocation.champion
     rows = inputs.query(
-        "SELECT model_id FROM models WHERE kind = 'incumbent' ORDER BY released_at DESC NULLS LAST, model_id LIMIT 1"
+        "SELECT model_id FROM models WHERE kind = 'incumbent' AND coalesce(CAST(released_at AS DATE) <= $day, TRUE) "
+        "ORDER BY released_at DESC NULLS LAST, model_id LIMIT 1",
+        {"day": day},
     )
     return rows.column("model_id")[0].as_py() if rows.num_rows else None
 

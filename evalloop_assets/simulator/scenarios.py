@@ -80,7 +80,7 @@ FAITHFUL = candidate("faithful", instant=0.4, momentum=0.7, payoff=0.75, freshne
 STEADY = candidate("steady", instant=0.6, momentum=0.65, payoff=0.6, freshness=0.8, stability=0.95)
 PADDING = replace(SAME, model_id="padding", instant=0.6, momentum=0.58, payoff=0.45, freshness=0.65, padding=2.5)
 ERODING = replace(SAME, model_id="eroding", instant=0.6, momentum=0.6, payoff=0.45, freshness=0.15)
-SHINY = replace(SAME, model_id="shiny", instant=0.95, momentum=0.5, payoff=0.25, freshness=0.0, stability=0.9)
+SHINY = replace(SAME, model_id="shiny", instant=0.98, momentum=0.48, payoff=0.2, freshness=0.0, stability=0.9)
 BROKEN_OFF = replace(SAME, model_id="broken-off", cut=0.12)
 
 MIDDLING = Conditions(Scale(base_users=1_000, new_users=45, battles=300), People(west=0.25))
@@ -107,6 +107,7 @@ _LISTED = (
         "healthy",
         "Six candidates, each on a segment of the users. Those that win single replies lose trajectories.",
         CANDIDATES,
+        replace(MIDDLING, scale=Scale(base_users=1_800, new_users=80, battles=500)),
         trials=tuple(
             Trial(f"try-{model.model_id}", model.model_id, segment=(100 * n / 6, 100 * (n + 1) / 6))
             for n, model in enumerate(CANDIDATES)

@@ -30,7 +30,6 @@ BLOCK = 25
 """Experiments of one block."""
 
 
-
 class Block(NamedTuple):
     """Consecutive experiments of one plan."""
 

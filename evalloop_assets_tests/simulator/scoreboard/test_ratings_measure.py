@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -39,14 +40,14 @@ def battles(order=SHOWY):
     """Each against its neighbour, which loses."""
     return [
         {"battle_id": f"b{n}", "model_a": better, "model_b": worse, "outcome": "a"}
-        for n, (better, worse) in enumerate(zip(order, order[1:], strict=False))
+        for n, (better, worse) in enumerate(pairwise(order))
     ]
 
 
 def truth_battles():
     return [
         {"battle_id": f"b{n}", "model_a": better, "model_b": worse, "value_a": -n, "value_b": -n - 1}
-        for n, (better, worse) in enumerate(zip(SHOWY, SHOWY[1:], strict=False))
+        for n, (better, worse) in enumerate(pairwise(SHOWY))
     ]
 
 

@@ -64,7 +64,7 @@ def told(replies=12):
                     "consistency": 0.0,
                     "hollow": 0.0,
                     "regenerated": turn == 5,
-                }  # fmt: skip
+                }
             )
             text = f"{100 if turn == 5 else good} " + "x" * (replies - turn)
             turns.append(
@@ -76,7 +76,7 @@ def told(replies=12):
                     "reply_text": text,
                     "dwell_ms": 1000 + turn,
                     "shown_at": at(turn),
-                }  # fmt: skip
+                }
             )
     return {"truth_turns": truth, "turns": turns}
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import evalloop_assets.denoise.assets
 import evalloop_assets.horizon_labels.assets  # noqa: F401
 from evalloop_assets.lake.registry import all_declared
-from evalloop_assets.simulator.arrow import table
+from evalloop_assets.simulator.arrow import ARROW_TYPES, table
 from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.truth import TRUTH_TABLES
 
@@ -19,7 +19,10 @@ NOON = datetime(2026, 3, 2, 12)
 
 
 class TinyRun:
-    """A run whose tables hold the given rows; what a row does not say is NULL, and a table without rows is empty."""
+    """A run whose tables hold the given rows; what a row does not say is NULL, and a table without rows is empty.
+
+    Tables of vectors are left out.
+    """
 
     def __init__(self, **rows: list[dict]) -> None:
         schemas = {**all_declared(), **TRUTH_TABLES}
@@ -28,7 +31,8 @@ class TinyRun:
             raise KeyError(f"no tables {sorted(unknown)}")
         self._database = duckdb.connect()
         for name, schema in schemas.items():
-            self._database.register(name, _rows(schema, rows.get(name, [])))
+            if all(column.type in ARROW_TYPES for column in schema.columns):
+                self._database.register(name, _rows(schema, rows.get(name, [])))
 
     def query(self, sql: str) -> pa.Table:
         return self._database.sql(sql).to_arrow_table()
