@@ -27,7 +27,7 @@ from evalloop_assets.simulator.scenarios import SCENARIOS, find_scenario
 from evalloop_assets.simulator.scoreboard import decisions, eliminations
 from evalloop_assets.simulator.scoreboard.figures import Figure
 from evalloop_assets.simulator.scoreboard.measure import pooled
-from evalloop_assets.simulator.scoreboard.page import STAGES, by_stage, lines, page, shown
+from evalloop_assets.simulator.scoreboard.page import STAGES, by_stage, lines, page, shown, summary
 from evalloop_assets.simulator.scoreboard.picture import draw
 from evalloop_assets.simulator.scoreboard.pipeline import ENVIRONMENT
 from evalloop_assets.simulator.scoreboard.table import SCOREBOARD, rows_of
@@ -88,9 +88,7 @@ def _figures(console: Console, names: Sequence[str], seeds: int, whole: bool) ->
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    figures = [
-        figure for name in names for figure in pooled(name, [by_run[name, seed] for seed in range(1, seeds + 1)])
-    ]
+    figures = pooled({name: [by_run[name, seed] for seed in range(1, seeds + 1)] for name in names})
     for module, blocks in ((decisions, tested), (eliminations, fought)):
         in_order = sorted(blocks, key=lambda one: repr(one[0]))
         figures += module.figures([record for _, records in in_order for record in records]) if blocks else []
@@ -98,7 +96,7 @@ def _figures(console: Console, names: Sequence[str], seeds: int, whole: bool) ->
 
 
 def _print(console: Console, figures: Sequence[Figure]) -> None:
-    for stage, found in by_stage(figures).items():
+    for stage, found in by_stage(summary(figures)).items():
         table = Table("figure", "scenario", "loop", "naive", title=STAGES[stage], title_justify="left")
         for loop, naive in lines(found):
             one = loop or naive[0]

@@ -34,7 +34,8 @@ TRUTH_DIRT = TableSchema(
         Column(
             "kind",
             "VARCHAR",
-            "duplicate, late, out_of_order, skewed, lost, malformed, bot, whale, silent, lost_treatment or both_arms",
+            "duplicate, late, out_of_order, skewed, no_foreground, lost, malformed, bot, whale, silent, lost_treatment or "
+            "both_arms",
         ),
         Column("about", "VARCHAR", "what was done to it"),
     ),
@@ -74,6 +75,8 @@ class Dirt:
     of the user but received_at, which is the log's clock."""
     skew_minutes: int = 90
     """Minutes by which a clock is off at most, either way."""
+    no_foreground: float = 0.0
+    """Share of users whose app does not tell the time in front, scrolls and clicks; these are NULL in their turns."""
     lost: float = 0.0
     """Share of turns that are never delivered."""
     malformed: float = 0.0
@@ -98,6 +101,7 @@ class Dirt:
             "late",
             "out_of_order",
             "skewed",
+            "no_foreground",
             "lost",
             "malformed",
             "lost_treatment",

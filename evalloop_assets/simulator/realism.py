@@ -253,12 +253,3 @@ def _summary(sample: Sample, times: Ints) -> tuple[float, Floats]:
         return np.nan, np.full(len(LEVELS), np.nan)
     mean = float((times * values).sum() / below[-1])
     return mean, np.asarray(values[np.searchsorted(below, LEVELS * below[-1])])
-
-
-def report(found: Sequence[Distance]) -> str:
-    """One line per distance, for people."""
-    return "\n".join(
-        f"{one.figure} against {one.source}: distance {one.distance:.2f} ({one.low:.2f} to {one.high:.2f}, bound "
-        f"{one.reference.bound:g}); mean {one.mean:.2f} against {one.reference.mean:.2f} {one.unit}, n {one.n:,}"
-        for one in found
-    )

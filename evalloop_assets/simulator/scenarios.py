@@ -83,7 +83,7 @@ ERODING = replace(SAME, model_id="eroding", instant=0.6, momentum=0.6, payoff=0.
 SHINY = replace(SAME, model_id="shiny", instant=0.98, momentum=0.48, payoff=0.2, freshness=0.0, stability=0.9)
 BROKEN_OFF = replace(SAME, model_id="broken-off", cut=0.12)
 
-MIDDLING = Conditions(Scale(base_users=1_000, new_users=45, battles=300), People(west=0.25))
+MIDDLING = Conditions(Scale(base_users=800, new_users=36, battles=300), People(west=0.25))
 
 
 def _all_users(treatment: ModelSpec, **changed: object) -> Trial:
@@ -107,7 +107,7 @@ _LISTED = (
         "healthy",
         "Six candidates, each on a segment of the users. Those that win single replies lose trajectories.",
         CANDIDATES,
-        replace(MIDDLING, scale=Scale(base_users=1_800, new_users=80, battles=500)),
+        replace(MIDDLING, scale=Scale(base_users=1_600, new_users=70, battles=500)),
         trials=tuple(
             Trial(f"try-{model.model_id}", model.model_id, segment=(100 * n / 6, 100 * (n + 1) / 6))
             for n, model in enumerate(CANDIDATES)
@@ -160,6 +160,7 @@ _LISTED = (
                 late_days=2,
                 out_of_order=0.02,
                 skewed=0.02,
+                no_foreground=0.4,
                 lost=0.01,
                 malformed=0.005,
                 bots=6,

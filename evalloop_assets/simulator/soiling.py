@@ -144,6 +144,8 @@ def _soiled(schema: TableSchema, rows: pa.Table, at: _Day, rng: np.random.Genera
     own_day = at.numbers(schema, rows)
     rows, named = _skewed(schema, rows, at)
     truth += named
+    rows, named = _without_foreground(schema, rows, at)
+    truth += named
     on = at.heard(np.maximum(own_day, at.numbers(schema, rows)))
     sent = in_time = _Rows(rows, on, np.arange(rows.num_rows, dtype=np.float64))
     if schema.name == "turns":
@@ -205,6 +207,16 @@ def _skewed(schema: TableSchema, rows: pa.Table, at: _Day) -> tuple[pa.Table, li
             rows = _with(rows, column.name, shifted.cast(pa.timestamp("us")))
     about = pc.binary_join_element_wise(pa.array(seconds[off]).cast(pa.string()), "s on the clock", " ")
     return rows, [truth_of_dirt(schema.name, _of(rows, off), "skewed", about)]
+
+
+def _without_foreground(schema: TableSchema, rows: pa.Table, at: _Day) -> tuple[pa.Table, list[pa.Table]]:
+    if schema.name != "turns" or at.dirt.no_foreground == 0:
+        return rows, []
+    silent = uniform(rows["user_id"], at.seed, "no foreground") < at.dirt.no_foreground
+    for name in ("foreground_ms", "scrolls", "clicks"):
+        rows = _with(rows, name, pc.if_else(pa.array(silent), pa.scalar(None, rows[name].type), rows[name]))
+    about = "without foreground_ms, scrolls and clicks"
+    return rows, [truth_of_dirt("turns", _of(rows, silent), "no_foreground", about)]
 
 
 def _other_devices(rows: pa.Table, at: _Day) -> list[pa.Table]:

@@ -106,7 +106,7 @@ def published_flags(path: Path, timeout_s: float = 30.0) -> Iterator[FlagClient]
 
     if not path.is_file():
         raise UserError(f"flag file {path}", "there is none", "Publish an allocation first.")
-    logging.getLogger("openfeature.contrib").setLevel(logging.ERROR)
+    logging.getLogger("openfeature.contrib").setLevel(logging.CRITICAL)
     provider = FlagdProvider(
         resolver_type=ResolverType.FILE, offline_flag_source_path=str(path), deadline_ms=int(timeout_s * 1000)
     )

@@ -107,6 +107,10 @@ def world(number: int = 0, turns: int = TURNS, others: int = OTHERS) -> dict[str
 CLEAN = world()
 
 
+def columns_of(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return {name: rows[name].combine_chunks() for name in rows.column_names}
+
+
 def soiled(dirt: Dirt, number: int = 0, clean: dict[str, pa.Table] | None = None, seed: int = SEED) -> Soiled:
     at = day(number)
     rng = np.random.default_rng([seed, at.toordinal(), 9])
@@ -237,6 +241,22 @@ def test_turns_out_of_order_change_places_among_themselves():
     assert result.tables["turns"].sort_by(by_id).equals(CLEAN["turns"].sort_by(by_id))
     assert untouched(result, {"turns"})
     assert result.held == HeldBack()
+
+
+def test_without_foreground_a_user_has_none_anywhere_and_others_keep_theirs():
+    known = {"foreground_ms": 900, "scrolls": 2, "clicks": 1}
+    clean = {"turns": table(LOG_TABLES["turns"], {**columns_of(CLEAN["turns"]), **known}, CLEAN["turns"].num_rows)}
+    result = soiled(Dirt(no_foreground=0.3), clean=clean)
+    after = result.tables["turns"]
+    silent = {row["user_id"] for row in after.to_pylist() if row["scrolls"] is None}
+    for row in after.to_pylist():
+        expected = dict.fromkeys(known) if row["user_id"] in silent else known
+        assert {name: row[name] for name in known} == expected
+    assert after.drop_columns(list(known)).equals(clean["turns"].drop_columns(list(known)))
+    users = set(after["user_id"].to_pylist())
+    assert near(len(silent), 0.3, len(users))
+    gone = [row["event_id"] for row in after.to_pylist() if row["user_id"] in silent]
+    assert sorted(named(result, "turns", "no_foreground")) == sorted(gone)
 
 
 def test_a_skewed_clock_is_off_by_the_same_for_a_user_everywhere_and_always():
@@ -404,7 +424,17 @@ def test_turns_from_another_device_are_named_and_the_share_is_the_set_one():
         assert asked == ("u-1/2" if chat in elsewhere else "u-1")
 
 
-SHARES = ("duplicates", "late", "out_of_order", "skewed", "lost", "malformed", "lost_treatment", "both_arms")
+SHARES = (
+    "duplicates",
+    "late",
+    "out_of_order",
+    "skewed",
+    "no_foreground",
+    "lost",
+    "malformed",
+    "lost_treatment",
+    "both_arms",
+)
 rates = st.fixed_dictionaries({name: st.one_of(st.just(0.0), st.floats(0, 1)) for name in SHARES})
 
 

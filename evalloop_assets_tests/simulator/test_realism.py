@@ -26,7 +26,6 @@ from evalloop_assets.simulator.realism import (
     Reference,
     Sample,
     distances,
-    report,
     simulated_figures,
 )
 from evalloop_assets.simulator.returning import ReturnHabits
@@ -217,9 +216,7 @@ def test_a_healthy_product_passes_for_people(healthy):
     found = distances(healthy)
     assert beyond(healthy) == set()
     assert all(0 < one.low < one.high for one in found)
-    assert [line.split(":")[0] for line in report(found).splitlines()] == [
-        f"{one.figure} against {one.source}" for one in REFERENCES
-    ]
+    assert [(one.figure, one.source) for one in found] == [(one.figure, one.source) for one in REFERENCES]
 
 
 def test_the_return_share_is_a_direct_count(home, healthy):

@@ -9,8 +9,11 @@ import numpy as np
 
 LOOP = "loop"
 """The method of a figure that the project's own stage scored."""
-Best = Literal["high", "low", "zero", "half", "nominal"]
-"""Where a good figure lies: as high or low as can be, at 0, at 0.5, or at the level that the figure's name states."""
+Best = Literal["high", "low", "zero", "half", "nominal", "none"]
+"""Where a good figure lies: as high or low as can be, at 0, at 0.5, at the level that the figure's name states, or
+nowhere, where it only says what else came about."""
+EVERY = "every scenario"
+"""Stands for a scenario where a figure is the mean over all that measured it."""
 
 
 class Interval(NamedTuple):

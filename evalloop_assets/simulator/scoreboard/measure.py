@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from evalloop_assets.simulator.arrays import Bools, Floats
-from evalloop_assets.simulator.scoreboard.figures import Best, Figure, over_seeds
+from evalloop_assets.simulator.scoreboard.figures import EVERY, Best, Figure, over_seeds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,16 +26,28 @@ class Measured(NamedTuple):
     """NaN where nothing can be measured."""
 
 
-def pooled(scenario: str, seeds: Sequence[Sequence[Measured]]) -> list[Figure]:
-    """One figure for each that a seed measured, in the order in which they first came; NaN seeds do not count."""
-    values: dict[tuple[str, str, str], list[float]] = {}
-    best: dict[tuple[str, str, str], Best] = {}
-    for measured in seeds:
-        for one in measured:
-            key = (one.stage, one.figure, one.method)
-            values.setdefault(key, []).append(one.value)
-            best[key] = one.best
-    return [Figure(scenario, *key, best[key], over_seeds(found), "seeds") for key, found in values.items()]
+Key = tuple[str, str, str, Best]
+"""Stage, figure, method, and where a good one lies."""
+
+
+def pooled(runs: Mapping[str, Sequence[Sequence[Measured]]]) -> list[Figure]:
+    """Figures over seeds, from the measures of each scenario and seed: for EVERY scenario together, then for each.
+
+    Of EVERY a seed's value is the mean over the scenarios that measured something, so that seeds stay independent.
+    Every scenario has as many seeds. Figures come in the order in which they were measured first; NaN does not count.
+    """
+    values: dict[Key, dict[str, Floats]] = {}
+    for scenario, seeds in runs.items():
+        for number, measured in enumerate(seeds):
+            for one in measured:
+                by_scenario = values.setdefault((one.stage, one.figure, one.method, one.best), {})
+                by_scenario.setdefault(scenario, np.full(len(seeds), np.nan))[number] = one.value
+    found = []
+    for (stage, figure, method, best), by_scenario in values.items():
+        together = np.array([mean_known(seed) for seed in np.stack(list(by_scenario.values()), axis=1)])
+        for scenario, of_seeds in ({EVERY: together} | by_scenario).items():
+            found.append(Figure(scenario, stage, figure, method, best, over_seeds(of_seeds.tolist()), "seeds"))
+    return found
 
 
 def numbers(rows: pa.Table, column: str) -> Floats:

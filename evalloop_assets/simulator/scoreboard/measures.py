@@ -10,6 +10,7 @@ from evalloop_assets.simulator.scoreboard.exits import measured_exits
 from evalloop_assets.simulator.scoreboard.labels import measured_labels
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.pairs import measured_pairs
+from evalloop_assets.simulator.scoreboard.people import measured_people
 from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.scoreboard.policy import measured_policy
 from evalloop_assets.simulator.scoreboard.ratings import measured_ratings
@@ -18,6 +19,7 @@ from evalloop_assets.simulator.scoreboard.reward import measured_reward
 from evalloop_assets.simulator.scoreboard.verdicts import measured_verdicts
 
 MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
+    measured_people,
     measured_exits,
     measured_reading,
     measured_labels,

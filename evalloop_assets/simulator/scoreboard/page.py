@@ -7,9 +7,10 @@ from itertools import groupby
 
 import numpy as np
 
-from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure, Interval
+from evalloop_assets.simulator.scoreboard.figures import EVERY, LOOP, Figure, Interval
 
 STAGES: Mapping[str, str] = {
+    "simulator": "The simulated people against people on record",
     "denoise": "Denoise: exits and effective reading",
     "horizon_labels": "Horizon labels and pairs",
     "reward_model": "Reward model and credit",
@@ -23,7 +24,7 @@ INTRODUCTION = """\
 Each stage of the loop held against the truth of [simulated products](simulator.md), which speak words that no test of a
 stage has seen. Beside the loop's figure stands what naive methods score on the same data. In brackets the 95% interval:
 over independent seeds of the whole pipeline (t), or over simulated experiments (Wilson for shares, normal for means). A
-dash means that there was nothing to measure.
+dash means that there was nothing to measure: the loop has no such stage yet, or says nothing.
 """
 BEST = {
     "high": "the higher the better",
@@ -31,6 +32,7 @@ BEST = {
     "zero": "0 is best",
     "half": "0.5 is best",
     "nominal": "the stated level is best",
+    "none": "for information",
 }
 
 
@@ -43,8 +45,16 @@ def page(figures: Sequence[Figure], command: str, picture: str) -> str:
         f"![Loop and naive methods]({picture})\n",
     ]
     for stage, found in by_stage(figures).items():
-        parts += [f"## {STAGES[stage]}\n", _table(found)]
+        parts += [f"## {STAGES[stage]}\n", _table(summary(found))]
+        details = [one for one in found if one.of == "seeds" and one.scenario != EVERY and one.found.n]
+        if details:
+            parts += ["<details><summary>by scenario</summary>\n", _table(details), "</details>\n"]
     return "\n".join(parts)
+
+
+def summary(figures: Sequence[Figure]) -> list[Figure]:
+    """What holds over every scenario, and the error rates of simulated experiments."""
+    return [one for one in figures if one.of != "seeds" or one.scenario == EVERY]
 
 
 def by_stage(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
@@ -88,7 +98,7 @@ def _table(figures: Sequence[Figure]) -> str:
         last = one.figure
         beside = "<br>".join(f"{other.method}: {shown(other.found)}" for other in naive)
         own = shown(loop.found) if loop else ""
-        rows.append(f"| {name} | `{one.scenario}` | {own} | {beside} | {one.found.n:,} {one.of} |")
+        rows.append(f"| {name} | {one.scenario} | {own} | {beside} | {one.found.n:,} {one.of} |")
     return "\n".join(rows) + "\n"
 
 

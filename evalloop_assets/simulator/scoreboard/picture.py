@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure
+from evalloop_assets.simulator.scoreboard.figures import EVERY, LOOP, Figure
 from evalloop_assets.simulator.scoreboard.page import STAGES
 
 Line = tuple[str, list[float], list[float]]
@@ -17,8 +17,9 @@ Line = tuple[str, list[float], list[float]]
 def overview(figures: Sequence[Figure]) -> list[Line]:
     """Shares and correlations with a naive method beside them, in loop order."""
     found: list[Line] = []
+    details = [one for one in figures if one.scenario != EVERY]
     for stage in STAGES:
-        of_stage = [one for one in figures if one.stage == stage and one.best in ("high", "low")]
+        of_stage = [one for one in details if one.stage == stage and one.best in ("high", "low")]
         for name in dict.fromkeys(one.figure for one in of_stage):
             same = [one for one in of_stage if one.figure == name and np.isfinite(one.found.value)]
             loop = [one.found.value for one in same if one.method == LOOP]

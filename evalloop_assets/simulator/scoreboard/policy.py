@@ -93,7 +93,7 @@ def figures(method: str, utility: Effect | None, returning: Effect | None, durat
             "high",
             100 * returning.effect if returning else float("nan"),
         ),
-        Measured(STAGE, "change of seconds read per conversation, %", method, "high", 100 * stayed),
+        Measured(STAGE, "change of seconds read per conversation, %", method, "none", 100 * stayed),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from evalloop_assets.simulator.scoreboard.figures import LOOP, Interval, mean, over_seeds, share
+from evalloop_assets.simulator.scoreboard.figures import EVERY, LOOP, mean, over_seeds, share
 from evalloop_assets.simulator.scoreboard.measure import Measured, pooled
 
 
@@ -56,11 +56,18 @@ def test_seeds_are_pooled_by_figure_and_method_in_the_order_they_came():
             Measured("denoise", "F1", "raw exits", "high", naive),
         ]
 
-    figures = pooled("healthy", [seed(0.8, 0.4), seed(0.6, math.nan)])
-    assert [(one.scenario, one.stage, one.figure, one.method, one.of) for one in figures] == [
-        ("healthy", "denoise", "F1", LOOP, "seeds"),
-        ("healthy", "denoise", "F1", "raw exits", "seeds"),
+    figures = pooled({"healthy": [seed(0.8, 0.4), seed(0.6, math.nan)], "thin": [seed(0.4, math.nan), []]})
+    assert [(one.scenario, one.method, one.of) for one in figures] == [
+        (EVERY, LOOP, "seeds"),
+        ("healthy", LOOP, "seeds"),
+        ("thin", LOOP, "seeds"),
+        (EVERY, "raw exits", "seeds"),
+        ("healthy", "raw exits", "seeds"),
+        ("thin", "raw exits", "seeds"),
     ]
-    assert figures[0].found.value == pytest.approx(0.7)
-    assert figures[1].found[:1] + figures[1].found[3:] == (0.4, 1)
-    assert isinstance(figures[0].found, Interval)
+    found = {(one.scenario, one.method): one.found for one in figures}
+    assert found["healthy", LOOP].value == pytest.approx(0.7)
+    assert found[EVERY, LOOP] == pytest.approx(over_seeds([0.6, 0.6]))
+    assert found["healthy", "raw exits"][:1] + found["healthy", "raw exits"][3:] == (0.4, 1)
+    assert found["thin", "raw exits"].n == 0
+    assert {(one.stage, one.figure, one.best) for one in figures} == {("denoise", "F1", "high")}

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure, Interval
+from evalloop_assets.simulator.scoreboard.figures import EVERY, LOOP, Figure, Interval
 from evalloop_assets.simulator.scoreboard.page import page, shown
 from evalloop_assets.simulator.scoreboard.picture import draw, overview
 from evalloop_assets.simulator.scoreboard.table import SCOREBOARD, rows_of
@@ -15,6 +15,7 @@ BOARD = [
     Figure("healthy", "denoise", "F1 of abrupt exits", LOOP, "high", Interval(0.8, 0.75, 0.85, 5), "seeds"),
     Figure("healthy", "denoise", "F1 of abrupt exits", "raw exits", "high", Interval(0.4, 0.3, 0.5, 5), "seeds"),
     Figure("thin", "denoise", "F1 of abrupt exits", LOOP, "high", NOTHING, "seeds"),
+    Figure(EVERY, "denoise", "F1 of abrupt exits", LOOP, "high", Interval(0.8, 0.75, 0.85, 5), "seeds"),
     Figure("a_a", "online_ab", "bias, points", LOOP, "zero", Interval(-0.01, -0.03, 0.01, 2000), "experiments"),
 ]
 
@@ -38,12 +39,16 @@ def test_the_page_has_a_row_for_each_figure_and_scenario_with_the_naive_beside()
     text = page(BOARD, "evalloop scoreboard --seeds 5", "board.svg")
     assert "Written by `evalloop scoreboard --seeds 5`" in text
     assert "![Loop and naive methods](board.svg)" in text
+    overall, details = text.split("<details><summary>by scenario</summary>")
+    assert (
+        "| F1 of abrupt exits; the higher the better | every scenario | 0.800 [0.750, 0.850] |  | 5 seeds |" in overall
+    )
     naive = "raw exits: 0.400 [0.300, 0.500]"
     assert (
-        f"| F1 of abrupt exits; the higher the better | `healthy` | 0.800 [0.750, 0.850] | {naive} | 5 seeds |" in text
+        f"| F1 of abrupt exits; the higher the better | healthy | 0.800 [0.750, 0.850] | {naive} | 5 seeds |" in details
     )
-    assert "|  | `thin` | – |  | 0 seeds |" in text
-    assert "| bias, points; 0 is best | `a_a` | −0.010 [−0.030, 0.010] |  | 2,000 experiments |" in text
+    assert "| thin |" not in text
+    assert "| bias, points; 0 is best | a_a | −0.010 [−0.030, 0.010] |  | 2,000 experiments |" in text
     assert text.index("Denoise") < text.index("Online A/B")
 
 
