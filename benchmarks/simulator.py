@@ -9,8 +9,9 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from evalloop_assets.simulator.conditions import Conditions, Scale
 from evalloop_assets.simulator.demo_cast import demo_policies
-from evalloop_assets.simulator.product import Conditions, Product, Scale
+from evalloop_assets.simulator.product import Product
 from evalloop_assets.simulator.serve import FIRST_DAY
 from evalloop_assets.simulator.traffic import OneModel
 

@@ -23,8 +23,8 @@ def serve(home: Path) -> None:
     from evalloop_assets.serving.flagd import publish
     from evalloop_assets.serving.ledger import Change, Ledger
     from evalloop_assets.serving.transitions import start_experiment
+    from evalloop_assets.simulator.conditions import Scale
     from evalloop_assets.simulator.demo_cast import demo_policies, demo_product
-    from evalloop_assets.simulator.product import Scale
     from evalloop_assets.simulator.traffic import published_flags
 
     begun = datetime(2026, 3, 2)

@@ -10,7 +10,7 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 
 STATE = ("lake", "dagster", "mlflow", "landing", "serving", "product", "truth", "spill")
-FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "evalloop.duckdb")
+FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "evalloop.duckdb", "product.lock")
 
 
 def marker(settings: Settings) -> Path:

@@ -11,11 +11,14 @@ from evalloop_assets.days import Days
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.delivery import write_table
 from evalloop_assets.simulator.packs import HELD_OUT
-from evalloop_assets.simulator.scenarios import find_scenario
+from evalloop_assets.simulator.scenarios import find_scenario, resized
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.measures import MEASURES
 from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.serve import FIRST_DAY, serve
+
+SHARE_OF_USERS, LEAST_USERS = 0.7, 500
+"""The board's products have fewer users than the scenarios, but for the smallest: five seeds of all take minutes."""
 
 
 def run_scenario(name: str, seed: int, home: Path) -> Run:
@@ -30,6 +33,9 @@ def run_scenario(name: str, seed: int, home: Path) -> Run:
     from evalloop_assets.lake.resource import open_lake
 
     scenario = find_scenario(name)
+    users = scenario.conditions.scale.base_users
+    if users > LEAST_USERS:
+        scenario = resized(scenario, round(SHARE_OF_USERS * users))
     settings = Settings(home=home)
     serve(scenario, settings, seed, lexicon=HELD_OUT)
     _bundle(settings.landing)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rich.console import Console
 
 from evalloop_assets.cli.home import open_home, refuse_demo
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
-from evalloop_assets.simulator.scenarios import Scenario, find_scenario
+from evalloop_assets.simulator.scenarios import Scenario, find_scenario, resized
 from evalloop_assets.simulator.serve import FIRST_DAY, serve, truth_folder
 from evalloop_assets.simulator.state import DaySummary
 
@@ -24,6 +22,7 @@ def run_simulate(console: Console, name: str, seed: int, days: int | None, users
     settings = Settings()
     refuse_demo(settings)
     open_home(settings)
+    _refuse_log(settings)
 
     def told(served: DaySummary) -> None:
         console.print(
@@ -41,17 +40,20 @@ def run_simulate(console: Console, name: str, seed: int, days: int | None, users
     )
 
 
+def _refuse_log(settings: Settings) -> None:
+    """Keep a simulated product out of a home that holds a log of somebody's own."""
+    own = [name for name in ("lake", "ledger.sqlite") if (settings.home / name).exists()]
+    if own and not (settings.home / "product").exists():
+        raise UserError(
+            f"folder {settings.home}",
+            f"it holds {own[0]}, which no simulation made",
+            "Give the product a folder of its own: EVALLOOP_HOME=data/simulated evalloop simulate …",
+        )
+
+
 def _sized(scenario: Scenario, users: int | None) -> Scenario:
-    """The scenario with that many users from before the first day, its signups and battles in proportion."""
     if users is None:
         return scenario
     if users < 1:
         raise UserError(f"--users {users}", "a product has a user", "Give 1 or more.")
-    scale = scenario.conditions.scale
-    grown = replace(
-        scale,
-        base_users=users,
-        new_users=max(1, round(scale.new_users * users / scale.base_users)),
-        battles=round(scale.battles * users / scale.base_users),
-    )
-    return replace(scenario, conditions=replace(scenario.conditions, scale=grown))
+    return resized(scenario, users)

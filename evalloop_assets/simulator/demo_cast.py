@@ -12,9 +12,10 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from evalloop_assets.simulator.conditions import Conditions, Scale
 from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.policies import Policy, templated
-from evalloop_assets.simulator.product import Conditions, Product, Scale
+from evalloop_assets.simulator.product import Product
 
 DULL = ModelSpec("ref-dull", "reference", instant=0.3, momentum=0.25, payoff=0.2, freshness=0.3, stability=0.8)
 PLAIN = ModelSpec("ref-plain", "reference", instant=0.5, momentum=0.5, payoff=0.4, freshness=0.6, stability=0.9)

@@ -34,8 +34,8 @@ TRUTH_DIRT = TableSchema(
         Column(
             "kind",
             "VARCHAR",
-            "duplicate, late, out_of_order, skewed, no_foreground, lost, malformed, bot, whale, silent, lost_treatment or "
-            "both_arms",
+            "duplicate, late, out_of_order, skewed, no_foreground, lost, malformed, bot, whale, silent, "
+            "lost_treatment or both_arms",
         ),
         Column("about", "VARCHAR", "what was done to it"),
     ),
@@ -105,7 +105,7 @@ class Dirt:
             "lost",
             "malformed",
             "lost_treatment",
-            "both_arms",
+            "lost_treatment or both_arms",
         ):
             _require_share(name, getattr(self, name))
         _require_count("late_days", self.late_days, 1, MOST_LATE_DAYS)

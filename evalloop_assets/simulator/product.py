@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator import battles, rows, truth
 from evalloop_assets.simulator.arrays import Floats, Ints
 from evalloop_assets.simulator.behaviour import Habits
+from evalloop_assets.simulator.conditions import Conditions, Drift
 from evalloop_assets.simulator.conversations import Chats, converse
 from evalloop_assets.simulator.day_plan import Moments, Openings, openings
 from evalloop_assets.simulator.delivery import complete_through
-from evalloop_assets.simulator.dirt import TRUTH_DIRT, Dirt, OtherDevice
+from evalloop_assets.simulator.dirt import TRUTH_DIRT, OtherDevice
 from evalloop_assets.simulator.lexicon import Lexicon
-from evalloop_assets.simulator.oracle import Values
 from evalloop_assets.simulator.packs import LEXICON
 from evalloop_assets.simulator.policies import Policy
 from evalloop_assets.simulator.returning import ReturnHabits, remembered, return_probability, satisfaction_after
@@ -32,7 +32,7 @@ from evalloop_assets.simulator.soiling import HeldBack, Soiled, joined, soil
 from evalloop_assets.simulator.state import DaySummary, ProductState, load, save
 from evalloop_assets.simulator.strangers import StrangerRows, stranger_rows, strangers
 from evalloop_assets.simulator.traffic import Flags
-from evalloop_assets.simulator.users import BASE_COHORT, People, Population, cohort, join, signup_label
+from evalloop_assets.simulator.users import BASE_COHORT, Population, cohort, join, signup_label
 
 POPULATION, COMING, WRITING, LIVING, BATTLING, SOILING, STRANGERS = range(7)
 """Streams of randomness; each is seeded by (seed, day, stream, part), so a day can be drawn again by itself."""
@@ -44,49 +44,6 @@ OWN_CHARACTER = 0.8
 """Probability that a conversation is with the user's favourite character."""
 FAMILIAR = 2.5
 """Mean uses of a phrase that users from before the first day remember."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How big the product is."""
-
-    base_users: int = 4600
-    """Users from before the first day; about four in ten come on a day."""
-    new_users: int = 180
-    """Mean signups a day."""
-    battles: int = 1200
-    """Choices between two models a day."""
-    most_turns: int = 60
-    """Replies after which a conversation is cut."""
-
-    def __post_init__(self) -> None:
-        for name in ("base_users", "new_users", "battles"):
-            if getattr(self, name) < 0:
-                raise UserError(f"scale.{name} {getattr(self, name)}", "it cannot be negative", "Choose 0 or more.")
-        if self.most_turns < 1:
-            raise UserError(f"scale.most_turns {self.most_turns}", "a conversation has a reply", "Choose 1 or more.")
-
-
-@dataclass(frozen=True)
-class Drift:
-    """From one day on, the users want something else."""
-
-    on_day: int
-    """Number of the day, from 0."""
-    values: Values
-    """What makes a reply good from then on; tastes for voices change as well."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """All that a product is, but for its models."""
-
-    scale: Scale = Scale()
-    people: People = People()
-    habits: Habits = Habits()
-    returning: ReturnHabits = ReturnHabits()
-    dirt: Dirt = Dirt()
-    drift: Drift | None = None
 
 
 class Product:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.simulator.behaviour import Habits
+from evalloop_assets.simulator.conditions import Conditions, Drift, Scale
 from evalloop_assets.simulator.demo_cast import INCUMBENT, REFERENCES
 from evalloop_assets.simulator.dirt import Dirt
 from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.oracle import Values
-from evalloop_assets.simulator.product import Conditions, Drift, Scale
 from evalloop_assets.simulator.users import People
 
 
@@ -206,9 +205,13 @@ def find_scenario(name: str) -> Scenario:
     return SCENARIOS[name]
 
 
-def in_force(scenario: Scenario, day: int) -> tuple[Trial, ...]:
-    """Trials that run on the day of that number."""
-    return tuple(trial for trial in scenario.trials if trial.on_day <= day)
-
-
-__all__ = ["SCENARIOS", "Effect", "Habits", "Scenario", "Trial", "candidate", "find_scenario", "in_force"]
+def resized(scenario: Scenario, users: int) -> Scenario:
+    """The scenario with that many users from before the first day, its signups and battles in proportion."""
+    scale = scenario.conditions.scale
+    grown = replace(
+        scale,
+        base_users=users,
+        new_users=max(1, round(scale.new_users * users / scale.base_users)),
+        battles=round(scale.battles * users / scale.base_users),
+    )
+    return replace(scenario, conditions=replace(scenario.conditions, scale=grown))

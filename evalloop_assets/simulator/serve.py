@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Action, Change, Ledger
 from evalloop_assets.serving.state import Allocation
@@ -44,15 +48,44 @@ def serve(
 ) -> None:
     """Serves the first `days` days of the scenario, all of them unless said; days served already are left as they are.
 
-    `policies` take the place of templated models of the same id. UserError as of `Product.serve_day`.
+    `policies` take the place of templated models of the same id. UserError as of `Product.serve_day`, and where another
+    process serves the same home.
     """
-    product = product_of(scenario, settings.home, seed, lexicon)
-    written = {**templated(scenario.cast), **(policies or {})}
     settings.home.mkdir(parents=True, exist_ok=True)
+    with _alone(settings.home):
+        _serve(scenario, settings, seed, scenario.days if days is None else days, lexicon, policies or {}, progress)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process that held it."""
+    lock = FileLock(home / "product.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        why = "another process serves a product in it"
+        raise UserError(f"folder {home}", why, "Wait for it, or give another folder: EVALLOOP_HOME=…") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _serve(
+    scenario: Scenario,
+    settings: Settings,
+    seed: int,
+    days: int,
+    lexicon: Lexicon,
+    policies: Mapping[str, Policy],
+    progress: Callable[[DaySummary], None],
+) -> None:
+    product = product_of(scenario, settings.home, seed, lexicon)
+    written = {**templated(scenario.cast), **policies}
     ledger = Ledger(settings.ledger_url)
     try:
         ledger.begin(scenario.champion, _change("start", "first champion", 0, "champion"))
-        for number in range(scenario.days if days is None else days):
+        for number in range(days):
             for trial in scenario.trials:
                 _set(ledger, trial, number)
             publish(settings.flags, ledger)

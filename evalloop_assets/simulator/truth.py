@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from evalloop_assets.lake.schema import Column, TableSchema, by_name
 from evalloop_assets.simulator.arrays import Bools, Floats
@@ -157,6 +158,16 @@ def truth_of_battles(battle_ids: Sequence[str], fought: Choices) -> pa.Table:
         name: getattr(fought, name) for name in TRUTH_BATTLES.column_names if name != "battle_id"
     }
     return table(TRUTH_BATTLES, columns, len(battle_ids))
+
+
+def read_truth(folder: Path, schema: TableSchema) -> pa.Table:
+    """One truth table of a product, with `day`, the day of serving."""
+    parts = []
+    for path in sorted((folder / schema.name.removeprefix("truth_")).glob("*.parquet")):
+        rows = pq.read_table(path)
+        day = pa.array([date.fromisoformat(path.stem)] * rows.num_rows, pa.date32())
+        parts.append(rows.append_column("day", day))
+    return pa.concat_tables(parts)
 
 
 def truth_file(folder: Path, schema: TableSchema, day: date) -> Path:

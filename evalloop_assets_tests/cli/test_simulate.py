@@ -33,6 +33,25 @@ def test_another_product_in_the_same_home_is_refused(evalloop):
     assert "it was begun as" in line(said)
 
 
+def test_a_home_with_a_log_of_ones_own_is_left_alone(evalloop, home):
+    assert evalloop("serving", "begin", "ours").status == 0
+    said = evalloop("simulate", "thin", "--days", 1)
+    assert said.status == 2
+    assert "it holds ledger.sqlite, which no simulation made" in line(said)
+    assert not (home / "landing").exists()
+
+
+def test_two_at_once_in_one_home_do_not_mix(evalloop, home):
+    from filelock import FileLock
+
+    home.mkdir(parents=True)
+    with FileLock(home / "product.lock"):
+        said = evalloop("simulate", "thin", "--days", 1)
+    assert said.status == 2
+    assert "another process serves a product in it" in line(said)
+    assert evalloop("simulate", "thin", "--days", 1).status == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

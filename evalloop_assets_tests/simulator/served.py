@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import duckdb
 
 from evalloop_assets.settings import Settings
-from evalloop_assets.simulator.product import Scale
-from evalloop_assets.simulator.scenarios import SCENARIOS, Scenario
+from evalloop_assets.simulator.scenarios import SCENARIOS, Scenario, resized
 from evalloop_assets.simulator.serve import serve, truth_folder
 from evalloop_assets.simulator.truth import TRUTH_TABLES
 
@@ -28,9 +26,7 @@ def home(name: str, seed: int, days: int | None = None) -> Path:
 
 def small(name: str, users: int) -> Scenario:
     """The scenario with fewer users."""
-    found = SCENARIOS[name]
-    scale = Scale(base_users=users, new_users=max(1, users // 20), battles=users // 4)
-    return replace(found, conditions=replace(found.conditions, scale=scale))
+    return resized(SCENARIOS[name], users)
 
 
 def rows(folder: Path, query: str) -> list[tuple]:

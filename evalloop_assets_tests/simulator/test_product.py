@@ -14,12 +14,12 @@ import pytest
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.contract import LOG_TABLES
+from evalloop_assets.simulator.conditions import Scale
 from evalloop_assets.simulator.delivery import complete_through
 from evalloop_assets.simulator.demo_cast import demo_policies
 from evalloop_assets.simulator.lexicon import CLOSINGS
 from evalloop_assets.simulator.packs import LEXICON
 from evalloop_assets.simulator.policies import Spoken
-from evalloop_assets.simulator.product import Scale
 from evalloop_assets.simulator.traffic import OneModel
 from evalloop_assets_tests.simulator.world import (
     FIRST,

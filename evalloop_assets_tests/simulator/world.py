@@ -9,8 +9,9 @@ from pathlib import Path
 
 import duckdb
 
+from evalloop_assets.simulator.conditions import Scale
 from evalloop_assets.simulator.demo_cast import demo_product
-from evalloop_assets.simulator.product import Product, Scale
+from evalloop_assets.simulator.product import Product
 from evalloop_assets.simulator.traffic import Assignment
 
 FIRST = date(2026, 3, 2)

@@ -8,7 +8,7 @@ in the arms, which is luck and no effect, is in the error of the estimate and no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalloop_assets.lake.engine import View
-from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.online_ab.influence import Z_95, Effect, UserSums, paired_user_effect
 from evalloop_assets.simulator.dirt import Dirt
 from evalloop_assets.simulator.packs import HELD_OUT
@@ -30,7 +29,7 @@ from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.serve import FIRST_DAY, serve, truth_folder
-from evalloop_assets.simulator.truth import TRUTH_CONVERSATIONS, TRUTH_TURNS, TRUTH_USERS, truth_file
+from evalloop_assets.simulator.truth import TRUTH_CONVERSATIONS, TRUTH_TURNS, TRUTH_USERS, read_truth
 
 STAGE = "online_ab"
 NAIVE = "naive conversation mean, pooled"
@@ -209,21 +208,11 @@ def worlds(run: Run) -> Worlds:
     treated = tuple(_for_all(trial) for trial in run.scenario.trials)
     folders = {"champion": _served(run, "champion", ()), "treated": _served(run, "treated", treated)}
     tables = {"users": TRUTH_USERS, "conversations": TRUTH_CONVERSATIONS, "turns": TRUTH_TURNS}
-    days = [FIRST_DAY + timedelta(days=number) for number in range(run.scenario.days)]
     return {
-        f"{world}_{name}": truth_view(folder, schema, days)
+        f"{world}_{name}": View({}, rows=read_truth(folder, schema))
         for world, folder in folders.items()
         for name, schema in tables.items()
     }
-
-
-def truth_view(folder: Path, schema: TableSchema, days: Iterable[date]) -> View:
-    """One truth table of a product, with the day of serving."""
-    from pyarrow import parquet
-
-    parts = [(day, parquet.read_table(truth_file(folder, schema, day))) for day in days]
-    dated = [part.append_column("day", pa.array([day] * part.num_rows, pa.date32())) for day, part in parts]
-    return View({}, rows=pa.concat_tables(dated))
 
 
 def _for_all(trial: Trial) -> Trial:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import Scenario
 from evalloop_assets.simulator.serve import FIRST_DAY, truth_folder
-from evalloop_assets.simulator.truth import TRUTH_TABLES
+from evalloop_assets.simulator.truth import TRUTH_TABLES, read_truth
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,20 +43,7 @@ class Run(NamedTuple):
             if re.search(rf"\b{name}\b", sql):
                 found = self.lake.view(name)
                 views[name] = found if found.columns else View(columns_of(schema))
-        for name in TRUTH_TABLES:
-            if name in sql:
-                views[name] = View({}, rows=self._truth(name))
+        for name, schema in TRUTH_TABLES.items():
+            if re.search(rf"\b{name}\b", sql):
+                views[name] = View({}, rows=read_truth(truth_folder(self.settings.home), schema))
         return self.lake.reader.fetch(sql, views, {})
-
-    def _truth(self, name: str) -> pa.Table:
-        """One truth table, with the day of serving."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        folder = truth_folder(self.settings.home) / name.removeprefix("truth_")
-        parts = []
-        for path in sorted(folder.glob("*.parquet")):
-            rows = pq.read_table(path)
-            day = pa.array([date.fromisoformat(path.stem)] * rows.num_rows, pa.date32())
-            parts.append(rows.append_column("day", day))
-        return pa.concat_tables(parts)

@@ -13,18 +13,19 @@ import numpy as np
 from evalloop_assets.lake.engine import View
 from evalloop_assets.online_ab.influence import Effect
 from evalloop_assets.reward_model.registry import load_version
+from evalloop_assets.simulator.conditions import Conditions, Scale
 from evalloop_assets.simulator.packs import HELD_OUT
 from evalloop_assets.simulator.policies import BestOfN, Policy, Score, Templated
-from evalloop_assets.simulator.product import Conditions, Product, Scale
+from evalloop_assets.simulator.product import Product
 from evalloop_assets.simulator.scenarios import Scenario
-from evalloop_assets.simulator.scoreboard.ab import CAME_BEFORE, ENROLLED, READ, coming, effect_of, truth_view
+from evalloop_assets.simulator.scoreboard.ab import CAME_BEFORE, ENROLLED, READ, coming, effect_of
 from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.scoreboard.reward import LENGTH, SINGLE_TURN, single_turn_reward
 from evalloop_assets.simulator.serve import FIRST_DAY
 from evalloop_assets.simulator.traffic import Assignment
-from evalloop_assets.simulator.truth import TRUTH_CONVERSATIONS, TRUTH_TURNS, TRUTH_USERS
+from evalloop_assets.simulator.truth import TRUTH_CONVERSATIONS, TRUTH_TURNS, TRUTH_USERS, read_truth
 
 STAGE = "policy_iteration"
 SCENARIOS = ("healthy", "drift")
@@ -148,4 +149,4 @@ def _truth(run: Run, world: str, policy: Policy, folder: Path) -> dict[str, View
     for day in DAYS:
         product.serve_day(day, Everybody(policy.spec.model_id), {policy.spec.model_id: policy}, folder / "landing")
     tables = {"users": TRUTH_USERS, "conversations": TRUTH_CONVERSATIONS, "turns": TRUTH_TURNS}
-    return {f"{world}_{name}": truth_view(folder / "truth", schema, DAYS) for name, schema in tables.items()}
+    return {f"{world}_{name}": View({}, rows=read_truth(folder / "truth", schema)) for name, schema in tables.items()}

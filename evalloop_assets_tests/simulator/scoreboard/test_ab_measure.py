@@ -13,7 +13,7 @@ from evalloop_assets.lake.engine import DuckDBEngine, View
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.online_ab.influence import Effect
 from evalloop_assets.settings import Settings
-from evalloop_assets.simulator.product import Scale
+from evalloop_assets.simulator.conditions import Scale
 from evalloop_assets.simulator.returning import ReturnHabits
 from evalloop_assets.simulator.scenarios import Scenario, find_scenario
 from evalloop_assets.simulator.scoreboard import ab

@@ -14,9 +14,9 @@ from evalloop_assets.definitions import build_definitions
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.online_ab.influence import Effect
 from evalloop_assets.settings import ABSettings, EngineSettings, Settings
+from evalloop_assets.simulator.conditions import Scale
 from evalloop_assets.simulator.lexicon import HOLLOW, Kind
 from evalloop_assets.simulator.packs import HELD_OUT
-from evalloop_assets.simulator.product import Scale
 from evalloop_assets.simulator.scenarios import find_scenario
 from evalloop_assets.simulator.scoreboard import ab, policy, ratings, reward, verdicts
 from evalloop_assets.simulator.scoreboard.figures import LOOP

@@ -1,0 +1,40 @@
+"""`evalloop scoreboard` on the smallest scenario: what it prints, writes, and shows in the UI."""
+
+import duckdb
+import pytest
+from dagster import AssetKey, DagsterInstance
+
+from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.settings import Settings
+
+pytestmark = pytest.mark.timeout(280)
+
+
+def test_two_seeds_of_one_scenario(evalloop, home):
+    said = evalloop("scoreboard", "--scenario", "thin", "--seeds", "2")
+    assert (said.status, said.complained) == (0, "")
+    for shown in ("Denoise: exits and effective reading", "abrupt ends, F1", "every end is a failure", "Guardrails"):
+        assert shown in said.printed
+
+    written = (home / "scoreboard.md").read_text(encoding="utf-8")
+    assert "Written by `evalloop scoreboard --scenario thin --seeds 2`" in written
+    assert (home / "scoreboard.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+    settings = Settings()
+    rebuild_catalogue(open_lake(settings), catalogue_path(settings))
+    with duckdb.connect(str(catalogue_path(settings)), read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT method, value, low, high, n FROM scoreboard WHERE scenario = 'thin' AND figure = 'abrupt ends, F1'"
+        ).fetchall()
+    found = {method: (value, low, high, n) for method, value, low, high, n in rows}
+    value, low, high, n = found["loop"]
+    assert low < value < high
+    assert n == 2
+    assert found["every end is a failure"][0] < value
+
+    with DagsterInstance.from_config(str(home / "dagster")) as instance:
+        event = instance.get_latest_materialization_event(AssetKey("scoreboard"))
+    metadata = event.asset_materialization.metadata
+    assert metadata["picture"].value.startswith("![scoreboard](data:image/png;base64,")
+    assert "abrupt ends, F1" in metadata["figures"].value
