@@ -105,7 +105,7 @@ class Dirt:
             "lost",
             "malformed",
             "lost_treatment",
-            "lost_treatment or both_arms",
+            "both_arms",
         ):
             _require_share(name, getattr(self, name))
         _require_count("late_days", self.late_days, 1, MOST_LATE_DAYS)
