@@ -96,7 +96,7 @@ def _table(figures: Sequence[Figure]) -> str:
         one = loop or naive[0]
         name = f"{one.figure}; {BEST[one.best]}" if one.figure != last else ""
         last = one.figure
-        beside = "<br>".join(f"{other.method}: {shown(other.found)}" for other in naive)
+        beside = "; ".join(f"{other.method}: {shown(other.found)}" for other in naive)
         own = shown(loop.found) if loop else ""
         rows.append(f"| {name} | {one.scenario} | {own} | {beside} | {one.found.n:,} {one.of} |")
     return "\n".join(rows) + "\n"

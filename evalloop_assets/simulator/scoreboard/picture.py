@@ -42,11 +42,13 @@ def draw(figures: Sequence[Figure], path: Path) -> None:
         for place, (_, loop, naive) in enumerate(shown):
             axes.plot([min(naive), max(naive)], [place - 0.15] * 2, color="tab:orange", alpha=0.4)
             axes.plot([min(loop), max(loop)], [place + 0.15] * 2, color="tab:blue", alpha=0.4)
-            axes.plot(float(np.mean(naive)), place - 0.15, "s", color="tab:orange", markersize=4)
-            axes.plot(float(np.mean(loop)), place + 0.15, "o", color="tab:blue", markersize=4)
+            squares = axes.plot(float(np.mean(naive)), place - 0.15, "s", color="tab:orange", markersize=4)
+            dots = axes.plot(float(np.mean(loop)), place + 0.15, "o", color="tab:blue", markersize=4)
         axes.set_yticks(range(len(shown)), [name for name, _, _ in shown])
         axes.axvline(0, color="grey", linewidth=0.5)
-        axes.set_xlabel("mean over scenarios, bar: lowest to highest; dots: the loop, squares: naive methods")
+        if shown:
+            canvas.legend([*dots, *squares], ["the loop", "naive methods"], loc="outside lower center", ncols=2)
+        axes.set_title("mean over scenarios, and from lowest to highest", loc="right", fontsize=8)
         axes.grid(axis="x", alpha=0.3)
         metadata = {"Date": None} if path.suffix == ".svg" else {}
         canvas.savefig(path, metadata=metadata, dpi=110)
