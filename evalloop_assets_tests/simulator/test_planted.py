@@ -36,7 +36,7 @@ CANDIDATES = {
     "drift": {"dazzling", "plotting"},
     "regen_spike": {"broken-off"},
 }
-USERS = {"thin": (130, 3)}
+USERS = {"thin": (130, 3), "healthy": (1600, 70)}
 CLEAN = sorted(set(CANDIDATES) - {"dirty"})
 REFERENCES = {"ref-dull", "ref-plain", "ref-rich"}
 ATTENTIVE, TELLING = ["dazzling", "charming", "warm"], ["plotting", "faithful", "steady"]
@@ -313,9 +313,9 @@ def test_keeps_the_contract_and_repeats_nothing(name):
 
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_has_as_many_users_as_the_page_says(name):
-    before, new = USERS.get(name, (1000, 45))
+    before, new = USERS.get(name, (800, 36))
     came = one(name, "SELECT count(DISTINCT user_id) FROM visits WHERE user_id NOT IN (SELECT user_id FROM signups)")[0]
-    assert 0.7 * before <= came <= 1.03 * before  # about; not everybody comes within ten days
+    assert 0.7 * before <= came <= 1.03 * before  # not everybody comes within ten days; some sign up unseen
     days = days_of(name) - (name == "dirty")
     assert abs(one(name, "SELECT count(*) FROM signups")[0] - new * days) <= 4 * np.sqrt(new * days)
 
@@ -375,9 +375,8 @@ def test_each_candidate_of_healthy_is_tried_on_a_sixth_and_of_drift_on_a_half():
         users = ask(name, "SELECT experiment_id, count(DISTINCT user_id) AS n FROM assignments GROUP BY 1").n
         assert stats.chisquare(users).pvalue > 1e-4
         assert len(users) == len(CANDIDATES[name])
-        assert one(
-            name, "SELECT max(n) FROM (SELECT count(DISTINCT experiment_id) n FROM assignments GROUP BY user_id)"
-        )[0] == (1)
+        each = ask(name, "SELECT count(DISTINCT experiment_id) AS n FROM assignments GROUP BY user_id").n
+        assert each.max() == 1
 
 
 def test_a_shorter_run_leaves_identical_rows_and_another_seed_others():
@@ -1188,8 +1187,8 @@ def test_dirty_ramp_and_sample_ratio():
     people = ~drawn.user_id.isin(machines().user_id)
     short = (treated[people].sum() - chance[people].sum()) / np.sqrt((chance * (1 - chance))[people].sum())
     assert short < -1.645  # one in twenty by chance
-    thin = ask("padding", "SELECT arm, propensity FROM assignments")
-    assert abs((thin.arm == "treatment").sum() - len(thin) / 2) < 3 * np.sqrt(len(thin) / 4)
+    fair = ask("padding", "SELECT arm FROM assignments").arm == "treatment"
+    assert abs(fair.sum() - len(fair) / 2) < 3 * np.sqrt(len(fair) / 4)
 
 
 def test_dirty_treatment_loses_conversations():
