@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS, find_scenario
 from evalloop_assets.simulator.scoreboard import decisions, eliminations
-from evalloop_assets.simulator.scoreboard.figures import Figure
+from evalloop_assets.simulator.scoreboard.figures import EVERY, Figure
 from evalloop_assets.simulator.scoreboard.measure import pooled
 from evalloop_assets.simulator.scoreboard.page import STAGES, by_stage, lines, page, shown, summary
 from evalloop_assets.simulator.scoreboard.picture import draw
@@ -51,7 +51,7 @@ def run_scoreboard(console: Console, scenarios: Sequence[str], seeds: int) -> No
     folder = Path("docs") if whole and Path("docs/simulator.md").is_file() else settings.home
     draw(figures, folder / "scoreboard.svg")
     (folder / "scoreboard.md").write_text(page(figures, command, "scoreboard.svg"), encoding="utf-8")
-    _keep(settings, figures, command)
+    _keep(settings, figures, command, whole)
     console.print(f"page {folder / 'scoreboard.md'}, table scoreboard in the lake, asset scoreboard in the UI")
 
 
@@ -105,17 +105,26 @@ def _print(console: Console, figures: Sequence[Figure]) -> None:
         console.print(table)
 
 
-def _keep(settings: Settings, figures: Sequence[Figure], command: str) -> None:
-    """The figures as rows of the lake, and as a materialisation with table and picture."""
+def _keep(settings: Settings, figures: Sequence[Figure], command: str, whole: bool) -> None:
+    """The figures as rows of the lake, and as a materialisation with table and picture.
+
+    A board of some scenarios replaces these alone, and says nothing of every scenario.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
     from dagster import AssetMaterialization, MetadataValue
 
     from evalloop_assets.lake.delta import arrow_schema
     from evalloop_assets.lake.resource import open_lake
 
-    day = date.today()
-    rows = pa.Table.from_pylist(rows_of(figures, day), arrow_schema(SCOREBOARD))
+    day = datetime.now(UTC).date()
     lake = open_lake(settings)
+    made = [one for one in figures if whole or one.scenario != EVERY]
+    rows = pa.Table.from_pylist(rows_of(made, day), arrow_schema(SCOREBOARD))
+    if not whole and lake.view(SCOREBOARD.name).files:
+        before = lake.read(SCOREBOARD.name, Days.one(day)).select(rows.column_names)
+        others = pc.invert(pc.is_in(before["scenario"], pc.unique(rows["scenario"])))
+        rows = pa.concat_tables([before.filter(others).cast(rows.schema), rows])
     commit = lake.replace(SCOREBOARD, Days.one(day), {}, lambda inputs: rows)
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "scoreboard.png"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,3 @@ def day_start_us(day: date) -> int:
 def times_us(day: date, seconds: Floats) -> Ints:
     """Times (microseconds from the epoch, on whole milliseconds) of seconds after the day's midnight UTC."""
     return np.asarray(day_start_us(day) + np.round(seconds * 1000).astype(np.int64) * 1000)
-
-
-def next_day_us(day: date) -> int:
-    return day_start_us(day + timedelta(days=1))

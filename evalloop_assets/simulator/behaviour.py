@@ -7,16 +7,21 @@ takes time to read and adds none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.arrays import Bools, Floats, Ints
 from evalloop_assets.simulator.lexicon import CLOSINGS, HOLLOW, N_KINDS, Kind, Lexicon
 from evalloop_assets.simulator.oracle import Values
+from evalloop_assets.simulator.requirements import require_number, require_share
 from evalloop_assets.simulator.text import sigmoid
-from evalloop_assets.simulator.users import require_share
+
+SHARES = frozenset(("phrase_kept", "memory", "interrupt", "resume", "background", "hollow_attention"))
+AMOUNTS = frozenset(("taste", "character_taste", "tiring", "reading_noise"))
+"""Habits that cannot be negative; what is in neither set is a strength in logits, of either sign."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,14 @@ class Habits:
     """Adding a question to the answer after an average reply; more often by `short_answer_reply`."""
 
     def __post_init__(self) -> None:
-        for name in ("interrupt", "resume", "background", "memory", "phrase_kept"):
-            require_share(f"habits.{name}", getattr(self, name))
+        for name in (field.name for field in fields(self) if field.name != "values"):
+            thing, value = f"habits: {name}", getattr(self, name)
+            if name in SHARES:
+                require_share(thing, value)
+            else:
+                require_number(thing, value, 0 if name in AMOUNTS else None)
+        if self.tiring == 0:
+            raise UserError("habits: tiring", "0 has users tired of a phrase before its first use", "Choose, say, 6.")
 
 
 class Reaction(NamedTuple):

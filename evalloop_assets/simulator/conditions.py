@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.behaviour import Habits
 from evalloop_assets.simulator.dirt import Dirt
 from evalloop_assets.simulator.oracle import Values
+from evalloop_assets.simulator.requirements import require_count
 from evalloop_assets.simulator.returning import ReturnHabits
 from evalloop_assets.simulator.users import People
 
@@ -27,10 +27,8 @@ class Scale:
 
     def __post_init__(self) -> None:
         for name in ("base_users", "new_users", "battles"):
-            if getattr(self, name) < 0:
-                raise UserError(f"scale.{name} {getattr(self, name)}", "it cannot be negative", "Choose 0 or more.")
-        if self.most_turns < 1:
-            raise UserError(f"scale.most_turns {self.most_turns}", "a conversation has a reply", "Choose 1 or more.")
+            require_count(f"scale: {name}", getattr(self, name))
+        require_count("scale: most_turns", self.most_turns, 1)
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,9 @@ class Drift:
     """Number of the day, from 0."""
     values: Values
     """What makes a reply good from then on; tastes for voices change as well."""
+
+    def __post_init__(self) -> None:
+        require_count("drift: on_day", self.on_day)
 
 
 @dataclass(frozen=True)

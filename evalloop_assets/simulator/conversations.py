@@ -9,7 +9,7 @@ import numpy as np
 
 from evalloop_assets.simulator.arrays import Bools, Floats, Ints
 from evalloop_assets.simulator.behaviour import CLOSURES, FATES, GOES_ON, Habits, Reaction, Reading, react
-from evalloop_assets.simulator.lexicon import GAP, Kind, Lexicon
+from evalloop_assets.simulator.lexicon import GAP, Kind, Lexicon, said
 from evalloop_assets.simulator.oracle import Appraisal, appraise
 from evalloop_assets.simulator.policies import Policy, replies
 from evalloop_assets.simulator.story import Contexts, Story
@@ -74,7 +74,7 @@ class Talk:
     recent_utility: Floats
     """Running mean at the end, as long as `Habits.memory` says."""
     uses: Ints
-    """(uses,) one entry per sentence of the kept replies: user · templates + template."""
+    """(uses,) one entry per sentence of the kept replies: user · phrases + phrase."""
 
 
 DIMENSIONS = ("instant", "momentum", "payoff", "freshness", "consistency", "hollow", "satiety")
@@ -123,8 +123,8 @@ class _Stand:
         )
 
     def satiety(self, live: Ints, ids: Ints, seen: Floats, habits: Habits) -> Floats:
-        """(replies, sentences) how tired each reader is of each phrase, from the uses `seen` (users, templates)."""
-        uses = seen[self.user[live][:, None], self.lexicon.template[ids]]
+        """(replies, sentences) how tired each reader is of each phrase, from the uses `seen` (users, phrases)."""
+        uses = seen[self.user[live][:, None], self.lexicon.phrase(ids)]
         return np.asarray(uses / (uses + habits.tiring), dtype=np.float64)
 
     def feel(self, live: Ints, truth: Appraisal, habits: Habits) -> tuple[Floats, Floats]:
@@ -170,7 +170,7 @@ class _Stand:
         """Which phrase of which user each sentence of the kept replies is."""
         told = ids[kept]
         user = np.broadcast_to(self.user[live[kept]][:, None], told.shape)
-        return np.asarray((user * self.lexicon.n_templates + self.lexicon.template[told])[told >= 0])
+        return np.asarray((user * self.lexicon.n_phrases + self.lexicon.phrase(told))[said(told)])
 
     def answer(self, live: Ints, did: Reaction, writing: np.random.Generator, living: np.random.Generator) -> Floats:
         """The users' next messages, and the seconds it takes to type them (0 where none is typed)."""
@@ -179,17 +179,17 @@ class _Stand:
         change = living.random(len(live)) >= STAYS_WITH_ITEM
         other = living.integers(0, lexicon.n_items, len(live))
         self.item[live] = np.where(moves & change, other, self.item[live])
-        said = np.array(say(did.says, self.pack[live], self.item[live], writing, lexicon), dtype=object)
+        words = np.array(say(did.says, self.pack[live], self.item[live], writing, lexicon), dtype=object)
         more = np.flatnonzero(did.adds & moves)
         asks = say(np.full(len(more), Kind.SAY_ASK), self.pack[live[more]], self.item[live[more]], writing, lexicon)
         joints = [lexicon.packs[pack].joint for pack in self.pack[live[more]].tolist()]
-        said[more] = [a + joint + b for a, joint, b in zip(said[more], joints, asks, strict=True)]
-        self.message[live] = np.where(moves, said, self.message[live])
+        words[more] = [a + joint + b for a, joint, b in zip(words[more], joints, asks, strict=True)]
+        self.message[live] = np.where(moves, words, self.message[live])
         self.closing[live] = np.where(moves & (did.closes > 0), did.closes, self.closing[live])
         walk = EASE_SPREAD * living.standard_normal(len(live))
         self.ease[live] = EASE_KEPT * self.ease[live] + walk
         pace = self.typing_speed[live] * np.exp(0.3 * living.standard_normal(len(live)))
-        return np.where(moves, np.array([len(text) for text in said]) / pace, 0.0)
+        return np.where(moves, np.array([len(text) for text in words]) / pace, 0.0)
 
 
 def converse(
@@ -205,7 +205,7 @@ def converse(
 ) -> Talk:
     """Holds the conversations to their ends. `writing` draws texts, `living` draws what users do.
 
-    `seen` (users, templates) counts the uses of each phrase that each user remembers from earlier days. UserError
+    `seen` (users, phrases) counts the uses of each phrase that each user remembers from earlier days. UserError
     where a policy fails (`policies.replies`).
     """
     models, model = np.unique(chats.model.astype(str), return_inverse=True)

@@ -17,6 +17,7 @@ from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.simulator.arrays import Bools
 from evalloop_assets.simulator.arrow import arrow_schema
 from evalloop_assets.simulator.hashed import uniform
+from evalloop_assets.simulator.requirements import require_count, require_share
 from evalloop_assets.simulator.traffic import Assignment, Flags
 
 MOST_WHALE_TURNS = 50_000
@@ -107,18 +108,18 @@ class Dirt:
             "lost_treatment",
             "both_arms",
         ):
-            _require_share(name, getattr(self, name))
-        _require_count("late_days", self.late_days, 1, MOST_LATE_DAYS)
-        _require_count("skew_minutes", self.skew_minutes, 1, MOST_SKEW_MINUTES)
-        _require_count("bots", self.bots, 0, None)
-        _require_count("whale_turns", self.whale_turns, 0, MOST_WHALE_TURNS)
-        _require_count("whale_day", self.whale_day, 0, None)
+            require_share(f"dirt: {name}", getattr(self, name))
+        require_count("dirt: late_days", self.late_days, 1, MOST_LATE_DAYS)
+        require_count("dirt: skew_minutes", self.skew_minutes, 1, MOST_SKEW_MINUTES)
+        require_count("dirt: bots", self.bots)
+        require_count("dirt: whale_turns", self.whale_turns, 0, MOST_WHALE_TURNS)
+        require_count("dirt: whale_day", self.whale_day)
         if not isinstance(self.silent_days, tuple):
             raise UserError(
                 "dirt: silent_days", f"{self.silent_days!r} is no tuple", "Give day numbers such as (3, 4)."
             )
         for number in self.silent_days:
-            _require_count("silent_days", number, 0, None)
+            require_count("dirt: silent_days", number)
         if self.whale_turns and self.whale_day in self.silent_days:
             why = f"day {self.whale_day} is silent, so that the whale would never be seen"
             raise UserError("dirt: whale_day", why, "Choose another day, or set whale_turns to 0.")
@@ -137,7 +138,7 @@ class OtherDevice:
     seed: int
 
     def __post_init__(self) -> None:
-        _require_share("both_arms", self.share)
+        require_share("dirt: both_arms", self.share)
 
     def resolve(self, user_id: str, conversation_id: str, started_at: datetime) -> Assignment:
         elsewhere = self.share > 0 and bool(on_other_device([conversation_id], self.share, self.seed)[0])
@@ -161,14 +162,3 @@ def truth_of_dirt(table_name: str, rows: pa.Table, kind: str, about: Any) -> pa.
     texts = pa.repeat(about, n) if isinstance(about, str) else about
     columns = [pa.repeat(table_name, n), row_ids(table_name, rows), pa.repeat(kind, n), texts]
     return pa.table(columns, schema=arrow_schema(TRUTH_DIRT))
-
-
-def _require_share(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UserError(f"dirt: {name}", f"{value!r} is no share", "Give a number from 0 to 1.")
-
-
-def _require_count(name: str, value: Any, least: int, most: int | None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
-        bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
-        raise UserError(f"dirt: {name}", f"{value!r} is no whole number {bounds}", "Give one that is.")

@@ -7,6 +7,7 @@ go through this list.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from evalloop_assets.simulator.arrays import Ints
+from evalloop_assets.simulator.arrays import Bools, Ints
 
 
 class Kind(IntEnum):
@@ -61,16 +62,17 @@ class Kind(IntEnum):
 
 
 N_KINDS = len(Kind)
-MODEL_KINDS = tuple(kind for kind in Kind if kind < Kind.SAY_OPEN)
 CLOSINGS = (Kind.SAY_FAREWELL, Kind.SAY_THANKS, Kind.SAY_GOAL, Kind.SAY_RESOLVED)
 """What users say before a natural end."""
 HOLLOW = (Kind.REPEAT, Kind.SOOTHE, Kind.FILLER)
-UNKNOWN = -1
-"""A sentence that no pack knows."""
 GAP = -2
 """Fills the rows of a matrix of sentence ids."""
 FRAGMENT = -3
 """The text breaks off in the middle of a sentence."""
+UNKNOWN, STRANGE_PHRASES = -10, 40
+"""Sentences that no pack knows have ids UNKNOWN, UNKNOWN - 1, …: one of STRANGE_PHRASES, by their words alone, so that
+whoever says the same again and again is known for it."""
+NO_FILLER = -1
 _SENTENCE = re.compile("[^.!?\u3002\uff01\uff1f]+[.!?\u3002\uff01\uff1f]+")
 _ENDS = ".!?\u3002\uff01\uff1f"
 _BROKEN_OFF = re.compile(r"[^.!?\u3002\uff01\uff1f]*[\w,\uff0c\u3001]\s*\Z")
@@ -134,7 +136,7 @@ class Lexicon:
                     for filler, sentence in enumerate(row):
                         self.sentences.append(sentence)
                         kinds.append(kind)
-                        fillers.append(filler if len(row) > 1 else UNKNOWN)
+                        fillers.append(filler if len(row) > 1 else NO_FILLER)
                         templates.append(template_number)
                     template_number += 1
         self.kind = np.array(kinds, dtype=np.int64)
@@ -142,6 +144,8 @@ class Lexicon:
         self.template = np.array(templates, dtype=np.int64)
         """Number of the template within its pack."""
         self.n_templates = int(self.template.max()) + 1
+        self.n_phrases = self.n_templates + STRANGE_PHRASES
+        """Templates of a pack, and behind them phrases that no pack knows."""
         self.han = np.array([pack.han for pack in self.packs])
         self.chars = np.array([len(sentence) for sentence in self.sentences], dtype=np.int64)
         self.id_of = {sentence: number for number, sentence in enumerate(self.sentences)}
@@ -170,10 +174,19 @@ class Lexicon:
         return joint.join([sentences[i] for i in ids if i >= 0])
 
     def read(self, text: str) -> list[int]:
-        """Ids of the sentences of a text; UNKNOWN for one that no pack knows, FRAGMENT at the end of a text cut off."""
-        look = self.id_of.get
-        ids = [look(found.strip(), UNKNOWN) for found in _SENTENCE.findall(text)]
+        """Ids of the sentences of a text; UNKNOWN or less for what no pack knows, FRAGMENT at the end of one cut off.
+
+        A text without any sentence is a strange phrase as a whole.
+        """
+        found = [sentence.strip() for sentence in _SENTENCE.findall(text)] or ([text] if text.strip() else [])
+        look = self.id_of
+        ids = [look[sentence] if sentence in look else _strange(sentence) for sentence in found]
         return [*ids, FRAGMENT] if text and text[-1] not in _ENDS and _BROKEN_OFF.search(text) else ids
+
+    def phrase(self, ids: Ints) -> Ints:
+        """Which phrase each sentence is, of `n_phrases`; 0 for what is no sentence."""
+        strange = self.n_templates + UNKNOWN - ids
+        return np.where(ids >= 0, self.template[ids], np.where(ids <= UNKNOWN, strange, 0))
 
     def read_batch(self, texts: Sequence[str]) -> Ints:
         """(texts, longest) sentence ids as `read` gives them, filled up with GAP."""
@@ -182,3 +195,13 @@ class Lexicon:
         return np.array([row + [GAP] * (longest - len(row)) for row in rows], dtype=np.int64).reshape(
             len(rows), longest
         )
+
+
+def said(ids: Ints) -> Bools:
+    """Which of the ids are sentences, known or not."""
+    return (ids >= 0) | (ids <= UNKNOWN)
+
+
+def _strange(sentence: str) -> int:
+    digest = hashlib.blake2b(sentence.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return UNKNOWN - int.from_bytes(digest, "big") % STRANGE_PHRASES

@@ -6,6 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from evalloop_assets.simulator.requirements import require_id, require_number, require_share
+
+MOST_SENTENCES = 100
+"""Mean number of sentences that can be added to a reply."""
 ModelKind = Literal["reference", "incumbent", "candidate"]
 
 
@@ -13,7 +17,8 @@ ModelKind = Literal["reference", "incumbent", "candidate"]
 class ModelSpec:
     """One model. Shares are probabilities of writing the good kind of sentence where the reply has room for it.
 
-    The four dimensions are those of section 2 of the paper on temporal preference learning.
+    The four dimensions are those of section 2 of the paper on temporal preference learning. UserError for a value that
+    cannot be, naming the field.
     """
 
     model_id: str
@@ -40,6 +45,15 @@ class ModelSpec:
     """US dollars."""
     parent: str | None = None
     """The model that it was made from."""
+
+    def __post_init__(self) -> None:
+        require_id("model: model_id", self.model_id)
+        for name in ("instant", "momentum", "payoff", "freshness", "stability", "cut"):
+            require_share(f"model {self.model_id}: {name}", getattr(self, name))
+        for name in ("padding", "extra"):
+            require_number(f"model {self.model_id}: {name}", getattr(self, name), 0, MOST_SENTENCES)
+        for name in ("latency_ms", "cost_per_1k_tokens"):
+            require_number(f"model {self.model_id}: {name}", getattr(self, name), 0)
 
     @property
     def family(self) -> str:

@@ -1,17 +1,19 @@
 """The truth about a reply, read back from its text and the story before it.
 
 The same function judges templated text, the choice of a best-of-n policy and text of any other origin; a sentence that
-no pack knows is neutral. Nothing outside the simulator may import this.
+no pack knows is worth what a middling model writes, less the more often the same is said. Nothing outside the simulator
+may import this.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from evalloop_assets.simulator.arrays import Bools, Floats, Ints
-from evalloop_assets.simulator.lexicon import FRAGMENT, HOLLOW, N_KINDS, Kind, Lexicon
+from evalloop_assets.simulator.lexicon import FRAGMENT, HOLLOW, N_KINDS, Kind, Lexicon, said
+from evalloop_assets.simulator.requirements import require_number
 from evalloop_assets.simulator.story import OVERDUE_AFTER, Contexts, Story
 
 MOST_OPEN_HOOKS = 3
@@ -31,6 +33,10 @@ class Values:
     """Taken off per share of hollow sentences."""
     satiety: float = 1.20
     """Taken off per unit of satiety."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            require_number(f"values: {one.name}", getattr(self, one.name))
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,8 @@ def appraise(
     kind = np.where(known, lexicon.kind[ids], N_KINDS)
     item = lexicon.filler[ids]
     counts = np.stack([(kind == k).sum(axis=1) for k in range(Kind.SAY_OPEN)], axis=1)
-    sentences = np.maximum((ids >= -1).sum(axis=1), 1)
+    spoken = said(ids)
+    sentences = np.maximum(spoken.sum(axis=1), 1)
     hollow_count = counts[:, list(HOLLOW)].sum(axis=1)
 
     echoed = ((kind == Kind.ECHO) & (item == contexts.item[:, None])).any(axis=1)
@@ -123,11 +130,11 @@ def appraise(
         instant=instant,
         momentum=momentum,
         payoff=_payoff(kind, item, counts, story),
-        freshness=0.5 - np.minimum(_wear(ids, known, story, lexicon), 2.0),
+        freshness=0.5 - np.minimum(_wear(ids, spoken, story, lexicon), 2.0),
         consistency=0.2 * (counts[:, Kind.PERSONA] > 0)
         - 1.0 * (_out_of_character(kind, item, contexts) | (counts[:, Kind.BREAK] > 0)),
         hollow=hollow_count / sentences,
-        satiety=np.zeros(len(ids)) if satiety is None else _mean(satiety, known),
+        satiety=np.zeros(len(ids)) if satiety is None else _mean(satiety, spoken),
         cut=(ids == FRAGMENT).any(axis=1),
     )
 
@@ -147,15 +154,15 @@ def _payoff(kind: Ints, item: Ints, counts: Ints, story: Story) -> Floats:
     )
 
 
-def _wear(ids: Ints, known: Bools, story: Story, lexicon: Lexicon) -> Floats:
+def _wear(ids: Ints, spoken: Bools, story: Story, lexicon: Lexicon) -> Floats:
     """Mean wear of the phrases that a reply uses."""
     rows = np.arange(len(ids))[:, None]
-    return _mean(story.wear[rows, lexicon.template[ids]], known)
+    return _mean(story.wear[rows, lexicon.phrase(ids)], spoken)
 
 
-def _mean(values: Floats, known: Bools) -> Floats:
-    """Row means over the known sentences; 0 where there are none."""
-    return np.asarray(np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+def _mean(values: Floats, spoken: Bools) -> Floats:
+    """Row means over the sentences; 0 where there are none."""
+    return np.asarray(np.where(spoken, values, 0.0).sum(axis=1) / np.maximum(spoken.sum(axis=1), 1))
 
 
 def _out_of_character(kind: Ints, item: Ints, contexts: Contexts) -> Bools:

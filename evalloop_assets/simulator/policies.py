@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.logs.contract import MAX_TEXT_CHARS
 from evalloop_assets.simulator.arrays import Ints
 from evalloop_assets.simulator.lexicon import GAP, Lexicon
 from evalloop_assets.simulator.models import ModelSpec
@@ -115,7 +116,7 @@ class Prompt(NamedTuple):
 
 
 Speak = Callable[[list[Prompt]], Sequence[str]]
-"""A trained language model, or anything else that answers a batch of prompts with one text each."""
+"""A trained language model, or anything else that answers a batch of prompts with a list of one text each."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Spoken:
 
         def call() -> None:
             try:
-                outcome["said"] = self.speak(prompts)
+                outcome["said"] = self._said(prompts)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in the thread that waits
                 outcome["error"] = error
 
@@ -164,12 +165,16 @@ class Spoken:
                 f"it has not answered {len(prompts)} prompts within {self.time_limit_s:g} s",
                 "The day was not written; mend the policy, or give it more time (time_limit_s).",
             )
+        if isinstance(outcome.get("error"), UserError):
+            raise outcome["error"]
         if "error" in outcome:
-            raise RuntimeError(f"{outcome['error']!r}") from outcome["error"]
-        said = outcome["said"]
-        if isinstance(said, str) or not isinstance(said, Iterable):
-            found = "one text" if isinstance(said, str) else type(said).__name__
-            raise _wrong_return(self.spec.model_id, len(prompts), found)
+            raise RuntimeError(repr(outcome["error"])) from outcome["error"]
+        return list(outcome["said"])
+
+    def _said(self, prompts: list[Prompt]) -> list[str]:
+        said = self.speak(prompts)
+        if not isinstance(said, list | tuple):
+            raise _wrong_return(self.spec.model_id, len(prompts), f"{type(said).__name__}, no list")
         return list(said)
 
 
@@ -187,6 +192,9 @@ def replies(
     """
     if model not in policies:
         raise UserError(f"model {model}", "the flags serve it, but the product has no policy of that id", "Add one.")
+    if policies[model].spec.model_id != model:
+        why = f"its spec calls it {policies[model].spec.model_id}, so that the log would name two models"
+        raise UserError(f"policy {model}", why, "Give it the id under which it is served.")
     try:
         texts, ids = policies[model].write(contexts, rng, lexicon)
     except UserError:
@@ -197,14 +205,29 @@ def replies(
         ) from error
     if len(texts) != len(contexts):
         raise _wrong_return(model, len(contexts), f"{len(texts)} values")
-    for text in texts:
-        if not isinstance(text, str):
-            raise _wrong_return(model, len(contexts), f"{type(text).__name__} {text!r:.60}")
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError as error:
-        raise _wrong_return(model, len(contexts), f"one that is not valid Unicode ({error.reason})") from error
+    if ids is None:
+        for text in texts:
+            if not isinstance(text, str):
+                raise _wrong_return(model, len(contexts), f"{type(text).__name__} {text!r:.60}")
+            fault = _fault(text)
+            if fault:
+                raise _wrong_return(model, len(contexts), f"{fault}: {text!r:.60}")
     return texts, lexicon.read_batch(texts) if ids is None else ids
+
+
+def _fault(text: str) -> str | None:
+    """Why the log contract would not take the text, or nobody could read it."""
+    if not text.strip():
+        return "an empty one"
+    if len(text) > MAX_TEXT_CHARS:
+        return f"one of {len(text):,} characters, above {MAX_TEXT_CHARS:,}"
+    if "\0" in text:
+        return "one with a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"one that is not valid Unicode ({error.reason})"
+    return None
 
 
 def _wrong_return(model: str, wanted: int, found: str) -> UserError:

@@ -49,7 +49,8 @@ FAMILIAR = 2.5
 class Product:
     """Serves days one after the other, from `first_day` on, each with the flags of its beginning.
 
-    State lives under `folder`, truth under `truth`; the same seed, flags and policies give identical rows.
+    State lives under `folder`, truth under `truth`; the same seed, flags and policies give identical rows. `plan` says
+    in words what is served to whom: a product that was begun under another one is refused.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class Product:
         first_day: date,
         conditions: Conditions = Conditions(),
         lexicon: Lexicon = LEXICON,
+        plan: str = "",
     ) -> None:
         self._folder, self._truth, self._seed, self._first_day = folder, truth, seed, first_day
-        self._conditions, self._lexicon = conditions, lexicon
+        self._conditions, self._lexicon, self._plan = conditions, lexicon, plan
 
     def serve_day(self, day: date, flags: Flags, policies: Mapping[str, Policy], out: Path) -> DaySummary:
         """Serves one UTC day and delivers it under `out`; a day delivered already is left as it is.
@@ -169,7 +171,8 @@ class Product:
         """What bots and scripts leave in the log of the day."""
         first, last = len(plan.chats.user), len(plan.visits.user)
         who = strangers(
-            self._conditions.dirt, self._lexicon, day=day, first_day=self._first_day, first_conversation=first,
+            self._conditions.dirt, self._lexicon, day=day, first_day=self._first_day,
+            base_users=self._conditions.scale.base_users, first_conversation=first,
             seed=self._seed,
         )  # fmt: skip
         asked = zip(who.user_id, who.conversation_id, who.started_at, strict=True)
@@ -198,9 +201,25 @@ class Product:
         """What a state belongs to; a JSON value."""
         words = [pack.name for pack in self._lexicon.packs]
         identity = {
-            "seed": self._seed, "first_day": self._first_day.isoformat(), "lexicon": words, **asdict(self._conditions)
-        }  # fmt: skip
-        return dict(json.loads(json.dumps(identity)))
+            "plan": self._plan,
+            "seed": self._seed,
+            "first_day": self._first_day.isoformat(),
+            "lexicon": words,
+            **asdict(self._conditions),
+        }
+        return dict(json.loads(json.dumps(identity, default=lambda value: value.item())))
+
+    def _require_same(self, begun: Mapping[str, Any]) -> None:
+        """UserError where the folder holds a product of another kind; names what differs."""
+        wanted = self._identity()
+        if begun != wanted:
+            differs = [name for name in wanted if begun.get(name) != wanted[name]]
+            was = ", ".join(f"{name} {begun.get(name)}" for name in differs)
+            raise UserError(
+                f"product in {self._folder}",
+                f"it was begun as another one: {was}",
+                "Open it so, or give another folder.",
+            )
 
     def _done(self, day: date, out: Path) -> DaySummary | None:
         """The summary of a day that is delivered already."""
@@ -210,7 +229,13 @@ class Product:
         kept = load(self._folder, day)
         if kept is None:
             raise UserError(f"day {day}", f"{out} is complete through {through}", "Serve a later day.")
+        self._require_same(kept[2])
         return kept[1]
+
+    def _heard_before(self, rng: np.random.Generator, users: int) -> Floats:
+        """(users, phrases) uses that users from before the first day remember: of their models' phrases only."""
+        known = rng.poisson(FAMILIAR, (users, self._lexicon.n_templates)).astype(np.float32)
+        return np.pad(known, ((0, 0), (0, self._lexicon.n_phrases - self._lexicon.n_templates)))
 
     def _before(self, day: date) -> ProductState:
         """State after the day before; of the first day, a history that looks like any other day's."""
@@ -220,7 +245,7 @@ class Product:
             return ProductState(
                 satisfaction=0.3 * rng.standard_normal(n),
                 last_day=day.toordinal() - rng.geometric(0.45, n),
-                seen=rng.poisson(FAMILIAR, (n, self._lexicon.n_templates)).astype(np.float32),
+                seen=self._heard_before(rng, n),
                 held=HeldBack(),
                 exposed=frozenset(),
                 models=frozenset(),
@@ -230,10 +255,7 @@ class Product:
             raise UserError(
                 f"day {day}", "the product has not served the day before", f"Serve from {self._first_day} on, in order."
             )
-        if kept[2] != self._identity():
-            raise UserError(
-                f"product in {self._folder}", f"it was begun as {kept[2]}", "Open it so, or give another folder."
-            )
+        self._require_same(kept[2])
         return kept[0]
 
     def _standing(self, day: date, policies: Mapping[str, Policy], before: ProductState) -> dict[str, pa.Table]:
@@ -299,7 +321,7 @@ class _Known:
         return np.where(self._talks > 0, satisfaction_after(self.satisfaction, value, habits), self.satisfaction)
 
     def remembered(self, kept: float) -> Floats:
-        """(users, templates) uses remembered on the next day."""
+        """(users, phrases) uses remembered on the next day."""
         return np.asarray(kept * self.seen + self._uses.reshape(self.seen.shape), dtype=np.float32)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalloop_assets.simulator.arrays import Floats, Ints
+from evalloop_assets.simulator.requirements import require_number, require_share
 from evalloop_assets.simulator.text import sigmoid
 
 
@@ -28,6 +29,12 @@ class ReturnHabits:
     """Mean loyalty of users from before the first day."""
     new_loyalty: float = -0.45
     """Mean loyalty of new users."""
+
+    def __post_init__(self) -> None:
+        for name in ("learning", "peak_end"):
+            require_share(f"returning: {name}", getattr(self, name))
+        for name in ("satisfaction", "absence", "fading", "base_loyalty", "new_loyalty"):
+            require_number(f"returning: {name}", getattr(self, name))
 
 
 def return_probability(loyalty: Floats, satisfaction: Floats, days_since: Ints, habits: ReturnHabits) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.conditions import Conditions, Drift, Scale
@@ -16,6 +16,7 @@ from evalloop_assets.simulator.demo_cast import INCUMBENT, REFERENCES
 from evalloop_assets.simulator.dirt import Dirt
 from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.oracle import Values
+from evalloop_assets.simulator.requirements import require_count, require_id, require_number
 from evalloop_assets.simulator.users import People
 
 
@@ -35,6 +36,36 @@ class Trial:
     """Users it is held on, from and to percent by hash."""
     ramp: tuple[tuple[int, float], ...] = ()
     """Later weights: number of the day, percent."""
+
+    def __post_init__(self) -> None:
+        require_id("trial: experiment_id", self.experiment_id)
+        mine = f"trial {self.experiment_id}"
+        require_id(f"{mine}: treatment", self.treatment)
+        require_count(f"{mine}: on_day", self.on_day)
+        for name in ("weight_percent", "user_share"):
+            require_number(f"{mine}: {name}", getattr(self, name), 0, 100)
+        _require_pair(f"{mine}: segment", self.segment, "(0.0, 50.0)")
+        for percent in self.segment:
+            require_number(f"{mine}: segment", percent, 0, 100)
+        first, last = self.segment
+        if first >= last:
+            raise UserError(f"{mine}: segment", f"{first} to {last} is no span", "Give the lower percent first.")
+        if not isinstance(self.ramp, tuple):
+            raise UserError(f"{mine}: ramp", f"{self.ramp!r} is no tuple", "Give steps such as ((4, 25.0), (7, 50.0)).")
+        before = self.on_day
+        for step in self.ramp:
+            _require_pair(f"{mine}: ramp", step, "(4, 25.0)")
+            require_count(f"{mine}: ramp", step[0])
+            require_number(f"{mine}: ramp", step[1], 0, 100)
+            if step[0] <= before:
+                why = f"its day {step[0]} does not come after day {before}"
+                raise UserError(f"{mine}: ramp", why, "Give rising days, all after on_day.")
+            before = step[0]
+
+
+def _require_pair(name: str, value: Any, such_as: str) -> None:
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise UserError(name, f"{value!r} is no pair", f"Give a tuple such as {such_as}.")
 
 
 class Effect(NamedTuple):
@@ -86,7 +117,7 @@ MIDDLING = Conditions(Scale(base_users=800, new_users=36, battles=300), People(w
 
 
 def _all_users(treatment: ModelSpec, **changed: object) -> Trial:
-    """Half of everybody, two users in three randomised as users."""
+    """Half of everybody, three users in five randomised as users."""
     return replace(Trial(f"try-{treatment.model_id}", treatment.model_id), **changed)  # type: ignore[arg-type]
 
 
@@ -174,7 +205,7 @@ _LISTED = (
     ),
     _scenario(
         "thin",
-        "Sixty users and a good candidate: too little data for any decision.",
+        "Some sixty users a day and a good candidate: too little data for any decision.",
         (STEADY,),
         Conditions(Scale(base_users=130, new_users=3, battles=30), People(west=0.25)),
     ),

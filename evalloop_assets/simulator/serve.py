@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -31,9 +32,17 @@ def truth_folder(home: Path) -> Path:
     return home / "truth"
 
 
+def plan_of(scenario: Scenario) -> str:
+    """Name and digest of what the scenario serves to whom."""
+    served = repr((scenario.champion, scenario.cast, scenario.trials))
+    return f"{scenario.name} {hashlib.sha256(served.encode()).hexdigest()[:12]}"
+
+
 def product_of(scenario: Scenario, home: Path, seed: int, lexicon: Lexicon = LEXICON) -> Product:
     """The product of a scenario, with its state and its truth in sub-folders of the home folder."""
-    return Product(home / "product", truth_folder(home), seed, FIRST_DAY, scenario.conditions, lexicon)
+    return Product(
+        home / "product", truth_folder(home), seed, FIRST_DAY, scenario.conditions, lexicon, plan_of(scenario)
+    )
 
 
 def serve(

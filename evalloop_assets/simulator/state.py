@@ -43,7 +43,7 @@ class ProductState:
     last_day: Ints
     """(users,) ordinal of the user's last day in the app."""
     seen: Floats
-    """(users, templates) uses of each phrase that each user remembers."""
+    """(users, phrases) uses of each phrase that each user remembers."""
     held: HeldBack
     """Rows not delivered yet."""
     exposed: frozenset[Exposure]

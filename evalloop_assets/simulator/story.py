@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalloop_assets.simulator.arrays import Floats, Ints
-from evalloop_assets.simulator.lexicon import GAP, Kind, Lexicon
+from evalloop_assets.simulator.lexicon import GAP, Kind, Lexicon, said
 
 NO_HOOK = -1
 WEAR_KEPT = 0.7
@@ -60,7 +60,7 @@ class Story:
     hook_age: Ints
     """(conversations, items) turns since the item's promise was made, NO_HOOK where none is open."""
     wear: Floats
-    """(conversations, templates) how worn each phrase is: 1 just after its use, times WEAR_KEPT each turn."""
+    """(conversations, phrases) how worn each phrase is: 1 just after its use, times WEAR_KEPT each turn."""
     stall: Ints
     """(conversations,) replies since the story last advanced."""
 
@@ -68,7 +68,7 @@ class Story:
     def untold(cls, conversations: int, lexicon: Lexicon) -> Story:
         return cls(
             hook_age=np.full((conversations, lexicon.n_items), NO_HOOK, dtype=np.int64),
-            wear=np.zeros((conversations, lexicon.n_templates)),
+            wear=np.zeros((conversations, lexicon.n_phrases), dtype=np.float32),
             stall=np.zeros(conversations, dtype=np.int64),
         )
 
@@ -85,9 +85,9 @@ class Story:
         known = ids >= 0
         kind = np.where(known, lexicon.kind[ids], GAP)
         item = lexicon.filler[ids]
-        row, column = np.nonzero(known)
-        wear = self.wear * WEAR_KEPT
-        np.add.at(wear, (row, lexicon.template[ids[row, column]]), 1.0)
+        wear = self.wear * np.float32(WEAR_KEPT)
+        spoken_row, spoken = np.nonzero(said(ids))
+        np.add.at(wear, (spoken_row, lexicon.phrase(ids[spoken_row, spoken])), 1.0)
         age = np.where(self.hook_age >= 0, self.hook_age + 1, NO_HOOK)
         planted_row, planted = np.nonzero(kind == Kind.HOOK)
         planted_item = item[planted_row, planted]

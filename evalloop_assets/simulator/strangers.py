@@ -26,6 +26,7 @@ from evalloop_assets.simulator.rows import (
     character_ids,
 )
 from evalloop_assets.simulator.traffic import Assignment
+from evalloop_assets.simulator.users import BASE_COHORT
 
 BOT, WHALE = "bot", "whale"
 BOT_TURNS = (60, 500)
@@ -86,17 +87,18 @@ class StrangerRows:
 
 
 def strangers(
-    dirt: Dirt, lexicon: Lexicon, *, day: date, first_day: date, first_conversation: int, seed: int
+    dirt: Dirt, lexicon: Lexicon, *, day: date, first_day: date, base_users: int, first_conversation: int, seed: int
 ) -> Strangers:
     """Who comes on a day. The same bots every day, and the whale on its own.
 
-    `first_conversation`: their conversations are numbered from there on, behind those of the people.
+    `base_users`: the product's from before its first day; they look like some more of these. Their conversations are
+    numbered from `first_conversation` on, behind those of the people.
     """
     whales = 1 if dirt.whale_turns and (day - first_day).days == dirt.whale_day else 0
     n = dirt.bots + whales
     whale = np.arange(n) >= dirt.bots
-    user_id = [_user_id(number, first_day, seed) for number in range(dirt.bots)]
-    user_id += [_user_id(-1, first_day, seed)] * whales
+    user_id = [_user_id(number, base_users) for number in range(dirt.bots)]
+    user_id += [_user_id(dirt.bots, base_users)] * whales
 
     def drawn(purpose: str) -> Floats:
         return uniform(user_id, seed, purpose)
@@ -260,11 +262,9 @@ def _assignments(who: Strangers, served: Sequence[Assignment]) -> pa.Table:
     return table(ASSIGNMENTS, columns, len(rows))
 
 
-def _user_id(number: int, first_day: date, seed: int) -> str:
-    """Who signed up before the first day; no user of the product's population has such an id. -1 is the whale."""
-    signed_up = first_day - timedelta(days=1 + number % 28 if number >= 0 else 29)
-    start = int(uniform([str(number % 28)], seed, "user numbers")[0] * 200)
-    return f"u-{signed_up:%Y%m%d}-{start + number // 28:05d}" if number >= 0 else f"u-{signed_up:%Y%m%d}-{start:05d}"
+def _user_id(number: int, base_users: int) -> str:
+    """Numbered on behind the users from before the first day."""
+    return f"u-{BASE_COHORT}-{base_users + number:05d}"
 
 
 def _of(served: Sequence[Assignment], field: str) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.arrays import Floats, Ints
 from evalloop_assets.simulator.packs import EN, ZH
+from evalloop_assets.simulator.requirements import require_number, require_share
 
 TASTE_DIMENSIONS = 4
 READING_CHARS_PER_S = 16.5
@@ -27,6 +28,7 @@ EAST, WEST = (0, 60, 120), (-300, -360, -480)
 speakers, lie inside one UTC day; those of the second run over into the next, with which their rows are delivered."""
 CHINA = 480
 CHANNELS = ("organic", "ads", "friend")
+MOST_ACTIVITY = 20
 BASE_COHORT = "base"
 """Users from before the first simulated day: their signup is in no log."""
 
@@ -43,15 +45,15 @@ class People:
     """Intra-class correlation of the replies of a conversation, users as classes: how much the conversations of one
     user are alike (below 0.5)."""
     activity: float = 1.4
-    """Mean conversations on a day in the app, at least 1."""
+    """Mean conversations on a day in the app, from 1 to MOST_ACTIVITY."""
 
     def __post_init__(self) -> None:
         for name in ("english", "west"):
-            require_share(f"people.{name}", getattr(self, name))
-        if not 0 <= self.icc < 0.5:
-            raise UserError(f"people.icc {self.icc}", "it must lie in [0, 0.5)", "Choose, say, 0.3.")
-        if not 1 <= self.activity <= 20:
-            raise UserError(f"people.activity {self.activity}", "it must lie in [1, 20]", "Choose, say, 1.4.")
+            require_share(f"people: {name}", getattr(self, name))
+        require_number("people: icc", self.icc, 0, 0.5)
+        if self.icc == 0.5:
+            raise UserError("people: icc", "0.5 would take users of endless patience", "Choose, say, 0.3.")
+        require_number("people: activity", self.activity, 1, MOST_ACTIVITY)
 
     @property
     def patience_spread(self) -> float:
@@ -61,12 +63,6 @@ class People:
         log-normal with squared coefficient of variation v, and ICC = v / (v + 1 + v).
         """
         return float(np.sqrt(np.log1p(self.icc / (1 - 2 * self.icc))))
-
-
-def require_share(name: str, value: float) -> None:
-    """UserError unless the value is a probability."""
-    if not 0 <= value <= 1:
-        raise UserError(f"{name} {value}", "a rate must lie in [0, 1]", "Choose one that does.")
 
 
 @dataclass(frozen=True)

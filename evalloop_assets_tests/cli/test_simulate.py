@@ -10,7 +10,7 @@ from evalloop_assets_tests.cli.conftest import line
 def test_a_product_is_served_and_the_loop_takes_it_from_there(evalloop, home, monkeypatch):
     said = evalloop("simulate", "thin", "--days", "3", "--seed", "2")
     assert (said.status, said.complained) == (0, "")
-    assert said.printed.startswith("thin Sixty users")
+    assert said.printed.startswith("thin Some sixty users")
     assert "2026-03-04" in said.printed
     assert "evalloop run" in said.printed
     assert json.loads((home / "landing" / "complete.json").read_text()) == {"through": "2026-03-04"}

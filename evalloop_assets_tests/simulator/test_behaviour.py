@@ -143,5 +143,5 @@ def test_a_reply_that_breaks_off_is_asked_for_again():
 @pytest.mark.parametrize("name", ["interrupt", "resume", "background", "memory", "phrase_kept"])
 @pytest.mark.parametrize("rate", [-0.1, 1.2, float("nan")])
 def test_an_impossible_rate_is_named(name, rate):
-    with pytest.raises(UserError, match=f"habits.{name}"):
+    with pytest.raises(UserError, match=f"habits: {name}"):
         Habits(**{name: rate})

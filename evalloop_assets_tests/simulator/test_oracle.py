@@ -82,9 +82,11 @@ def test_contradicting_the_persona_costs_and_so_does_a_fact_of_another_character
     assert quality(kept, character=1) < quality(kept) - 0.4
 
 
-def test_a_foreign_text_is_neutral_and_counts_as_neither_hollow_nor_good():
+def test_a_foreign_text_counts_as_neither_hollow_nor_good_and_wears_out_like_any_other():
     truth = appraise(LEXICON.read_batch(["Quite another voice speaks here."]), context(), told(), LEXICON)
     assert truth.hollow[0] == truth.momentum[0] == truth.instant[0] == 0
+    said = "Quite another voice speaks here."
+    assert quality(said, said, said, said) < quality(said, "Something else was said.") - 0.2
 
 
 def test_a_regenerated_story_stays_where_it_was():

@@ -80,6 +80,9 @@ def test_a_score_of_the_wrong_shape_or_not_finite_is_named(score):
         BestOfN(INCUMBENT, 4, score, "bo4").write(prompts(10), np.random.default_rng(0), LEXICON)
 
 
+STRANGE = replace(INCUMBENT, model_id="strange")
+
+
 def raises(prompts):
     raise RuntimeError("out of memory")
 
@@ -100,14 +103,19 @@ def exits(prompts):
         (exits, "SystemExit"),
         (lambda prompts: [b"bytes"] * len(prompts), "3 texts, one per prompt, and returned bytes"),
         (lambda prompts: ["one"], "3 texts, one per prompt, and returned 1 values"),
-        (lambda prompts: "abc", "returned one text"),
+        (lambda prompts: "abc", "returned str, no list"),
+        (lambda prompts: {"a", "b", "c"}, "returned set, no list"),
+        (lambda prompts: (text for text in "abc"), "returned generator, no list"),
+        (lambda prompts: ["a", " ", "c"], "returned an empty one"),
+        (lambda prompts: ["a", "b", "c" * 1_000_001], "1,000,001 characters, above 1,000,000"),
+        (lambda prompts: ["a", "b\0", "c"], "NUL character"),
         (lambda prompts: ["fine", None, "fine"], "returned NoneType"),
         (lambda prompts: None, "NoneType"),
         (lambda prompts: ["a", "b", "\ud800"], "not valid Unicode"),
     ],
 )
 def test_a_policy_that_fails_is_named(speak, why):
-    strange = Spoken(INCUMBENT, speak, time_limit_s=0.2)
+    strange = Spoken(STRANGE, speak, time_limit_s=0.2)
     with pytest.raises(UserError, match=why) as caught:
         replies({"strange": strange}, "strange", prompts(3), np.random.default_rng(0), LEXICON)
     assert str(caught.value).startswith("policy ")
@@ -121,7 +129,9 @@ def test_a_callable_hears_the_message_the_history_and_the_persona():
         return [f"I answer {one.message}" for one in asked]
 
     asked = replace(prompts(2), history=[("Hello.", "Welcome."), ()], prompts=["Go on.", "Who are you?"])
-    texts, ids = replies({"me": Spoken(INCUMBENT, speak)}, "me", asked, np.random.default_rng(0), LEXICON)
+    texts, ids = replies(
+        {"me": Spoken(replace(INCUMBENT, model_id="me"), speak)}, "me", asked, np.random.default_rng(0), LEXICON
+    )
     assert texts == ["I answer Go on.", "I answer Who are you?"]
     assert ids.tolist() == LEXICON.read_batch(texts).tolist()
     assert [one.history for one in heard] == [("Hello.", "Welcome."), ()]
@@ -142,3 +152,8 @@ def test_a_templated_model_knows_what_its_own_text_reads_as(cut):
 def test_a_model_without_policy_is_named():
     with pytest.raises(UserError, match="model ghost: the flags serve it"):
         replies({}, "ghost", prompts(1), np.random.default_rng(0), LEXICON)
+
+
+def test_a_policy_under_another_id_than_its_own_is_named():
+    with pytest.raises(UserError, match="policy steady: its spec calls it incumbent"):
+        replies({"steady": Templated(INCUMBENT)}, "steady", prompts(1), np.random.default_rng(0), LEXICON)

@@ -216,7 +216,7 @@ def test_a_model_is_announced_when_it_first_can_be_served(tmp_path):
 def test_days_out_of_order_and_another_product_are_refused(root):
     with pytest.raises(UserError, match="has not served the day before"):
         product(root).serve_day(day(7), OneModel("incumbent"), demo_policies(), root / "out")
-    with pytest.raises(UserError, match="it was begun as"):
+    with pytest.raises(UserError, match="it was begun as another one"):
         product(root, seed=9).serve_day(day(DAYS), OneModel("incumbent"), demo_policies(), root / "out")
 
 

@@ -48,10 +48,10 @@ def test_west_of_greenwich_a_local_day_runs_over_into_the_next_utc_day():
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ({"english": 1.2}, "people.english"),
-        ({"west": -0.1}, "people.west"),
-        ({"icc": 0.5}, "people.icc"),
-        ({"activity": 0.5}, "people.activity"),
+        ({"english": 1.2}, "people: english"),
+        ({"west": -0.1}, "people: west"),
+        ({"icc": 0.5}, "people: icc"),
+        ({"activity": 0.5}, "people: activity"),
     ],
 )
 def test_people_who_cannot_be_are_named(fault, why):
