@@ -69,7 +69,8 @@ def _require_pair(name: str, value: Any, such_as: str) -> None:
 
 
 class Effect(NamedTuple):
-    """A true effect of a treatment that the scenario promises: treatment less champion, bounds over seeds."""
+    """A true effect that the scenario promises: everybody on the treatment less everybody on the champion, on the same
+    users and seed."""
 
     of: str
     """duration (share of the champion's reading seconds per conversation), return (points of the probability of coming

@@ -155,7 +155,7 @@ def test_the_words_of_an_error():
     assert str(refused("model steady: instant", STEADY, instant=np.float64(1.7))) == (
         "model steady: instant: 1.7 is no share. Give a number from 0 to 1."
     )
-    assert refused("model steady: padding", STEADY, padding=-1).why == "-1 is no number of at least 0"
+    assert refused("model steady: padding", STEADY, padding=-1).why == "-1 is no number from 0 to 100"
     assert refused("returning: satisfaction", ReturnHabits(), satisfaction=nan).why == "nan is no finite number"
     assert refused("scale: base_users", Scale(), base_users=1.5).why == "1.5 is no whole number of at least 0"
     assert refused("dirt: late_days", Dirt(), late_days=0).why == "0 is no whole number from 1 to 365"

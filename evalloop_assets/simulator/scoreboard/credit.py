@@ -1,26 +1,29 @@
 """Whom the loop blames for a session that was left after a contradiction of the persona.
 
-The lake has no table `credit` yet. Until it has one, blame is read from `delayed_5`, which a failure lowers for the
-replies before it: that of each of the last six kept replies is max(0, -delayed_5), divided by their sum. A credit
-stage takes the place of this reading once its table is there.
+The lake has no table `credit` yet, so the loop blames nobody. Beside it stands what one could read from `delayed_5`,
+which a failure lowers for the replies before it: the blame of each of the last six kept replies is max(0, -delayed_5),
+divided by their sum.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.scoreboard.measure import Measured, mean_known, numbers
 from evalloop_assets.simulator.scoreboard.pipeline import Run
 
 STAGE = "reward_model"
+FROM_DELAYED = "blame read from delayed_5"
 LAST_TURN = "last turn"
 EQUAL_SHARES = "equal shares"
-METHODS = {LOOP: "loop", LAST_TURN: "last_turn", EQUAL_SHARES: "equal_shares"}
+METHODS = {FROM_DELAYED: "from_delayed", LAST_TURN: "last_turn", EQUAL_SHARES: "equal_shares"}
 
 BLAME = """
 WITH placed AS (
   SELECT
     horizon_labels.session_id, truth_turns.fate, truth_turns.broke,
-    GREATEST(0e0, -COALESCE(horizon_labels.delayed_5, 0e0))                                 AS loop,
+    GREATEST(0e0, -COALESCE(horizon_labels.delayed_5, 0e0))                                 AS from_delayed,
     MAX(horizon_labels.position) OVER (PARTITION BY horizon_labels.session_id)
       - horizon_labels.position                                                             AS replies_after
   FROM horizon_labels
@@ -35,7 +38,7 @@ blamed AS (
   WHERE replies_after <= 5
 ),
 blames AS (
-  SELECT session_id, fate, broke, replies_after, 'loop' AS method, loop AS blame
+  SELECT session_id, fate, broke, replies_after, 'from_delayed' AS method, from_delayed AS blame
   FROM blamed
   UNION ALL
   SELECT session_id, fate, broke, replies_after, 'last_turn' AS method, last_turn AS blame
@@ -69,10 +72,16 @@ def measured_credit(run: Run) -> list[Measured]:
     """Over sessions truly left abruptly within five kept replies after a break: who gets the most blame, ties shared,
     and how much of it falls on replies without one. A session without any blame counts in the first figure alone."""
     rows = run.query(BLAME)
-    found = []
+    found = _figures(LOOP, np.nan, np.nan)
     for method, name in METHODS.items():
         of = rows.filter(rows["method"].to_numpy() == name)
         most, innocent = (mean_known(numbers(of, column)) for column in ("most_on_broken", "on_innocent"))
-        found.append(Measured(STAGE, "most blame on the broken reply, share of sessions", method, "high", most))
-        found.append(Measured(STAGE, "blame on replies that broke nothing, mean share", method, "low", innocent))
+        found += _figures(method, most, innocent)
     return found
+
+
+def _figures(method: str, most: float, innocent: float) -> list[Measured]:
+    return [
+        Measured(STAGE, "most blame on the broken reply, share of sessions", method, "high", most),
+        Measured(STAGE, "blame on replies that broke nothing, mean share", method, "low", innocent),
+    ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from evalloop_assets.guardrails.verdict import DURATION
 from evalloop_assets.online_ab.influence import Z_95
-from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, UNBIASED, Record
+from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, PREFIX, UNBIASED, Record
 from evalloop_assets.simulator.scoreboard.experiment_rows import RETURN
 from evalloop_assets.simulator.scoreboard.figures import LOOP, Best, Figure, Interval, mean, share
 from evalloop_assets.simulator.scoreboard.naive import METHODS, PEEKING, POOLED, T_TEST
@@ -37,14 +37,14 @@ WORDS: Mapping[str, Words] = {
 
 @dataclass(frozen=True)
 class _Rows:
-    """Figures of one scenario and stage."""
+    """Figures of one kind of experiment and one stage."""
 
-    scenario: str
+    kind: str
     stage: str
     of: str = "experiments"
 
     def row(self, figure: str, method: str, best: Best, found: Interval) -> Figure:
-        return Figure(self.scenario, self.stage, figure, method, best, found, self.of)
+        return Figure(PREFIX + self.kind, self.stage, figure, method, best, found, self.of)
 
 
 def figures(found: Iterable[Record]) -> list[Figure]:
@@ -81,6 +81,12 @@ def _comparisons(scenario: str, known: Sequence[Record]) -> list[Figure]:
             out.append(rows.row(f"bias on day 14: effect on {words}, {unit}", LOOP, "zero", mean(errors)))
             name = f"95% interval on day 14 holds the truth: effect on {words}, share (nominal 0.95)"
             out.append(rows.row(name, LOOP, "nominal", share(covered, n)))
+    for metric, (words, _, _) in WORDS.items():
+        if all(metric in one.planned and one.planned[metric].truth != 0 for one in known):
+            hits = sum(one.planned[metric].significant for one in known)
+            out.append(
+                rows.row(f"true effect found on day 14 (p < 0.05): {words}, share", LOOP, "high", share(hits, n))
+            )
     if scenario == "a_a":
         for method in (LOOP, PEEKING):
             hits = sum(one.excluded[method] for one in known)
@@ -94,6 +100,9 @@ def _comparisons(scenario: str, known: Sequence[Record]) -> list[Figure]:
             if scenario == "a_a"
             else rows.row(name.format("with"), LOOP, "high", promoted)
         )
+    if scenario in HARMFUL:
+        promoted = share(sum(one.promoted > 0 for one in known), n)
+        out.append(rows.row("harmful experiments promoted within 28 days, share", LOOP, "low", promoted))
     return out
 
 

@@ -17,7 +17,7 @@ from evalloop_assets.online_ab.compare import EXPOSURE, Result, compare
 from evalloop_assets.online_ab.decisions import DecisionLimits, decide
 from evalloop_assets.settings import ABSettings, GuardrailSettings
 from evalloop_assets.simulator.scoreboard.decision_figures import figures as figures
-from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, UNBIASED, Estimate, Record
+from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, Estimate, Record
 from evalloop_assets.simulator.scoreboard.experiment_rows import RETURN, SENT, Experiment, experiment
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW
 from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure
@@ -124,9 +124,7 @@ def _watched(scenario: str, number: int, one: Experiment) -> Record:
                 excluded[PEEKING] |= not result.low <= 0 <= result.high
         if (scenario in HARMFUL and len(alarms) == len(METHODS)) or (scenario == "gain" and promoted):
             break
-    measured = scenario in UNBIASED
-    planned, naive = (_planned(one), arms.seconds_differ(FULL_WINDOW)) if measured else ({}, False)
-    return Record(scenario, number, alarms, promoted, excluded, planned, naive)
+    return Record(scenario, number, alarms, promoted, excluded, _planned(one), arms.seconds_differ(FULL_WINDOW))
 
 
 def _looked_at_once(scenario: str, number: int, one: Experiment) -> Record:
@@ -143,6 +141,7 @@ def _planned(one: Experiment) -> dict[str, Estimate]:
     metrics = (DURATION, RETURN) if one.world.unit == "user" else (DURATION,)
     return {
         result.metric: Estimate(
+            truth=truth[result.metric],
             error=result.effect - truth[result.metric],
             covered=result.low <= truth[result.metric] <= result.high,
             significant=result.p_value < 0.05,

@@ -33,6 +33,8 @@ PLANS: Mapping[str, Plan] = {
         looks=False,
     ),
 }
+PREFIX = "experiments: "
+"""Of a kind's name on the board, since some scenarios of whole runs have the same names."""
 UNBIASED = ("a_a", "padding")
 """Where the error of the estimates is measured."""
 FEWER_RETURN = frozenset({"gaming", "harm"})
@@ -48,6 +50,8 @@ HARMFUL: Mapping[str, frozenset[str]] = {
 class Estimate(NamedTuple):
     """One metric at the planned look, by the loop."""
 
+    truth: float
+    """The true effect, in the metric's unit."""
     error: float
     """Estimate less truth, in the metric's unit."""
     covered: bool

@@ -17,7 +17,7 @@ EVERY = "every scenario"
 
 
 class Interval(NamedTuple):
-    """A value with 95% bounds; all NaN where nothing was measured."""
+    """A value with 95% bounds; all NaN where nothing was measured, the bounds where nothing varies over the seeds."""
 
     value: float
     low: float
@@ -42,8 +42,12 @@ class Figure(NamedTuple):
     """What `n` counts: seeds, experiments, experiment-months, …"""
 
 
-def over_seeds(values: Sequence[float]) -> Interval:
-    """Mean over independent seeds of the whole pipeline, with a t interval; seeds without the figure are left out."""
+def over_seeds(values: Sequence[float], lowest: float = -np.inf, highest: float = np.inf) -> Interval:
+    """Mean over independent seeds of the whole pipeline, with a t interval; seeds without the figure are left out.
+
+    Bounds end at `lowest` and `highest`, the range of the figure. Seeds that all agree tell nothing of how much others
+    would differ: then, as with a single seed, there is no interval.
+    """
     from scipy.stats import t
 
     known = np.array([value for value in values if np.isfinite(value)], dtype=np.float64)
@@ -51,10 +55,10 @@ def over_seeds(values: Sequence[float]) -> Interval:
     if n == 0:
         return Interval(np.nan, np.nan, np.nan, 0)
     mean = float(known.mean())
-    if n == 1:
-        return Interval(mean, np.nan, np.nan, 1)
+    if n == 1 or np.ptp(known) <= 1e-12 * max(1.0, abs(mean)):
+        return Interval(mean, np.nan, np.nan, n)
     half = float(t.ppf(0.975, n - 1) * known.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+    return Interval(mean, max(mean - half, lowest), min(mean + half, highest), n)
 
 
 def share(hits: int, n: int) -> Interval:

@@ -61,7 +61,10 @@ WHERE user_local_days.delayed_session IS NOT NULL
 
 def measured_labels(run: Run) -> list[Measured]:
     """`immediate` against the utility of the reply, `delayed_5` against the mean utility of the next five kept replies,
-    both over all users and within them; `delayed_session`, by user and local day, against the chance to come back."""
+    both over all users and within them; `delayed_session`, by user and local day, against the chance to come back.
+
+    The naive labels are measured where the loop's is known.
+    """
     rows = run.query(LABELS)
     user = np.unique(texts(rows, "user_id").astype(str), return_inverse=True)[1]
     compared = (
@@ -70,7 +73,7 @@ def measured_labels(run: Run) -> list[Measured]:
     )
     found = []
     for label, truth, methods in compared:
-        truly = numbers(rows, truth)
+        truly = np.where(np.isfinite(numbers(rows, label)), numbers(rows, truth), np.nan)
         for method, column in methods.items():
             said = numbers(rows, column)
             both = np.isfinite(said) & np.isfinite(truly)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,8 @@ class Measured(NamedTuple):
     """NaN where nothing can be measured."""
 
 
+SHARES = re.compile(r"\b(share|AUC|precision|recall|F1|accuracy|calibration error)\b")
+"""Words of figures that lie between 0 and 1."""
 Key = tuple[str, str, str, Best]
 """Stage, figure, method, and where a good one lies."""
 
@@ -46,8 +49,16 @@ def pooled(runs: Mapping[str, Sequence[Sequence[Measured]]]) -> list[Figure]:
     for (stage, figure, method, best), by_scenario in values.items():
         together = np.array([mean_known(seed) for seed in np.stack(list(by_scenario.values()), axis=1)])
         for scenario, of_seeds in ({EVERY: together} | by_scenario).items():
-            found.append(Figure(scenario, stage, figure, method, best, over_seeds(of_seeds.tolist()), "seeds"))
+            interval = over_seeds(of_seeds.tolist(), *range_of(figure))
+            found.append(Figure(scenario, stage, figure, method, best, interval, "seeds"))
     return found
+
+
+def range_of(figure: str) -> tuple[float, float]:
+    """The lowest and highest value that a figure can have, told by its words; infinite where they say nothing."""
+    if "rank correlation" in figure:
+        return -1.0, 1.0
+    return (0.0, 1.0) if SHARES.search(figure) else (-np.inf, np.inf)
 
 
 def numbers(rows: pa.Table, column: str) -> Floats:

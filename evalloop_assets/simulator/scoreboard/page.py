@@ -7,7 +7,10 @@ from itertools import groupby
 
 import numpy as np
 
+from evalloop_assets.simulator.scoreboard.experiment_kinds import experiment_kinds
+from evalloop_assets.simulator.scoreboard.experiment_plans import PREFIX
 from evalloop_assets.simulator.scoreboard.figures import EVERY, LOOP, Figure, Interval
+from evalloop_assets.simulator.scoreboard.pipeline import ENVIRONMENT
 
 STAGES: Mapping[str, str] = {
     "simulator": "The simulated people against people on record",
@@ -23,8 +26,15 @@ STAGES: Mapping[str, str] = {
 INTRODUCTION = """\
 Each stage of the loop held against the truth of [simulated products](simulator.md), which speak words that no test of a
 stage has seen. Beside the loop's figure stands what naive methods score on the same data. In brackets the 95% interval:
-over independent seeds of the whole pipeline (t), or over simulated experiments (Wilson for shares, normal for means). A
-dash means that there was nothing to measure: the loop has no such stage yet, or says nothing.
+over independent seeds of the whole pipeline (t), or over simulated experiments (Wilson for shares, normal for means).
+Where all seeds agree there is no interval, only how many there were. A number in round brackets behind a naive method
+is what its figure rests on, where that is not what the line rests on. A dash means that there was nothing to measure:
+the loop has no such stage yet, or says nothing.
+"""
+SETTINGS = """\
+The products are small, and the runs are set to fit. Below {EVALLOOP_GUARDRAILS__VOLUME_FLOOR} users a day (the volume
+floor) promotions are only advised; bounds are tightest at {EVALLOOP_AB__PLANNED_USERS} users (planned users); readings
+with fewer than {EVALLOOP_AB__MINIMUM_USERS} users in an arm (minimum users) are thin. Other limits are the defaults.
 """
 BEST = {
     "high": "the higher the better",
@@ -42,13 +52,21 @@ def page(figures: Sequence[Figure], command: str, picture: str) -> str:
         "# Scoreboard\n",
         f"Written by `{command}`. Do not edit: run it again.\n",
         INTRODUCTION,
+        SETTINGS.format_map(ENVIRONMENT),
         f"![Loop and naive methods]({picture})\n",
     ]
     for stage, found in by_stage(figures).items():
         parts += [f"## {STAGES[stage]}\n", _table(summary(found))]
-        details = [one for one in found if one.of == "seeds" and one.scenario != EVERY and one.found.n]
+        measured = {(one.figure, one.scenario) for one in found if one.found.n}
+        details = [
+            one
+            for one in found
+            if one.of == "seeds" and one.scenario != EVERY and (one.figure, one.scenario) in measured
+        ]
         if details:
             parts += ["<details><summary>by scenario</summary>\n", _table(details), "</details>\n"]
+    if any(one.scenario.startswith(PREFIX) for one in figures):
+        parts.append(experiment_kinds())
     return "\n".join(parts)
 
 
@@ -65,12 +83,13 @@ def by_stage(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
     return {stage: some for stage, some in found.items() if some}
 
 
-def shown(found: Interval) -> str:
-    """`0.83 [0.81, 0.85]`."""
+def shown(found: Interval, of: str = "seeds") -> str:
+    """`0.83 [0.81, 0.85]`; without an interval `1.00 (5 of 5 seeds)`, which all agree, or `1.00 (1 seed)`."""
     if not np.isfinite(found.value):
         return "–"
     if not np.isfinite(found.low):
-        return _number(found.value)
+        agree = f"{found.n} of {found.n} {of}" if found.n > 1 else f"{found.n} {of.removesuffix('s')}"
+        return f"{_number(found.value)} ({agree})"
     return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
 
 
@@ -96,10 +115,17 @@ def _table(figures: Sequence[Figure]) -> str:
         one = loop or naive[0]
         name = f"{one.figure}; {BEST[one.best]}" if one.figure != last else ""
         last = one.figure
-        beside = "; ".join(f"{other.method}: {shown(other.found)}" for other in naive)
-        own = shown(loop.found) if loop else ""
-        rows.append(f"| {name} | {one.scenario} | {own} | {beside} | {one.found.n:,} {one.of} |")
+        n = next((method.found.n for method in (one, *naive) if method.found.n), 0)
+        beside = "; ".join(f"{other.method}: {_beside(other, n)}" for other in naive)
+        own = shown(loop.found, loop.of) if loop else ""
+        rows.append(f"| {name} | {one.scenario} | {own} | {beside} | {n:,} {one.of} |")
     return "\n".join(rows) + "\n"
+
+
+def _beside(one: Figure, n: int) -> str:
+    """With its own n where the line rests on another, and the figure does not say it already."""
+    known = np.isfinite(one.found.low) and one.found.n != n
+    return f"{shown(one.found, one.of)} ({one.found.n:,})" if known else shown(one.found, one.of)
 
 
 def _number(value: float) -> str:

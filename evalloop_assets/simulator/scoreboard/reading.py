@@ -12,6 +12,7 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 STAGE = "denoise"
 LONG_DWELL = "long dwell"
 RAW_DWELL = "raw dwell"
+BACKGROUND = "time in the background found where the app does not tell it, AUC"
 
 READ = """
 SELECT
@@ -19,6 +20,7 @@ SELECT
   truth_turns.read_s,
   reading.effective_read_s,
   turns.dwell_ms / 1e3 AS dwell_s,
+  turns.foreground_ms IS NULL AS untold,
   CASE WHEN reading.background IS NOT NULL
     THEN (turns.dwell_ms - COALESCE(turns.typing_ms, 0)) / 1e3 - COALESCE(reading.effective_read_s, 0e0)
   END AS taken_off_s
@@ -47,16 +49,20 @@ GROUP BY shown.kind
 def measured_reading(run: Run) -> list[Measured]:
     """Time in the background found, time of reading told, and the share of turns kept out of the labels by reader.
 
-    What the loop takes off a reply's dwell, all of it where it says `background`, is its sign of the background.
+    What the loop takes off a reply's dwell, all of it where it says `background`, is its sign of the background. It is
+    measured where the log does not hold the time in front, which would give it away.
     """
     rows = run.query(READ)
-    away = numbers(rows, "background_s") > 0
-    truly, told, dwell = (numbers(rows, name) for name in ("read_s", "effective_read_s", "dwell_s"))
+    untold = numbers(rows, "untold") > 0
+    away = numbers(rows, "background_s")[untold] > 0
+    truly, told, dwell, taken_off = (
+        numbers(rows, name) for name in ("read_s", "effective_read_s", "dwell_s", "taken_off_s")
+    )
     both = np.where(np.isfinite(told), dwell, np.nan)
     coverage = mean_known(np.isfinite(told).astype(np.float64))
     found = [
-        Measured(STAGE, "time in the background found, AUC", LOOP, "high", auc(numbers(rows, "taken_off_s"), away)),
-        Measured(STAGE, "time in the background found, AUC", LONG_DWELL, "high", auc(dwell, away)),
+        Measured(STAGE, BACKGROUND, LOOP, "high", auc(taken_off[untold], away)),
+        Measured(STAGE, BACKGROUND, LONG_DWELL, "high", auc(dwell[untold], away)),
         Measured(STAGE, "seconds read, median relative error", LOOP, "low", _error(told, truly)),
         Measured(STAGE, "seconds read, median relative error", RAW_DWELL, "low", _error(both, truly)),
         Measured(STAGE, "replies with known reading, share", LOOP, "high", coverage),

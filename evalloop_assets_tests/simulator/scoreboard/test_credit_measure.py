@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from evalloop_assets.simulator.scoreboard.credit import EQUAL_SHARES, LAST_TURN, measured_credit
+from evalloop_assets.simulator.scoreboard.credit import EQUAL_SHARES, FROM_DELAYED, LAST_TURN, measured_credit
 from evalloop_assets_tests.simulator.scoreboard.tiny import TinyRun, values
 
 MOST, INNOCENT = "most blame on the broken reply, share of sessions", "blame on replies that broke nothing, mean share"
@@ -26,9 +26,10 @@ def run_of(sessions):
     )
 
 
-def test_a_loop_that_blames_the_break_alone_has_full_marks():
-    found = values(measured_credit(run_of([("abrupt", [(False, 0.2), (True, -0.4), (False, 0.0), (False, None)])])))
-    assert found == {MOST: 1, INNOCENT: 0}
+def test_labels_that_blame_the_break_alone_have_full_marks_and_the_loop_none():
+    found = measured_credit(run_of([("abrupt", [(False, 0.2), (True, -0.4), (False, 0.0), (False, None)])]))
+    assert values(found, FROM_DELAYED) == {MOST: 1, INNOCENT: 0}
+    assert values(found) == pytest.approx({MOST: math.nan, INNOCENT: math.nan}, nan_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,9 @@ def mixed():
     )  # fmt: skip
 
 
-def test_a_wrong_loop_has_the_marks_counted_by_hand(mixed):
+def test_wrong_labels_have_the_marks_counted_by_hand(mixed):
     """Blame is 0.2 of 1.0 on the first break, 0.3 of 0.4 on the second; the third session has none to share."""
-    assert values(mixed) == pytest.approx({MOST: 1 / 3, INNOCENT: (0.8 + 0.25) / 2})
+    assert values(mixed, FROM_DELAYED) == pytest.approx({MOST: 1 / 3, INNOCENT: (0.8 + 0.25) / 2})
 
 
 def test_the_last_turn_by_hand(mixed):

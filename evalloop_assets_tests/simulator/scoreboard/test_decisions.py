@@ -18,8 +18,8 @@ from evalloop_assets.simulator.scoreboard.decisions import (
     metrics_that_matter,
     records,
 )
-from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS
-from evalloop_assets.simulator.scoreboard.experiment_rows import METRICS, experiment
+from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, Estimate, Record
+from evalloop_assets.simulator.scoreboard.experiment_rows import METRICS, RETURN, experiment
 from evalloop_assets.simulator.scoreboard.experiments import Effects, World
 from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.scoreboard.naive import (
@@ -89,6 +89,28 @@ def test_padding_is_rolled_back_for_its_gaming(padding):
     assert chosen(padding, "delay mean", PEEKING).value <= chosen(padding, "delay mean").value
 
 
+def test_padding_is_hardly_ever_promoted_and_its_effects_are_found_at_the_planned_look(a_a, padding):
+    promoted = chosen(padding, "harmful promoted")
+    assert promoted.n == 40
+    assert promoted.value <= 0.05
+    assert chosen(padding, "true effect found day time spent").value > 0.95
+    assert chosen(padding, "true effect found day return").value > 0.9
+    assert not [row for row in a_a if "true effect found" in row.figure or "harmful" in row.figure]
+
+
+def test_a_harmful_promotion_is_counted_and_so_is_an_effect_that_is_not_found():
+    missed = Estimate(-0.01, 0.0, True, False)
+    known = [
+        Record("novelty", number, {}, number % 4 and 9, {}, {RETURN: missed._replace(significant=number < 3)}, False)
+        for number in range(8)
+    ]
+    rows = figures(known)
+    assert {row.scenario for row in rows} == {"experiments: novelty"}
+    assert chosen(rows, "harmful promoted").value == 0.75
+    assert chosen(rows, "true effect found return").value == 3 / 8
+    assert not [row for row in rows if "time spent" in row.figure]
+
+
 def test_estimates_are_unbiased_and_their_intervals_cover(a_a, padding):
     for rows in (a_a, padding):
         for metric in ("time spent", "return"):
@@ -101,7 +123,7 @@ def test_estimates_are_unbiased_and_their_intervals_cover(a_a, padding):
 def test_regenerations_raise_the_red_flag_and_a_gain_is_promoted():
     rows = figures(records(Block("regen_spike", 0, 10), seed=1) + records(Block("gain", 0, 10), seed=1))
     assert chosen(rows, "right cause").value == 1
-    assert chosen(rows, "promoted within").value > 0.7
+    assert chosen(rows, "with a gain promoted").value > 0.7
 
 
 @pytest.mark.parametrize(

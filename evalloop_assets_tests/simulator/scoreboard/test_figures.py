@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from evalloop_assets.simulator.scoreboard.figures import EVERY, LOOP, mean, over_seeds, share
-from evalloop_assets.simulator.scoreboard.measure import Measured, pooled
+from evalloop_assets.simulator.scoreboard.measure import Measured, pooled, range_of
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 50), (3, 50), (25, 50), (50, 50), (1, 2000)])
@@ -67,7 +67,43 @@ def test_seeds_are_pooled_by_figure_and_method_in_the_order_they_came():
     ]
     found = {(one.scenario, one.method): one.found for one in figures}
     assert found["healthy", LOOP].value == pytest.approx(0.7)
-    assert found[EVERY, LOOP] == pytest.approx(over_seeds([0.6, 0.6]))
+    assert found[EVERY, LOOP] == pytest.approx(over_seeds([0.6, 0.6]), nan_ok=True)
     assert found["healthy", "raw exits"][:1] + found["healthy", "raw exits"][3:] == (0.4, 1)
     assert found["thin", "raw exits"].n == 0
     assert {(one.stage, one.figure, one.best) for one in figures} == {("denoise", "F1", "high")}
+
+
+@pytest.mark.parametrize("values", [[1.0] * 5, [0.1 + 0.2, 0.3, math.nan], [0.0, 0.0]])
+def test_seeds_that_all_agree_have_no_interval(values):
+    found = over_seeds(values, 0.0, 1.0)
+    assert found.value == pytest.approx(values[0])
+    assert found.n == np.isfinite(values).sum()
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+
+
+def test_bounds_end_where_the_figure_does():
+    seeds = [[Measured("s", name, LOOP, "high", value) for name in ("share", "days")] for value in (1, 0, 1, 1, 1)]
+    found = {one.figure: one.found for one in pooled({"thin": seeds}) if one.scenario == "thin"}
+    assert found["days"] == pytest.approx(over_seeds([1, 0, 1, 1, 1]))
+    assert (found["days"].low, found["days"].high) == pytest.approx((0.245, 1.355), abs=1e-3)
+    assert found["share"] == found["days"]._replace(high=1.0)
+
+
+@pytest.mark.parametrize(
+    ("figure", "lowest", "highest"),
+    [
+        ("turns kept out of the labels, bot, share", 0, 1),
+        ("most blame on the broken reply, share of sessions", 0, 1),
+        ("95% interval of the effect on return, points holds the truth, share", 0, 1),
+        ("abrupt ends, F1", 0, 1),
+        ("calibration error, immediate", 0, 1),
+        ("immediate and true utility, rank correlation within users", -1, 1),
+        ("rank correlation of the order of the candidates with the true online order", -1, 1),
+        ("error of the effect on return, points", -math.inf, math.inf),
+        ("seconds read, median relative error", -math.inf, math.inf),
+        ("days to the rollback of a harmful trial", -math.inf, math.inf),
+    ],
+)
+def test_the_words_of_a_figure_tell_its_range(figure, lowest, highest):
+    assert range_of(figure) == (lowest, highest)

@@ -9,7 +9,6 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.scoreboard.labels import RAW_DWELL, RAW_EXITS, measured_labels
 from evalloop_assets_tests.simulator.scoreboard.tiny import DAY, TinyRun, values
 
@@ -107,6 +106,18 @@ def test_naive_labels_by_scipy(method, now, soon):
     assert found[DELAYED] == pytest.approx(spearmanr(soon[later], FOLLOWING[later]).statistic)
 
 
+@pytest.mark.parametrize("method", [RAW_DWELL, RAW_EXITS])
+def test_naive_labels_are_measured_where_the_loop_knows_its_own(method):
+    said = np.where(np.arange(USERS * REPLIES).reshape(UTILITY.shape) % 3 == 0, np.nan, UTILITY)
+    found = values(measured_labels(run_of(known(said), known(said))), method)
+    position = np.arange(REPLIES) * np.ones((USERS, 1))
+    now, soon = (DWELL_MS, DWELL_MS) if method == RAW_DWELL else (position < REPLIES - 1, position < REPLIES - 5)
+    both = np.isfinite(said)
+    later = both & np.isfinite(FOLLOWING)
+    assert found[IMMEDIATE] == pytest.approx(spearmanr(now[both], UTILITY[both]).statistic)
+    assert found[DELAYED] == pytest.approx(spearmanr(soon[later], FOLLOWING[later]).statistic)
+
+
 def test_returns_by_hand():
     """Above the median are the last three, of whom two came back, as did one of the others; one is not known yet."""
     returned = [-1.0, 1.0, -1.0, 1.0, 1.0, None]
@@ -122,4 +133,4 @@ def test_nothing_is_measured_without_labels():
         found = measured_labels(TinyRun())
         unknown = measured_labels(run_of(np.full(UTILITY.shape, None), np.full(UTILITY.shape, None)))
     assert all(math.isnan(one.value) for one in found)
-    assert all(math.isnan(one.value) for one in unknown if one.method == LOOP)
+    assert all(math.isnan(one.value) for one in unknown)

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from evalloop_assets.simulator.scoreboard.reading import LONG_DWELL, RAW_DWELL, measured_reading
 from evalloop_assets_tests.simulator.scoreboard.tiny import TinyRun, values
 
-AUC, ERROR = "time in the background found, AUC", "seconds read, median relative error"
+AUC = "time in the background found where the app does not tell it, AUC"
+ERROR = "seconds read, median relative error"
 COVERAGE = "replies with known reading, share"
 READ_S = [10.0, 20.0, 40.0, 5.0, 8.0]
 BACKGROUND_S = [0.0, 0.0, 0.0, 30.0, 9.0]
@@ -18,11 +19,17 @@ DWELL_S = [read + away + (typing or 0) for read, away, typing in zip(READ_S, BAC
 BOT, WHALE, PEOPLE = (f"turns kept out of the labels, {kind}, share" for kind in ("bot", "whale", "people"))
 
 
-def run_of(effective, background, labelled=("0", "1", "2", "3", "4")):
+def run_of(effective, background, labelled=("0", "1", "2", "3", "4"), told=()):
+    """The time in front is in the log for the replies of `told`."""
     events = [str(number) for number in range(len(READ_S))]
     return TinyRun(
         turns=[
-            {"event_id": event, "dwell_ms": round(1000 * dwell), "typing_ms": typing and round(1000 * typing)}
+            {
+                "event_id": event,
+                "dwell_ms": round(1000 * dwell),
+                "typing_ms": typing and round(1000 * typing),
+                "foreground_ms": 1000 if event in told else None,
+            }
             for event, dwell, typing in zip(events, DWELL_S, TYPING_S, strict=True)
         ]
         + [{"event_id": event, "dwell_ms": 900_000} for event in ("bot-0", "bot-1", "whale-0")],
@@ -65,6 +72,19 @@ def test_a_wrong_loop_has_the_marks_counted_by_hand():
     assert found[AUC] == pytest.approx((2 + 0.5) / 4) == roc_auc_score([0, 0, 1, 1], [5, 0, 0, 9])
     assert found[ERROR] == pytest.approx(np.median([0.5, 0, 6, 0]))
     assert found[COVERAGE] == 0.8
+
+
+def test_the_background_is_to_be_found_only_where_the_log_does_not_tell_it():
+    """Of the third reply, where the loop errs, the log tells the time in front; or of all in the background or out."""
+    loop = [10.0, 20.0, 1.0, 5.0, 8.0]
+    known = (("2", "4"), ("0", "1", "2"), ("0", "1", "2", "3", "4"))
+    found = [measured_reading(run_of(loop, [False] * 5, told=told)) for told in known]
+    assert values(found[0])[AUC] == 1 > values(measured_reading(run_of(loop, [False] * 5)))[AUC]
+    assert values(found[0], LONG_DWELL)[AUC] == 1
+    for one in found[1:]:
+        assert math.isnan(values(one)[AUC])
+        assert math.isnan(values(one, LONG_DWELL)[AUC])
+        assert values(one)[COVERAGE] == 1
 
 
 def test_long_dwell_and_raw_dwell_by_hand():
