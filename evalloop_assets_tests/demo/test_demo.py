@@ -97,16 +97,20 @@ def test_the_loop_promoted_what_it_had_made_itself(demo: Demo):
     [experiment] = [one.experiment_id for one in entry.allocation.experiments if one.treatment == model]
     judged = demo.rows(
         f"""
-        SELECT decisions.action, decisions.advisory, readings.verdict, readings.retention_low, readings.daily_users
-        FROM decisions JOIN guardrail_readings AS readings USING (day, experiment_id)
+        SELECT decisions.advisory, readings.verdict, results.always_low, readings.daily_users
+        FROM decisions
+        JOIN guardrail_readings AS readings USING (day, experiment_id)
+        JOIN experiment_results AS results USING (day, experiment_id)
         WHERE experiment_id = '{experiment}' AND action = 'promote'
+            AND results.unit = 'user' AND results.metric = 'daily_return'
         """,
         "decisions",
         "guardrail_readings",
+        "experiment_results",
     )
     assert judged
     assert {(row["advisory"], row["verdict"]) for row in judged} == {(False, "PASS")}
-    assert all(row["retention_low"] > 0 and row["daily_users"] >= 500 for row in judged)
+    assert all(row["always_low"] > 0 and row["daily_users"] >= 500 for row in judged)
 
 
 def test_the_guardrail_rolled_back_what_raised_time_and_lowered_return(demo: Demo):
