@@ -175,7 +175,7 @@ _LISTED = (
         (SAME,),
         replace(MIDDLING, people=People(icc=0.3, activity=2.2, west=0.25)),
         trials=(_all_users(SAME, user_share=100.0),),
-        effects=(Effect("return", (0, 7), -0.02, 0.02), Effect("duration", (0, 7), -0.06, 0.06)),
+        effects=(Effect("return", (0, 7), -1e-9, 1e-9), Effect("duration", (0, 7), -1e-9, 1e-9)),
     ),
     _scenario(
         "dirty",
