@@ -51,6 +51,7 @@ class DenoiseSettings(Section):
     background_seconds: float = Field(
         300.0, gt=0, description="longer than this on one reply, without a scroll or click, is absence"
     )
+    most_replies_a_day: int = Field(5_000, ge=1, description="more replies of one user on one day are no person's")
 
 
 class LabelSettings(Section):

@@ -1,5 +1,6 @@
-"""Stage 2 as assets: sessions, reading, exits."""
+"""Stage 2 as assets: sessions, reading, exits, traffic, reading_speeds."""
 
 from evalloop_assets.lake.assets import sql_asset
 
-ASSETS = [sql_asset(f"denoise/{table}.sql", group="denoise") for table in ("sessions", "reading", "exits")]
+TABLES = ("sessions", "reading", "exits", "traffic", "reading_speeds")
+ASSETS = [sql_asset(f"denoise/{table}.sql", group="denoise") for table in TABLES]

@@ -40,4 +40,4 @@ def key_check(table: str) -> AssetChecksDefinition:
     return _check
 
 
-CHECKS = [key_check(table) for table in ("sessions", "reading", "exits")]
+CHECKS = [key_check(table) for table in ("sessions", "reading", "exits", "traffic", "reading_speeds")]

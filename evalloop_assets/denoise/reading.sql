@@ -15,10 +15,12 @@ columns:
   position: BIGINT, place among the session's kept replies counted from 1; NULL where it was regenerated away
   shown_at: TIMESTAMP, when it was fully shown (UTC)
   reply_chars: BIGINT, its length in characters
+  script: VARCHAR, script of the reply's text, han, latin or other; NULL where the log does not hold it
   effective_read_s: DOUBLE, seconds of reading, less background and typing, capped at slowest_cps plus a pause; NULL where unknown or in the background
   chars_per_second: DOUBLE, reading speed, at most fastest_cps
   speed_percentile: DOUBLE, mid-rank of the speed among the session's read replies, 0 slowest to 1 fastest
   background: BOOLEAN, the time shown is no reading, since the app was in the background or the user away
+  background_score: DOUBLE, evidence from 0 to 1 that part of the time shown was background; NULL where unknown
   reason: VARCHAR, read, skipped, capped, background, error, interpolated or unknown
 */
 WITH RECURSIVE placed AS (
@@ -26,6 +28,7 @@ WITH RECURSIVE placed AS (
     sessions.day, turns.event_id, sessions.session_id, turns.user_id, turns.conversation_id, turns.model_id, turns.shown_at,
     turns.replaces_event_id, turns.error, turns.time_source, turns.dwell_ms, turns.foreground_ms,
     COALESCE(turns.reply_chars, LENGTH(turns.reply_text))                                AS reply_chars,
+    SUBSTRING(turns.reply_text, 1, 100)                                                  AS opening,
     GREATEST(
       LEAST(COALESCE(turns.foreground_ms, turns.dwell_ms), turns.dwell_ms) - COALESCE(turns.typing_ms, 0), 0
     ) / 1e3                                                                              AS read_s,
@@ -107,6 +110,12 @@ SELECT
   CASE WHEN is_kept THEN ROW_NUMBER() OVER (PARTITION BY session_id, is_kept ORDER BY shown_at, event_id) END AS position,
   shown_at,
   reply_chars,
+  CASE
+    WHEN REGEXP_MATCHES(opening, '[ぁ-ヿ가-힣]') THEN 'other'
+    WHEN REGEXP_MATCHES(opening, '[一-鿿]') THEN 'han'
+    WHEN REGEXP_MATCHES(opening, '[A-Za-z]') THEN 'latin'
+    WHEN opening <> '' THEN 'other'
+  END AS script,
   effective_read_s,
   chars_per_second,
   CASE WHEN chars_per_second IS NOT NULL THEN (
@@ -114,5 +123,7 @@ SELECT
     + (COUNT(*) OVER (PARTITION BY session_id, chars_per_second) - 1) / 2e0 - 5e-1
   ) / NULLIF(COUNT(chars_per_second) OVER (PARTITION BY session_id), 0) END AS speed_percentile,
   CASE WHEN reason NOT IN ('error', 'interpolated', 'unknown') THEN reason = 'background' END AS background,
+  CASE WHEN reason NOT IN ('error', 'interpolated', 'unknown')
+    THEN CASE WHEN reason = 'background' THEN 1e0 ELSE 0e0 END END AS background_score,
   reason
 FROM timed
