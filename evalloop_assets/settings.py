@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
 
 
 class Section(BaseModel):
@@ -18,14 +26,33 @@ class Section(BaseModel):
 
 
 class EngineSettings(Section):
-    """How DuckDB runs a step."""
+    """What runs the transforms (`EVALLOOP_ENGINE=spark` is short for its kind), and how DuckDB runs a step."""
 
+    kind: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="what runs the transforms; all else is DuckDB's in any case"
+    )
     memory_limit: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$",
         description="most memory that one step may use before it spills to disk",
     )
     threads: int = Field(2, ge=1, description="threads of one step")
+
+
+class SparkSettings(Section):
+    """Where Spark runs, when it runs the transforms."""
+
+    master: str = Field(
+        "local[2]",
+        pattern=r"^(local(\[(\d+|\*)\])?|spark://\S+)$",
+        description="`local[threads]` in this process, or `spark://host:port` of a standalone master",
+    )
+    driver_host: str = Field("127.0.0.1", description="address under which the workers reach this process")
+    memory: str = Field("2g", pattern=r"^\d+[mg]$", description="heap of this process's Spark, and of each executor")
+    shuffle_partitions: int = Field(
+        16, ge=1, description="parts of a shuffle; about three for each core of the cluster"
+    )
+    options: dict[str, str] = Field({}, description="further `spark.…` options, which go over all others")
 
 
 class LogSettings(Section):
@@ -156,6 +183,21 @@ class GuardrailSettings(Section):
     volume_floor: int = Field(50_000, ge=0, description="daily users below which promotions are only advised")
 
 
+class _Environment(EnvSettingsSource):
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        if field_name == "engine" and str(value).isidentifier():
+            return {"kind": value}
+        return super().decode_complex_value(field_name, field, value)
+
+
+class _File(YamlConfigSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        if isinstance(found.get("engine"), str):
+            found["engine"] = {"kind": found["engine"]}
+        return found
+
+
 class Settings(BaseSettings):
     """Everything that may be set. Relative paths are relative to the working folder."""
 
@@ -171,6 +213,7 @@ class Settings(BaseSettings):
     lake: str = Field("", description="root of the lake, a folder or an object store URL; empty: `lake` in home")
     first_day: date = Field(date(2016, 1, 1), description="first day of the daily partitions")
     engine: EngineSettings = EngineSettings()
+    spark: SparkSettings = SparkSettings()
     logs: LogSettings = LogSettings()
     denoise: DenoiseSettings = DenoiseSettings()
     labels: LabelSettings = LabelSettings()
@@ -207,4 +250,4 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        return init_settings, _Environment(settings_cls), _File(settings_cls)

@@ -131,7 +131,9 @@ def run_transform(lake: Lake, transform: SqlTransform, days: Days, settings: Set
         return constants(transform, settings, clock)
 
     code = code_of(transform, settings)
-    return lake.replace(transform.schema, days, transform.reads, compute, code=code, run=run, constants=views)
+    return lake.replace(
+        transform.schema, days, transform.reads, compute, code=code, run=run, constants=views, engine=lake.engine
+    )
 
 
 def code_of(transform: SqlTransform, settings: Settings) -> str:

@@ -42,6 +42,16 @@ class DataFile(NamedTuple):
     """Bytes."""
 
 
+class Fingerprint(NamedTuple):
+    """What one day's rows are, whatever their order."""
+
+    rows: int
+    exact: int
+    """Sum of the hashes of all columns but the floats."""
+    digest: int
+    """Sum of the hashes of all columns."""
+
+
 class Engine(Protocol):
     """Runs one SELECT over views."""
 
@@ -50,6 +60,10 @@ class Engine(Protocol):
     def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
         """Write the rows of `query` under `folder`, one file or more for each day, none for no rows."""
         ...
+
+
+FLOAT_TOLERANCE = 1e-9
+"""Relative difference up to which two floats are the same figure."""
 
 
 class WrongColumns(Exception):
@@ -87,17 +101,36 @@ class DuckDBEngine:
             for path, rows, size, _, _, keys, _ in written
         ]
 
-    def fingerprints(self, view: View) -> dict[date, tuple[int, int]]:
-        """For each day of the view, its rows and the order-free sum of their hashes: equal rows, equal figures."""
+    def fingerprints(self, view: View) -> dict[date, Fingerprint]:
+        """Of each day of the view, free of order: equal rows, equal figures."""
         if not view.files:
             return {}
-        listed = ", ".join(_identifier(name) for name in view.columns if name != "day")
+        exact = ", ".join(_identifier(name) for name in view.columns if name != "day" and not _is_float(view, name))
+        whole = ", ".join(["exact", *(_identifier(name) for name in view.columns if _is_float(view, name))])
         with self._cursor() as connection:
             self._create(connection, {"t": view})
-            found = connection.execute(
-                f"SELECT day, count(*), sum(hash({listed})::HUGEINT) FROM t GROUP BY day"
-            ).fetchall()
-        return {day: (rows, int(digest)) for day, rows, digest in found}
+            found = connection.execute(f"""
+                SELECT day, count(*), sum(exact::HUGEINT), sum(hash({whole})::HUGEINT)
+                FROM (SELECT *, hash({exact or "day"}) AS exact FROM t) GROUP BY day""").fetchall()
+        return {day: Fingerprint(rows, int(exact_sum), int(digest)) for day, rows, exact_sum, digest in found}
+
+    def same_floats(self, old: View, new: View, key: Sequence[str]) -> set[date]:
+        """Days on which both views have the same keys and, under each, the same floats to 1e-9 relative.
+
+        Engines, and threads of one engine, add floats up in different orders.
+        """
+        joined = ", ".join(_identifier(name) for name in dict.fromkeys(("day", *key)))
+        near = " AND ".join(_near(name) for name in new.columns if _is_float(new, name) and name not in key)
+        with self._cursor() as connection:
+            self._create(connection, {"old": old, "new": new})
+            found = connection.execute(f"""
+                WITH met AS (
+                    SELECT day, count(*) AS n FROM old JOIN new USING ({joined}) WHERE {near or "true"} GROUP BY day
+                )
+                SELECT day FROM met
+                JOIN (SELECT day, count(*) AS n FROM old GROUP BY day) AS before USING (day, n)
+                JOIN (SELECT day, count(*) AS n FROM new GROUP BY day) AS after USING (day, n)""").fetchall()
+        return {day for (day,) in found}
 
     def _cursor(self) -> DuckDBPyConnection:
         """A connection to the engine's database with temporary views of its own."""
@@ -126,6 +159,16 @@ class DuckDBEngine:
             else:
                 source = empty
             connection.execute(f"CREATE TEMP VIEW {_identifier(name)} AS {source}")
+
+
+def _is_float(view: View, name: str) -> bool:
+    return view.columns[name] in ("DOUBLE", "FLOAT")
+
+
+def _near(name: str) -> str:
+    old, new = (f"{side}.{_identifier(name)}" for side in ("old", "new"))
+    close = f"abs({old} - {new}) <= {FLOAT_TOLERANCE} * greatest(abs({old}), abs({new}))"
+    return f"({old} IS NOT DISTINCT FROM {new} OR coalesce({close}, false))"
 
 
 def _require_columns(connection: DuckDBPyConnection, query: str, schema: TableSchema) -> None:

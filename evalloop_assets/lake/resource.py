@@ -1,14 +1,17 @@
-"""The lake as a Dagster resource: a root, and DuckDB in memory with its limits."""
+"""The lake as a Dagster resource: a root, DuckDB in memory with its limits, and Spark where it is asked for."""
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from dagster import ConfigurableResource
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from evalloop_assets.lake.engine import DuckDBEngine
+from evalloop_assets.lake.engine import DuckDBEngine, Engine
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.spark import SparkEngine
+from evalloop_assets.lake.spark_session import SparkSetup
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
 
@@ -21,14 +24,17 @@ class LakeResource(ConfigurableResource[Lake]):
 
     spill: str = Field(description="folder that steps spill to, each in one of its own")
 
+    spark: dict[str, Any] | None = Field(None, description="set-up of Spark, where it runs the transforms")
+
     def open(self) -> Lake:
         config = {**self.duckdb.connection_config, "temp_directory": f"{self.spill}/{uuid.uuid4().hex}"}
         duckdb = DuckDBResource(database=self.duckdb.database, connection_config=config)
+        engine: Engine | None = SparkEngine(SparkSetup(**self.spark)) if self.spark else None
         if "://" not in self.root:
-            return Lake(self.root, DuckDBEngine(duckdb.get_connection))
+            return Lake(self.root, DuckDBEngine(duckdb.get_connection), engine)
         from evalloop_assets.lake.remote import filesystem
 
-        return Lake(self.root, DuckDBEngine(duckdb.get_connection, lambda: filesystem(self.root)))
+        return Lake(self.root, DuckDBEngine(duckdb.get_connection, lambda: filesystem(self.root)), engine)
 
 
 def lake_resource(settings: Settings) -> LakeResource:
@@ -36,6 +42,7 @@ def lake_resource(settings: Settings) -> LakeResource:
     return LakeResource(
         root=settings.lake_root,
         spill=str(settings.home.resolve() / "spill"),
+        spark=spark_setup(settings) if settings.engine.kind == "spark" else None,
         duckdb=DuckDBResource(
             database=":memory:",
             connection_config={
@@ -45,6 +52,11 @@ def lake_resource(settings: Settings) -> LakeResource:
             },
         ),
     )
+
+
+def spark_setup(settings: Settings) -> dict[str, Any]:
+    """Fields of the SparkSetup that the settings ask for."""
+    return {"home": str(settings.home.resolve() / "spark"), **settings.spark.model_dump()}
 
 
 def open_lake(settings: Settings) -> Lake:

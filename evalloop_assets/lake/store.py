@@ -74,7 +74,7 @@ class Inputs:
     versions: Mapping[str, int]
     clock: Clock
     days: Days
-    engine: Engine
+    engine: DuckDBEngine
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """Rows of one SELECT over the tables that were asked for; values are bound as `$name`."""
@@ -85,7 +85,11 @@ Compute = Callable[[Inputs], "str | pa.Table"]
 
 
 class Lake:
-    """All tables under one root, a folder or an object store URL."""
+    """All tables under one root, a folder or an object store URL.
+
+    `reader` reads, merges deliveries and writes what Python computed; `engine` runs the transforms, and is the reader
+    unless another one is given.
+    """
 
     def __init__(
         self, root: str, reader: DuckDBEngine, engine: Engine | None = None, options: Mapping[str, str] | None = None
@@ -107,7 +111,7 @@ class Lake:
             views[name] = empty or self._view(opened[name], *days.window(window))
         clock = self._clock(opened["log_deliveries"])
         found = {name: table.version() for name, table in opened.items() if table is not None}
-        return Inputs(views, found, clock, days, self.engine)
+        return Inputs(views, found, clock, days, self.reader)
 
     def read(self, table: str, days: Days | None = None, version: int | None = None) -> pa.Table:
         """Rows of one table, `day` first."""
@@ -178,13 +182,15 @@ class Lake:
         code: str = "",
         run: str = "",
         constants: Callable[[Clock], Mapping[str, View]] = lambda clock: {},
+        engine: Engine | None = None,
     ) -> Commit:
         """Compute these days from one reading of the inputs and replace them in one commit.
 
         `compute` gives a SELECT over the inputs or a table of rows, with `day` and the schema's columns; it is called
         again with a fresh reading when somebody else committed one of the days meanwhile. `constants` gives further
-        views. Days whose rows are what they were are noted as computed but not rewritten, and a computation that was
-        made before from the same versions leaves no trace at all.
+        views, and `engine` runs the SELECT where that is not for the reader. Days whose rows are what they were, floats
+        to 1e-9, are noted as computed but not rewritten, and a computation that was made before from the same versions
+        leaves no trace at all.
         """
         wanted = tuple(days)
         span = days if isinstance(days, Days) else Days(min(wanted), max(wanted))
@@ -199,7 +205,7 @@ class Lake:
                 views["computed"] = View({}, rows=computed)
                 query = select_all(columns_of(schema), "computed")
             query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
-            files = self.engine.write(query, views, schema, self._path(schema.name))
+            files = (engine or self.reader).write(query, views, schema, self._path(schema.name))
             commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run)
             if commit is not None:
                 return commit
@@ -267,10 +273,15 @@ class Lake:
         stored = stored_columns(table)
         if set(stored) != set(columns_of(schema)):
             return tuple(wanted)
-        old = self.reader.fingerprints(self._view(table, min(wanted), max(wanted)))
+        stood = self._view(table, min(wanted), max(wanted))
         root = self._path(schema.name)
-        new = self.reader.fingerprints(View(columns_of(schema), [f"{root}/{file.path}" for file in files]))
-        return tuple(day for day in wanted if old.get(day) != new.get(day))
+        fresh = View(columns_of(schema), [f"{root}/{file.path}" for file in files])
+        old, new = self.reader.fingerprints(stood), self.reader.fingerprints(fresh)
+        differing = tuple(day for day in wanted if old.get(day) != new.get(day))
+        if not any(day in old and day in new and old[day][:2] == new[day][:2] for day in differing):
+            return differing
+        same = self.reader.same_floats(stood, fresh, schema.key)
+        return tuple(day for day in differing if day not in same or old[day][:2] != new[day][:2])
 
     def vacuum(self, cited: Mapping[str, Sequence[int]], retention_hours: int = 168) -> dict[str, list[str]]:
         """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""
