@@ -102,6 +102,10 @@ class LabelSettings(Section):
         description="where reading is unknown: least difference of delayed_5 between the sides of a tail pair",
     )
     tail_pairs_per_session: int = Field(2, ge=1, description="tail pairs of one session in each direction")
+    regeneration_pairs_per_reply: int = Field(
+        3, ge=1, description="replaced versions of one reply that are compared with the kept one, the latest first"
+    )
+    regeneration_pairs_per_session: int = Field(8, ge=1, description="regeneration pairs of one session")
     tie_margin: float = Field(0.1, ge=0, description="labels nearer than this are a tie")
     leak_tolerance: float = Field(
         0.05, gt=0, description="distance of an AUC from 0.5 up to which position or length says nothing"

@@ -14,10 +14,12 @@ horizons: [1, 2]
 columns:
   pair_id: VARCHAR, id of the pair
   source: VARCHAR, tail, regeneration or battle
-  horizon_tag: VARCHAR, the horizon that the source speaks about, immediate or medium
+  horizon_tag: VARCHAR, the longest horizon that the evidence speaks about, immediate or medium; long where a return preferred one side, which no source tells yet
   session_id: VARCHAR, the session it comes from; NULL where a battle names no logged reply
   conversation_id: VARCHAR, the conversation
   user_id: VARCHAR, whose preference it is
+  choice_id: VARCHAR, joins the pairs of one choice among several, the versions of a reply or the sides of a battle
+  propensity: DOUBLE, chance with which the comparison came about; of a battle as logged, of a regeneration the share of replies that the user had regenerated on this day; NULL for tail pairs
   comparison_position: BIGINT, position up to which both sides share what came before
   segment_first: BIGINT, first position of the segment that holds both
   segment_last: BIGINT, last position of the segment that holds both
@@ -40,117 +42,117 @@ columns:
   returned_next_day: BOOLEAN, the user came back on the next local day; NULL until mature
   definition_version: VARCHAR, version of the label definitions
 */
-WITH behaved AS (
+WITH fought AS (
   SELECT
-    day, pair_id, 'tail' AS source, 'medium' AS horizon_tag, session_id, user_id, conversation_id,
+    battles.*,
+    -- A battle between replies (of one turn, where the log counts them) speaks about the reply, one between whole
+    -- conversations about their course.
+    battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL
+      OR (COALESCE(battles.turns_a, 1) <= 1 AND COALESCE(battles.turns_b, 1) <= 1)   AS same_prefix,
+    CASE battles.outcome WHEN 'a' THEN 1e0 WHEN 'b' THEN -1e0 ELSE 0e0 END           AS lead
+  FROM battles
+),
+compared AS (
+  SELECT
+    day, pair_id, 'tail' AS source, user_id, conversation_id, CAST(NULL AS VARCHAR) AS choice_id,
+    CAST(NULL AS DOUBLE) AS propensity, FALSE AS same_prefix, CAST(NULL AS DOUBLE) AS lead,
     chosen_event_id AS left_event_id, rejected_event_id AS right_event_id,
-    chosen_position AS left_position, rejected_position AS right_position, FALSE AS same_prefix
+    CAST(NULL AS VARCHAR) AS user_text, CAST(NULL AS VARCHAR) AS left_text, CAST(NULL AS VARCHAR) AS right_text,
+    CAST(NULL AS TIMESTAMP) AS decided_at
   FROM tail_pairs
   UNION ALL
   SELECT
-    day, pair_id, 'regeneration' AS source, 'immediate' AS horizon_tag, session_id, user_id, conversation_id,
+    day, pair_id, 'regeneration' AS source, user_id, conversation_id, chosen_event_id AS choice_id,
+    regeneration_share AS propensity, TRUE AS same_prefix, 1e0 AS lead,
     chosen_event_id AS left_event_id, rejected_event_id AS right_event_id,
-    position AS left_position, position AS right_position, TRUE AS same_prefix
+    CAST(NULL AS VARCHAR) AS user_text, CAST(NULL AS VARCHAR) AS left_text, CAST(NULL AS VARCHAR) AS right_text,
+    CAST(NULL AS TIMESTAMP) AS decided_at
   FROM regeneration_pairs
-),
-from_behaviour AS (
-  SELECT
-    behaved.day, behaved.pair_id, behaved.source, behaved.horizon_tag, behaved.session_id, behaved.user_id,
-    behaved.conversation_id, behaved.left_event_id, behaved.right_event_id, behaved.left_position, behaved.right_position,
-    behaved.same_prefix,
-    left_turns.user_text AS left_user_text, right_turns.user_text AS right_user_text,
-    left_turns.reply_text AS left_reply, right_turns.reply_text AS right_reply,
-    CASE WHEN behaved.source = 'regeneration' THEN 1e0 ELSE left_labels.immediate - right_labels.immediate END
-      AS immediate_lead,
-    left_labels.delayed_5 - right_labels.delayed_5 AS delayed_lead,
-    GREATEST(left_turns.shown_at, right_turns.shown_at) AS occurred_at
-  FROM behaved
-  JOIN turns AS left_turns
-    ON left_turns.event_id = behaved.left_event_id AND left_turns.day BETWEEN behaved.day AND behaved.day + 1
-  JOIN turns AS right_turns
-    ON right_turns.event_id = behaved.right_event_id AND right_turns.day BETWEEN behaved.day AND behaved.day + 1
-  LEFT JOIN horizon_labels AS left_labels
-    ON left_labels.event_id = behaved.left_event_id AND left_labels.day = behaved.day
-  LEFT JOIN horizon_labels AS right_labels
-    ON right_labels.event_id = behaved.right_event_id AND right_labels.day = behaved.day
-),
--- A battle between replies (of one turn, where the log counts them) speaks about the reply, one between whole
--- conversations about their course.
-from_battles AS (
-  SELECT
-    battles.day,
-    MD5(CONCAT_WS('|', 'battle', battles.battle_id)) AS pair_id,
-    'battle' AS source,
-    CASE WHEN battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL
-      OR (COALESCE(battles.turns_a, 1) <= 1 AND COALESCE(battles.turns_b, 1) <= 1)
-      THEN 'immediate' ELSE 'medium' END AS horizon_tag,
-    COALESCE(left_reading.session_id, right_reading.session_id) AS session_id,
-    battles.user_id,
-    COALESCE(battles.conversation_id, left_reading.conversation_id, right_reading.conversation_id) AS conversation_id,
-    battles.event_id_a AS left_event_id,
-    battles.event_id_b AS right_event_id,
-    COALESCE(left_reading.position, right_reading.position) AS left_position,
-    COALESCE(right_reading.position, left_reading.position) AS right_position,
-    battles.event_id_a IS NOT NULL OR battles.event_id_b IS NOT NULL
-      OR (COALESCE(battles.turns_a, 1) <= 1 AND COALESCE(battles.turns_b, 1) <= 1) AS same_prefix,
-    COALESCE(battles.user_text, left_turns.user_text, right_turns.user_text) AS left_user_text,
-    COALESCE(battles.user_text, right_turns.user_text, left_turns.user_text) AS right_user_text,
-    COALESCE(battles.reply_a, left_turns.reply_text) AS left_reply,
-    COALESCE(battles.reply_b, right_turns.reply_text) AS right_reply,
-    CASE battles.outcome WHEN 'a' THEN 1e0 WHEN 'b' THEN -1e0 ELSE 0e0 END AS lead,
-    battles.decided_at AS occurred_at
-  FROM battles
-  LEFT JOIN turns AS left_turns
-    ON left_turns.event_id = battles.event_id_a AND left_turns.day BETWEEN battles.day - 1 AND battles.day
-  LEFT JOIN turns AS right_turns
-    ON right_turns.event_id = battles.event_id_b AND right_turns.day BETWEEN battles.day - 1 AND battles.day
-  LEFT JOIN reading AS left_reading
-    ON left_reading.event_id = battles.event_id_a AND left_reading.day BETWEEN battles.day - 1 AND battles.day
-  LEFT JOIN reading AS right_reading
-    ON right_reading.event_id = battles.event_id_b AND right_reading.day BETWEEN battles.day - 1 AND battles.day
-),
-pairs AS (
-  SELECT
-    day, pair_id, source, horizon_tag, session_id, user_id, conversation_id, left_event_id, right_event_id,
-    left_position, right_position, same_prefix, left_user_text, right_user_text, left_reply, right_reply,
-    immediate_lead, delayed_lead, occurred_at
-  FROM from_behaviour
-  WHERE COALESCE(left_reply <> right_reply, TRUE)
   UNION ALL
   SELECT
-    day, pair_id, source, horizon_tag, session_id, user_id, conversation_id, left_event_id, right_event_id,
-    left_position, right_position, same_prefix, left_user_text, right_user_text, left_reply, right_reply,
-    CASE WHEN horizon_tag = 'immediate' THEN lead END AS immediate_lead,
-    CASE WHEN horizon_tag = 'medium' THEN lead END AS delayed_lead,
-    occurred_at
-  FROM from_battles
-  WHERE left_reply IS NOT NULL AND right_reply IS NOT NULL AND left_reply <> right_reply
+    day, MD5(CONCAT_WS('|', 'battle', battle_id)) AS pair_id, 'battle' AS source, user_id, conversation_id, choice_id,
+    propensity, same_prefix, lead,
+    event_id_a AS left_event_id, event_id_b AS right_event_id,
+    user_text, reply_a AS left_text, reply_b AS right_text,
+    decided_at
+  FROM fought
+),
+-- Narrow ids first, so that texts and labels are looked up once, for both sides and all sources together.
+sides AS (
+  SELECT day, pair_id, 'left' AS side, left_event_id AS event_id FROM compared WHERE left_event_id IS NOT NULL
+  UNION ALL
+  SELECT day, pair_id, 'right' AS side, right_event_id AS event_id FROM compared WHERE right_event_id IS NOT NULL
+),
+replies AS (
+  SELECT
+    sides.day, sides.pair_id, sides.side,
+    turns.user_text, turns.reply_text, turns.shown_at,
+    reading.session_id, reading.conversation_id, reading.position, reading.chars_per_second,
+    labels.immediate, labels.delayed_5, labels.delayed_session
+  FROM sides
+  JOIN turns ON turns.event_id = sides.event_id AND turns.day BETWEEN sides.day - 1 AND sides.day + 1
+  LEFT JOIN reading ON reading.event_id = sides.event_id AND reading.day BETWEEN sides.day - 1 AND sides.day
+  LEFT JOIN horizon_labels AS labels
+    ON labels.event_id = sides.event_id AND labels.day BETWEEN sides.day - 1 AND sides.day
+),
+told AS (
+  SELECT
+    compared.day, compared.pair_id, compared.source, compared.user_id, compared.choice_id, compared.propensity,
+    compared.same_prefix, compared.left_event_id, compared.right_event_id,
+    COALESCE(left_reply.session_id, right_reply.session_id)                                   AS session_id,
+    COALESCE(compared.conversation_id, left_reply.conversation_id, right_reply.conversation_id) AS conversation_id,
+    -- A version that was regenerated away stands where the kept one stands.
+    COALESCE(left_reply.position, right_reply.position)                                       AS left_position,
+    COALESCE(right_reply.position, left_reply.position)                                       AS right_position,
+    COALESCE(compared.user_text, left_reply.user_text,
+      CASE WHEN compared.source = 'battle' THEN right_reply.user_text END)                    AS left_user_text,
+    COALESCE(compared.user_text, right_reply.user_text,
+      CASE WHEN compared.source = 'battle' THEN left_reply.user_text END)                     AS right_user_text,
+    COALESCE(compared.left_text, left_reply.reply_text)                                       AS left_text,
+    COALESCE(compared.right_text, right_reply.reply_text)                                     AS right_text,
+    left_reply.chars_per_second                                                               AS left_speed,
+    right_reply.chars_per_second                                                              AS right_speed,
+    COALESCE(left_reply.delayed_session, right_reply.delayed_session)                         AS outcome,
+    COALESCE(compared.decided_at, GREATEST(left_reply.shown_at, right_reply.shown_at))        AS occurred_at,
+    CASE
+      WHEN compared.source = 'tail' THEN left_reply.immediate - right_reply.immediate
+      WHEN compared.same_prefix THEN compared.lead
+    END AS immediate_lead,
+    -- Nothing followed the version that was replaced: it cannot be preferred, and the kept one only where it led on well.
+    CASE
+      WHEN compared.source = 'tail' THEN left_reply.delayed_5 - right_reply.delayed_5
+      WHEN compared.source = 'regeneration' THEN CASE WHEN left_reply.delayed_5 > settings.tie_margin THEN 1e0 END
+      WHEN NOT compared.same_prefix THEN compared.lead
+    END AS delayed_lead,
+    settings.tie_margin, settings.definition_version
+  FROM compared
+  LEFT JOIN replies AS left_reply
+    ON left_reply.pair_id = compared.pair_id AND left_reply.day = compared.day AND left_reply.side = 'left'
+  LEFT JOIN replies AS right_reply
+    ON right_reply.pair_id = compared.pair_id AND right_reply.day = compared.day AND right_reply.side = 'right'
+  CROSS JOIN settings
 ),
 sided AS (
   SELECT
-    pairs.*,
-    SUBSTRING(MD5(pairs.pair_id), 1, 1) >= '8' AS swapped,
-    CASE WHEN immediate_lead IS NULL THEN 'censored' WHEN immediate_lead > settings.tie_margin THEN 'left'
-      WHEN immediate_lead < -settings.tie_margin THEN 'right' ELSE 'tie' END AS immediate,
-    CASE WHEN delayed_lead IS NULL THEN 'censored' WHEN delayed_lead > settings.tie_margin THEN 'left'
-      WHEN delayed_lead < -settings.tie_margin THEN 'right' ELSE 'tie' END AS delayed_5,
-    settings.definition_version
-  FROM pairs
-  CROSS JOIN settings
-),
-outcomes AS (
-  SELECT session_id, day, MAX(delayed_session) AS delayed_session
-  FROM horizon_labels
-  GROUP BY session_id, day
+    *,
+    SUBSTRING(MD5(pair_id), 1, 1) >= '8' AS swapped,
+    CASE WHEN immediate_lead IS NULL THEN 'censored' WHEN immediate_lead > tie_margin THEN 'left'
+      WHEN immediate_lead < -tie_margin THEN 'right' ELSE 'tie' END AS immediate,
+    CASE WHEN delayed_lead IS NULL THEN 'censored' WHEN delayed_lead > tie_margin THEN 'left'
+      WHEN delayed_lead < -tie_margin THEN 'right' ELSE 'tie' END AS delayed_5
+  FROM told
+  WHERE COALESCE(left_text <> right_text, source <> 'battle')
 )
 SELECT
   sided.day,
   sided.pair_id,
   sided.source,
-  sided.horizon_tag,
+  CASE WHEN sided.source = 'tail' OR sided.delayed_5 <> 'censored' THEN 'medium' ELSE 'immediate' END AS horizon_tag,
   sided.session_id,
   sided.conversation_id,
   sided.user_id,
+  sided.choice_id,
+  sided.propensity,
   LEAST(sided.left_position, sided.right_position) AS comparison_position,
   CASE WHEN sided.left_position IS NOT NULL THEN CAST(1 AS BIGINT) END AS segment_first,
   GREATEST(sided.left_position, sided.right_position) AS segment_last,
@@ -158,8 +160,8 @@ SELECT
   CASE WHEN swapped THEN sided.left_event_id ELSE sided.right_event_id END AS event_id_b,
   CASE WHEN swapped THEN sided.right_user_text ELSE sided.left_user_text END AS user_text_a,
   CASE WHEN swapped THEN sided.left_user_text ELSE sided.right_user_text END AS user_text_b,
-  CASE WHEN swapped THEN sided.right_reply ELSE sided.left_reply END AS reply_a,
-  CASE WHEN swapped THEN sided.left_reply ELSE sided.right_reply END AS reply_b,
+  CASE WHEN swapped THEN sided.right_text ELSE sided.left_text END AS reply_a,
+  CASE WHEN swapped THEN sided.left_text ELSE sided.right_text END AS reply_b,
   CASE WHEN swapped THEN sided.right_position ELSE sided.left_position END AS position_a,
   CASE WHEN swapped THEN sided.left_position ELSE sided.right_position END AS position_b,
   sided.same_prefix,
@@ -167,20 +169,14 @@ SELECT
     WHEN 'right' THEN CASE WHEN swapped THEN 'A' ELSE 'B' END ELSE sided.immediate END AS immediate,
   CASE sided.delayed_5 WHEN 'left' THEN CASE WHEN swapped THEN 'B' ELSE 'A' END
     WHEN 'right' THEN CASE WHEN swapped THEN 'A' ELSE 'B' END ELSE sided.delayed_5 END AS delayed_5,
-  -- Both sides lie in one session and share its one outcome, which therefore prefers neither.
+  -- One return follows both sides, and it says nothing about which of them it is owed to (docs/labels.md).
   'censored' AS delayed_session,
   sided.occurred_at,
-  CASE WHEN swapped THEN right_reading.chars_per_second ELSE left_reading.chars_per_second END AS read_speed_cps_a,
-  CASE WHEN swapped THEN left_reading.chars_per_second ELSE right_reading.chars_per_second END AS read_speed_cps_b,
+  CASE WHEN swapped THEN sided.right_speed ELSE sided.left_speed END AS read_speed_cps_a,
+  CASE WHEN swapped THEN sided.left_speed ELSE sided.right_speed END AS read_speed_cps_b,
   sessions.kept_turns - GREATEST(sided.left_position, sided.right_position) AS continued_turns,
-  CASE WHEN outcomes.delayed_session IS NOT NULL THEN outcomes.delayed_session > 0e0 END AS returned_next_day,
+  CASE WHEN sided.outcome IS NOT NULL THEN sided.outcome > 0e0 END AS returned_next_day,
   sided.definition_version
 FROM sided
-LEFT JOIN reading AS left_reading
-  ON left_reading.event_id = sided.left_event_id AND left_reading.day BETWEEN sided.day - 1 AND sided.day
-LEFT JOIN reading AS right_reading
-  ON right_reading.event_id = sided.right_event_id AND right_reading.day BETWEEN sided.day - 1 AND sided.day
 LEFT JOIN sessions
   ON sessions.session_id = sided.session_id AND sessions.day BETWEEN sided.day - 1 AND sided.day
-LEFT JOIN outcomes
-  ON outcomes.session_id = sided.session_id AND outcomes.day BETWEEN sided.day - 1 AND sided.day

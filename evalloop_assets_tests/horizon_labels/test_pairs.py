@@ -98,6 +98,70 @@ def test_a_failed_version_an_edited_message_and_a_kept_version_disliked_give_no_
     assert rejected(regenerated()[:3]) == set()  # tried again, then left
 
 
+def star(dwell: list[int | None], **by_event: Row) -> list[Row]:
+    """`dwell` of four versions of one reply, each asked for in place of the first, and of the replies that follow."""
+    by_event = {f"e{n}": {"replaces_event_id": "a01", "user_text": "say"} for n in (2, 3, 4)} | by_event
+    return session("a", dwell, **by_event | {"e1": {"user_text": "say"}})
+
+
+def rejected_by(rows: list[Row]) -> dict[str, str]:
+    return {row["rejected_event_id"]: row["evidence"] for row in rows}
+
+
+CALM = [FAST, FAST, FAST, SLOW, EVEN, EVEN, EVEN, EVEN, EVEN]
+"""The fourth version is kept and read slowly; five replies follow."""
+
+
+def test_versions_asked_for_in_place_of_the_first_are_compared_like_a_chain():
+    rows = World(turns=star(CALM)).run_to("regeneration_pairs")
+    assert rejected_by(rows) == dict.fromkeys(("a01", "a02", "a03"), "reading")
+    assert {(row["chosen_event_id"], row["versions"]) for row in rows} == {("a04", 4)}
+    assert {row["regeneration_share"] for row in rows} == {3 / 9}
+
+
+def test_a_kept_version_that_was_hurried_through_is_no_choice_unless_it_was_liked():
+    hurried = [FAST, FAST, FAST, EVEN, SLOW, SLOW, SLOW, SLOW, SLOW]
+    liked = star(hurried, e4={"replaces_event_id": "a01", "user_text": "say", "feedback": "like"})
+    assert World(turns=star(hurried)).run_to("regeneration_pairs") == []
+    assert rejected_by(World(turns=liked).run_to("regeneration_pairs")) == dict.fromkeys(("a01", "a02", "a03"), "liked")
+
+
+def test_a_kept_version_read_faster_than_the_one_it_replaced_is_no_choice():
+    read_longest = [FAST, 3 * SLOW, FAST, SLOW, EVEN, EVEN, EVEN, EVEN, EVEN]
+    assert set(rejected_by(World(turns=star(read_longest)).run_to("regeneration_pairs"))) == {"a01", "a03"}
+    too_short_to_rank = [EVEN, FAST, FAST, FAST, None]
+    assert set(rejected_by(World(turns=star(too_short_to_rank)).run_to("regeneration_pairs"))) == {"a02", "a03"}
+    unread = World(turns=star([None] * 5)).run_to("regeneration_pairs")
+    assert rejected_by(unread) == dict.fromkeys(("a01", "a02", "a03"), "continued")
+
+
+def test_pairs_are_bounded_for_each_reply_and_each_session_the_latest_versions_first():
+    few = Settings(labels=LabelSettings(regeneration_pairs_per_reply=2))
+    assert set(rejected_by(World(settings=few, turns=star(CALM)).run_to("regeneration_pairs"))) == {"a02", "a03"}
+    one = Settings(labels=LabelSettings(regeneration_pairs_per_session=1))
+    assert len(World(settings=one, turns=star(CALM)).run_to("regeneration_pairs")) == 1
+
+
+def test_a_text_is_compared_once_and_never_with_itself():
+    turns = star(CALM)
+    turns[1]["reply_text"] = turns[2]["reply_text"]
+    assert set(rejected_by(World(turns=turns).run_to("regeneration_pairs"))) == {"a01", "a03"}
+    turns[0]["reply_text"] = turns[3]["reply_text"]
+    assert set(rejected_by(World(turns=turns).run_to("regeneration_pairs"))) == {"a03"}
+
+
+def test_the_kept_version_is_preferred_at_five_turns_only_where_it_led_on_well():
+    led_on = World(turns=star(CALM)).run_to("preference_pairs")
+    left_soon = World(turns=star(CALM[:6])).run_to("preference_pairs")
+    assert len(led_on) == len(left_soon) == 3
+    assert all(row["delayed_5"] == row["immediate"] in ("A", "B") for row in led_on)
+    assert {(row["immediate"] in ("A", "B"), row["delayed_5"]) for row in left_soon} == {(True, "censored")}
+    assert {row["horizon_tag"] for row in led_on} == {"medium"}
+    assert {row["horizon_tag"] for row in left_soon} == {"immediate"}
+    assert {row["delayed_session"] for row in led_on} == {"censored"}
+    assert {(row["choice_id"], row["propensity"]) for row in led_on} == {("a04", 3 / 9)}
+
+
 BATTLE = {"battle_id": "b1", "user_id": "u", "model_a": "m", "model_b": "n", "decided_at": at("05-01 12:00")}
 
 
@@ -171,6 +235,15 @@ def test_a_battle_of_whole_conversations_speaks_about_the_medium_horizon():
     (row,) = World(battles=[battle]).run_to("preference_pairs")
     assert (row["horizon_tag"], row["immediate"], row["same_prefix"]) == ("medium", "censored", False)
     assert row["delayed_5"] in ("A", "B")
+
+
+def test_a_choice_among_several_is_several_pairs_joined_by_their_choice():
+    sides = {"reply_a": "x", "outcome": "a", "choice_id": "k", "propensity": 0.25}
+    battles = [BATTLE | sides | {"battle_id": f"b{other}", "reply_b": other} for other in ("y", "z")]
+    rows = World(battles=battles).run_to("preference_pairs")
+    assert {frozenset((row["reply_a"], row["reply_b"])) for row in rows} == {frozenset("xy"), frozenset("xz")}
+    assert {row["reply_a" if row["immediate"] == "A" else "reply_b"] for row in rows} == {"x"}
+    assert {(row["choice_id"], row["propensity"]) for row in rows} == {("k", 0.25)}
 
 
 def test_a_coin_decides_which_side_is_a():
