@@ -33,7 +33,8 @@ FILES = {
     path.stem: path for stage in ("denoise", "horizon_labels", "backfill") for path in (PACKAGE / stage).glob("*.sql")
 }
 ORDER = (
-    "sessions", "reading", "exits", "traffic", "reading_speeds", "user_days", "first_seen", "next_day_returns", "returns", "horizon_labels",
+    "sessions", "reading", "exits", "traffic", "reading_speeds",
+    "user_days", "first_seen", "next_day_returns", "returns", "horizon_labels",
     "tail_pairs", "regeneration_pairs", "preference_pairs", "maturity",
 )  # fmt: skip
 DECISIONS = TableSchema("decisions", "one decision", (Column("experiment_id", "VARCHAR", "it"),), ("experiment_id",))
