@@ -21,6 +21,7 @@ from dagster import (
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.ahead import clock_ahead
 from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.constants import constants, setting_values
 from evalloop_assets.lake.engine import View, columns_of
 from evalloop_assets.lake.registry import declare, declared
 from evalloop_assets.lake.report import Lineage, dagster_schema, report
@@ -142,15 +143,6 @@ def code_of(transform: SqlTransform, settings: Settings) -> str:
     return hashlib.sha256(repr((transform.code, values)).encode()).hexdigest()[:12] if values else transform.code
 
 
-def setting_values(transform: SqlTransform, settings: Settings) -> dict[str, Any]:
-    """Columns of the one-row table `settings`."""
-    found = {}
-    for name in transform.settings:
-        section, _, field_name = name.rpartition(".")
-        found[field_name] = getattr(getattr(settings, section) if section else settings, field_name)
-    return found
-
-
 def run_frames(
     lake: Lake,
     schema: TableSchema,
@@ -175,27 +167,6 @@ def run_frames(
         return pa.concat_tables(tables)
 
     return lake.replace(schema, days, reads, compute, code=code, run=run), metadata
-
-
-def constants(transform: SqlTransform, settings: Settings, clock: Clock) -> dict[str, View]:
-    """The one-row tables `settings` and `clock`."""
-    import pyarrow as pa
-
-    found = {}
-    if transform.settings:
-        row = {name: [value] for name, value in setting_values(transform, settings).items()}
-        found["settings"] = View({}, rows=pa.table(row))
-    if transform.clock:
-        found["clock"] = View(
-            {},
-            rows=pa.table(
-                {
-                    "watermark": pa.array([clock.watermark], pa.date32()),
-                    "log_end": pa.array([clock.log_end], pa.timestamp("us")),
-                }
-            ),
-        )
-    return found
 
 
 def result(context: AssetExecutionContext, table: str, commit: Commit, whole: Mapping[str, Any]) -> MaterializeResult:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,9 @@ import pyarrow as pa
 
 import evalloop_assets
 from evalloop_assets.days import Days
-from evalloop_assets.lake import sql
-from evalloop_assets.lake.assets import constants
+from evalloop_assets.lake import frames, sql
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.delta import arrow_schema
-from evalloop_assets.lake.engine import columns_of
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.sql import SqlTransform
 from evalloop_assets.logs.contract import LOG_TABLES
@@ -32,11 +31,11 @@ PACKAGE = Path(evalloop_assets.__file__).parent
 FILES = {
     path.stem: path for stage in ("denoise", "horizon_labels", "backfill") for path in (PACKAGE / stage).glob("*.sql")
 }
-ORDER = (
-    "sessions", "reading", "exits", "traffic", "reading_speeds",
-    "user_days", "first_seen", "next_day_returns", "returns", "horizon_labels",
-    "tail_pairs", "regeneration_pairs", "preference_pairs", "maturity",
-)  # fmt: skip
+ORDER = tuple(
+    TopologicalSorter(
+        {name: set(load(path).reads) & set(FILES) - {name} for name, path in sorted(FILES.items())}
+    ).static_order()
+)
 DECISIONS = TableSchema("decisions", "one decision", (Column("experiment_id", "VARCHAR", "it"),), ("experiment_id",))
 
 
@@ -98,22 +97,10 @@ def compute(
     transform: SqlTransform, tables: Mapping[str, pa.Table], span: Days, settings: Settings, clock: Clock
 ) -> pa.Table:
     """Rows of one transform over a range, from the days of each table that its header asks for."""
-    with _database().cursor() as connection:
-        for name, window in transform.reads.items():
-            first, last = span.window(window)
-            view = tables.get(name, pa.Table.from_pylist([], arrow_schema(schema_of(name))))
-            connection.register(f"all_{name}", view)
-            connection.execute(
-                f"CREATE TEMP VIEW {name} AS SELECT * FROM all_{name} "
-                f"WHERE day >= '{first or date.min}' AND day <= '{last or date.max}'"
-            )
-        for name, view in constants(transform, settings, clock).items():
-            connection.register(name, view.rows)
-        query = connection.sql(f"SELECT * FROM ({transform.query}) WHERE day BETWEEN '{span.first}' AND '{span.last}'")
-        found = dict(zip(query.columns, map(str, query.types), strict=True))
-        assert found == columns_of(transform.schema)
-        assert list(found) == list(columns_of(transform.schema))
-        return query.to_arrow_table().cast(arrow_schema(transform.schema))
+    known = {
+        name: tables.get(name, pa.Table.from_pylist([], arrow_schema(schema_of(name)))) for name in transform.reads
+    }
+    return frames.compute(_database(), transform, known, span, settings, clock)
 
 
 @functools.cache

@@ -1,0 +1,138 @@
+"""Transforms over tables in memory: what the assets compute, for whoever has a data frame and no lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from evalloop_assets.days import Days
+from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.constants import constants
+from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.engine import columns_of
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.schema import Column, TableSchema
+from evalloop_assets.lake.sql import SqlTransform
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+
+def run(
+    chain: Sequence[SqlTransform], tables: Mapping[str, pa.Table], days: Days, settings: Settings, clock: Clock
+) -> dict[str, pa.Table]:
+    """Every table of the chain over the range, each transform reading `tables` and what those before it gave.
+
+    `tables` hold `day` and the columns of their schemas. KeyError for an input that nobody gave.
+    """
+    import duckdb
+
+    found = dict(tables)
+    with duckdb.connect() as connection:
+        for transform in chain:
+            found[transform.schema.name] = compute(connection, transform, found, days, settings, clock)
+    return {transform.schema.name: found[transform.schema.name] for transform in chain}
+
+
+def compute(
+    connection: DuckDBPyConnection,
+    transform: SqlTransform,
+    tables: Mapping[str, pa.Table],
+    days: Days,
+    settings: Settings,
+    clock: Clock,
+) -> pa.Table:
+    """One table over the range, from the days of each input that its header asks for."""
+    with connection.cursor() as cursor:
+        for name, window in transform.reads.items():
+            first, last = days.window(window)
+            cursor.register(f"all_{name}", tables[name])
+            cursor.execute(
+                f"CREATE TEMP VIEW {name} AS SELECT * FROM all_{name} "
+                f"WHERE day >= '{first or date.min}' AND day <= '{last or date.max}'"
+            )
+        for name, view in constants(transform, settings, clock).items():
+            cursor.register(name, view.rows)
+        query = cursor.sql(f"SELECT * FROM ({transform.query}) WHERE day BETWEEN '{days.first}' AND '{days.last}'")
+        found = dict(zip(query.columns, map(str, query.types), strict=True))
+        if list(found.items()) != list(columns_of(transform.schema).items()):
+            raise TypeError(f"{transform.schema.name}: the query gives {found}")
+        return query.to_arrow_table().cast(arrow_schema(transform.schema))
+
+
+def typed(frame: pd.DataFrame, schema: TableSchema) -> pa.Table:
+    """The frame's rows as a table of that schema, in their order, with `day`; a missing column is NULL throughout.
+
+    Numbers may be floats with NaN, times strings or of any zone (made UTC), ids numbers; other columns are left out.
+    UserError for a required column that is missing or NULL somewhere, and for a value that its column cannot hold.
+    """
+    import pyarrow as pa
+
+    from evalloop_assets.lake.delta import arrow_schema
+
+    wanted = arrow_schema(schema)
+    arrays = {}
+    for column in schema.columns:
+        if column.name in frame.columns:
+            arrays[column.name] = _array(frame[column.name], column, wanted.field(column.name).type)
+        elif column.required:
+            raise UserError(f"column {column.name}", "it is missing", f"Give it: {column.about}.")
+        else:
+            arrays[column.name] = pa.nulls(len(frame), wanted.field(column.name).type)
+    if schema.day_from:
+        arrays["day"] = arrays[schema.day_from].cast(pa.date32())
+    return pa.table([arrays[name] for name in wanted.names], schema=wanted)
+
+
+def _array(values: pd.Series, column: Column, type_: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    unknown = values.isna()
+    if column.required and unknown.any():
+        raise UserError(f"column {column.name}", f"{int(unknown.sum())} values are missing", "Leave such rows out.")
+    known = values[~unknown]
+    try:
+        array = pa.array(_converted(known, column.type), type_, from_pandas=True)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
+        why = f"not every value is {_KINDS[column.type]}: {str(error).splitlines()[0]}"
+        raise UserError(f"column {column.name}", why, "Mend these values, or leave the column out.") from error
+    if column.minimum is not None and len(known) and (found := min(array.to_pylist())) < column.minimum:
+        raise UserError(
+            f"column {column.name}", f"{found} is below {column.minimum:g}", "Leave what is not known empty."
+        )
+    places = (~unknown).cumsum().to_numpy() - 1
+    return array.take(pa.array(places, mask=unknown.to_numpy()))
+
+
+_KINDS = {
+    "VARCHAR": "a text",
+    "BIGINT": "a whole number",
+    "DOUBLE": "a number",
+    "TIMESTAMP": "a time",
+    "BOOLEAN": "true or false",
+}
+
+
+def _converted(known: pd.Series, type_: str) -> pd.Series:
+    import pandas as pd
+
+    match type_:
+        case "VARCHAR":
+            return known.astype(str)
+        case "BIGINT":
+            return pd.to_numeric(known).round().astype("int64")
+        case "DOUBLE":
+            return pd.to_numeric(known).astype("float64")
+        case "BOOLEAN":
+            return known.astype("boolean")
+        case "TIMESTAMP":
+            if pd.api.types.is_numeric_dtype(known):
+                raise TypeError("a number does not say its unit")
+            return pd.to_datetime(known, utc=True, format="ISO8601" if known.dtype == object else None).dt.tz_localize(
+                None
+            )
+    raise TypeError(f"a frame cannot hold {type_}")
