@@ -85,6 +85,9 @@ class LabelSettings(Section):
     """Returns, labels per horizon, pairs."""
 
     definition_version: str = Field("1", description="goes into every exported pair")
+    absence_days: int = Field(
+        7, ge=1, le=28, description="whole local days without a start after which a start is a re-engagement"
+    )
     feedback_weight: float = Field(1.0, ge=0, le=1, description="weight of explicit feedback in `immediate`")
     reading_weight: float = Field(0.5, ge=0, le=1, description="weight of the reading speed in `immediate`")
     kept_weight: float = Field(0.3, ge=0, le=1, description="weight of being the version kept, in `immediate`")

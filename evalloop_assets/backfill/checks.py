@@ -11,7 +11,7 @@ from evalloop_assets.lake.store import Lake
 OVERDUE = """
     SELECT table_name, label_day, horizon, censored FROM maturity
     WHERE mature AND censored > 0
-        AND (horizon = 'delayed_session' OR table_name = 'returns' AND horizon <> 'returned_24h')
+        AND (horizon IN ('delayed_session', 'reengaged') OR table_name = 'returns' AND horizon <> 'returned_24h')
     ORDER BY label_day, table_name, horizon
 """
 

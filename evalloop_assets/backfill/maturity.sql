@@ -3,6 +3,7 @@ row: labels of one table, day and horizon that mature on one date; what is not m
 key: [table_name, label_day, horizon, matures_on]
 reads:
   returns: [0, 0]
+  absences: [0, 0]
   horizon_labels: [0, 0]
   decisions: [0, 0]
 clock: true
@@ -39,6 +40,10 @@ WITH labels AS (
     CASE WHEN d7 IS NULL THEN 1 ELSE 0 END AS is_null
   FROM returns
   WHERE new_user
+  UNION ALL
+  SELECT 'absences' AS table_name, day, 'reengaged' AS horizon, reengaged_matures_on AS matures_on,
+    CASE WHEN reengaged IS NULL THEN 1 ELSE 0 END AS is_null
+  FROM absences
   UNION ALL
   SELECT 'horizon_labels' AS table_name, day, 'immediate' AS horizon, day + 1 AS matures_on,
     CASE WHEN immediate IS NULL THEN 1 ELSE 0 END AS is_null

@@ -7,6 +7,7 @@ TABLES = (
     "first_seen",
     "next_day_returns",
     "returns",
+    "absences",
     "horizon_labels",
     "tail_pairs",
     "regeneration_pairs",

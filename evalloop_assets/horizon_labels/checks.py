@@ -113,7 +113,7 @@ def sides_are_balanced(context: AssetCheckExecutionContext, lake: LakeResource) 
     return sides_balanced(store, days_to_check(context, store, "preference_pairs"))
 
 
-KEYED = ("user_days", "first_seen", "returns", "horizon_labels", "preference_pairs")
+KEYED = ("user_days", "first_seen", "returns", "absences", "horizon_labels", "preference_pairs")
 
 CHECKS = [
     *(key_check(table) for table in KEYED),

@@ -1,16 +1,19 @@
 /*
-row: one user on one local day with a start of its own, and whether the user came back; its day is the first UTC day of that local day with a start
+row: one user on one local day with a start of its own, how long the user was away before, and whether it came back; its day is the first UTC day of that local day with a start
 key: [user_id, local_day]
 reads:
   next_day_returns: [0, 0]
   first_seen: [0, 0]
-  user_days: [0, 8]
+  user_days: [-30, 8]
+settings: [labels.absence_days]
 clock: true
 horizons: [1, 2, 3, 4, 7, 8]
 columns:
   user_id: VARCHAR, who was active
   local_day: DATE, the user's local day (UTC where the offset is unknown)
   new_user: BOOLEAN, this was the user's first local day
+  absent_days: BIGINT, whole local days without a start since the user's last one, at most 28; NULL for new users
+  reengaged: BOOLEAN, absent_days is absence_days or more; NULL for new users
   returned_24h: BOOLEAN, a new start on a later local day within 24 hours of the last sign on this one; NULL until mature
   returned_next_day: BOOLEAN, a new start on the next local day; NULL until mature
   d1: BOOLEAN, returned_next_day of a new user; NULL for others and until mature
@@ -53,12 +56,22 @@ later AS (
   WHERE days.new_user
   GROUP BY days.user_id, days.local_day
 ),
+-- What lies further back than 28 days is not in the window of every run, so it may not tell.
+before AS (
+  SELECT user_id, local_day, LAG(local_day) OVER (PARTITION BY user_id ORDER BY local_day) AS last_local_day
+  FROM user_days
+  WHERE starts > 0
+  GROUP BY user_id, local_day
+),
 dated AS (
   SELECT
     days.day,
     days.user_id,
     days.local_day,
     days.new_user,
+    CASE WHEN NOT days.new_user
+      THEN LEAST(COALESCE(CAST(ROUND((EPOCH_MS(CAST(days.local_day AS TIMESTAMP))
+        - EPOCH_MS(CAST(before.last_local_day AS TIMESTAMP))) / 864e5) AS BIGINT) - 1, 28), 28) END AS absent_days,
     days.returned_24h,
     days.returned_next_day,
     days.returned_24h_matures_on,
@@ -69,12 +82,15 @@ dated AS (
     CASE WHEN days.new_user THEN CAST(days.seventh_day_ends_at - INTERVAL '1' SECOND AS DATE) END AS d7_matures_on
   FROM days
   LEFT JOIN later ON later.user_id = days.user_id AND later.local_day = days.local_day
+  LEFT JOIN before ON before.user_id = days.user_id AND before.local_day = days.local_day
 )
 SELECT
   dated.day,
   dated.user_id,
   dated.local_day,
   dated.new_user,
+  dated.absent_days,
+  dated.absent_days >= settings.absence_days AS reengaged,
   dated.returned_24h,
   dated.returned_next_day,
   CASE WHEN dated.new_user THEN dated.returned_next_day END AS d1,
@@ -86,3 +102,4 @@ SELECT
   dated.d7_matures_on
 FROM dated
 CROSS JOIN clock
+CROSS JOIN settings

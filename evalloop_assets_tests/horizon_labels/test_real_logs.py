@@ -4,17 +4,18 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 import pytest
 
 from evalloop_assets.days import Days
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.delta import arrow_schema
-from evalloop_assets.settings import Settings
+from evalloop_assets.settings import LabelSettings, Settings
 from evalloop_assets_tests.denoise.world import FILES, ORDER, Row, compute, load, schema_of
 
 
@@ -79,31 +80,99 @@ def test_some_chats_end_naturally_and_pairs_run_both_ways(chat_tables: dict[str,
     assert directions["good_early"] == directions["bad_early"] > 0
 
 
-def test_next_day_return_of_clicks_agrees_with_a_count_by_hand(shared_data: Path):
-    table = pq.read_table(shared_data / "globo" / "clicks_hours_000_071.parquet")
-    visits = sorted(
-        {
-            (str(user), datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None))
-            for user, ms in zip(*(table[name].to_pylist() for name in ("user_id", "click_timestamp")), strict=True)
-            if user % 10 == 0
+STARTS = """
+WITH clicks AS (
+  SELECT user_id, make_timestamp(click_timestamp * 1000) AS clicked FROM raw
+),
+gaps AS (
+  SELECT user_id, clicked, clicked - lag(clicked) OVER (PARTITION BY user_id ORDER BY clicked) AS since FROM clicks
+),
+signs AS (
+  SELECT user_id, CAST(clicked AS DATE) AS local_day, max(clicked) AS last_at FROM clicks GROUP BY ALL
+),
+starts AS (
+  SELECT user_id, clicked, CAST(clicked AS DATE) AS local_day
+  FROM gaps
+  WHERE since IS NULL OR since > INTERVAL 30 MINUTE
+),
+start_days AS (
+  SELECT DISTINCT user_id, local_day FROM starts
+)
+"""
+COUNTED_RETURNS = f"""{STARTS},
+told AS (
+  SELECT
+    d.user_id,
+    d.local_day,
+    (SELECT max(local_day) FROM start_days AS o WHERE o.user_id = d.user_id AND o.local_day < d.local_day) AS last_day,
+    EXISTS (
+      FROM starts AS o
+      WHERE o.user_id = d.user_id AND o.local_day > d.local_day AND o.clicked <= signs.last_at + INTERVAL 24 HOUR
+    ) AS within_24h,
+    EXISTS (FROM start_days AS o WHERE o.user_id = d.user_id AND o.local_day = d.local_day + 1) AS day_1,
+    EXISTS (FROM start_days AS o WHERE o.user_id = d.user_id AND o.local_day = d.local_day + 3) AS day_3,
+    EXISTS (FROM start_days AS o WHERE o.user_id = d.user_id AND o.local_day = d.local_day + 7) AS day_7
+  FROM start_days AS d
+  JOIN signs USING (user_id, local_day)
+)
+SELECT
+  CAST(user_id AS VARCHAR) AS user_id,
+  local_day,
+  last_day IS NULL AS new_user,
+  local_day - last_day - 1 AS absent_days,
+  local_day - last_day - 1 >= 1 AS reengaged,
+  within_24h AS returned_24h,
+  day_1 AS returned_next_day,
+  CASE WHEN last_day IS NULL THEN day_1 END AS d1,
+  CASE WHEN last_day IS NULL THEN day_3 END AS d3,
+  CASE WHEN last_day IS NULL THEN day_7 END AS d7
+FROM told
+"""
+COUNTED_ABSENCES = f"""{STARTS}
+SELECT
+  CAST(d.user_id AS VARCHAR) AS user_id,
+  d.local_day AS last_local_day,
+  EXISTS (
+    FROM start_days AS o WHERE o.user_id = d.user_id AND o.local_day BETWEEN d.local_day + 2 AND d.local_day + 8
+  ) AS reengaged
+FROM start_days AS d
+WHERE NOT EXISTS (FROM start_days AS o WHERE o.user_id = d.user_id AND o.local_day = d.local_day + 1)
+"""
+
+
+def clicks_and_counts(shared_data: Path, one_user_in: int) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """`returns` and `absences` of the news clicks, and the same columns counted from the raw clicks alone."""
+    path = shared_data / "globo" / "clicks_hours_000_071.parquet"
+    with duckdb.connect(config={"threads": 2}) as database:
+        database.execute(f"CREATE TEMP TABLE raw AS FROM read_parquet('{path}') WHERE user_id % {one_user_in} = 0")
+        visits = database.sql(
+            "SELECT DISTINCT CAST(user_id AS VARCHAR) AS user_id, make_timestamp(click_timestamp * 1000) AS opened_at, "
+            "CAST(opened_at AS DATE) AS day FROM raw"
+        ).to_arrow_table()
+        counted = {
+            "returns": database.sql(COUNTED_RETURNS).to_arrow_table(),
+            "absences": database.sql(COUNTED_ABSENCES).to_arrow_table(),
         }
-    )
-    first = min(time for _, time in visits).date()
-    second = first + timedelta(days=1)
-    starts: dict[str, set[date]] = {}
-    before: dict[str, datetime] = {}
-    for user, time in visits:
-        if user not in before or time - before[user] > timedelta(minutes=30):
-            starts.setdefault(user, set()).add(time.date())
-        before[user] = time
-    expected = {
-        (user, day): day + timedelta(days=1) in days for user, days in starts.items() for day in days & {first, second}
-    }
-    rows = [{"day": time.date(), "user_id": user, "opened_at": time} for user, time in visits]
-    tables = {"visits": pa.Table.from_pylist(rows, arrow_schema(schema_of("visits")))}
-    clock = Clock(first + timedelta(days=2), None)
-    for name, last in (("user_days", first + timedelta(days=3)), ("next_day_returns", second)):
-        tables[name] = compute(load(FILES[name]), tables, Days(first, last), Settings(), clock)
-    found = tables["next_day_returns"].to_pylist()
-    assert {(row["user_id"], row["local_day"]): row["returned_next_day"] for row in found} == expected
-    assert 0.1 < sum(expected.values()) / len(expected) < 0.6
+    wanted = arrow_schema(schema_of("visits"))
+    missing = [field for field in wanted if field.name not in visits.column_names]
+    for field in missing:
+        visits = visits.append_column(field, pa.nulls(len(visits), field.type))
+    tables = {"visits": visits.select(wanted.names).cast(wanted)}
+    seen = pc.min_max(visits["day"]).as_py()
+    days = Days(seen["min"], seen["max"] + timedelta(days=3))
+    clock = Clock(days.last + timedelta(days=8), None)
+    settings = Settings(labels=LabelSettings(absence_days=1))
+    for name in ("user_days", "first_seen", "next_day_returns", "returns", "absences"):
+        tables[name] = compute(load(FILES[name]), tables, days, settings, clock)
+    return tables, counted
+
+
+def test_every_return_of_clicks_equals_a_count_on_the_raw_clicks(shared_data: Path):
+    tables, counted = clicks_and_counts(shared_data, one_user_in=10)
+    for name, expected in counted.items():
+        found = tables[name].select(expected.column_names).to_pylist()
+        assert Counter(tuple(row.values()) for row in found) == Counter(
+            tuple(row.values()) for row in expected.to_pylist()
+        ), name
+    told = {name: pc.value_counts(tables["returns"][name]).to_pylist() for name in ("returned_next_day", "d1", "d3")}
+    assert all(len(values) >= 2 for values in told.values()), "a column that never varies was not tested"

@@ -2,6 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from evalloop_assets.settings import LabelSettings, Settings
 from evalloop_assets_tests.denoise.world import Row, World, at, day, turn
 
 
@@ -169,3 +170,70 @@ def test_first_seen_looks_at_all_days_before():
     assert (first["user_id"], first["source"], first["first_local_day"]) == ("u", "first_sight", day("05-01"))
     (later,) = world.run("first_seen", "05-02", "05-03")
     assert (later["user_id"], later["source"], later["first_at"]) == ("v", "signup", at("05-03 07:00"))
+
+
+def test_a_return_tells_how_long_the_user_was_away():
+    turns = [
+        *chat("daily", "05-19 12:00", "05-20 12:00"),
+        *chat("week", "05-12 12:00", "05-20 12:00"),
+        *chat("six", "05-13 12:00", "05-20 12:00"),
+        *chat("month", "04-21 12:00", "05-20 12:00"),
+        *chat("long", "04-20 12:00", "05-20 12:00"),
+        *chat("new", "05-20 12:00"),
+    ]
+    world = World(turns=turns)
+    for table in ("sessions", "user_days", "first_seen"):
+        world.run(table, "04-01", "05-20")
+    world.run("next_day_returns", "05-20")
+    found = {row["user_id"]: (row["absent_days"], row["reengaged"]) for row in world.run("returns", "05-20")}
+    assert found == {
+        "daily": (0, False),
+        "week": (7, True),
+        "six": (6, False),
+        "month": (28, True),
+        "long": (28, True),
+        "new": (None, None),
+    }
+
+
+def absences(turns: list[Row], watermark: str, absence_days: int = 3) -> dict[str, Row]:
+    settings = Settings(labels=LabelSettings(absence_days=absence_days))
+    world = World(watermark=watermark, turns=turns, settings=settings)
+    for table in ("sessions", "user_days"):
+        world.run(table, "05-01", "05-20")
+    return {row["user_id"]: row for row in world.run("absences", "05-01", "05-20")}
+
+
+def test_an_absence_begins_when_enough_days_have_passed_and_is_judged_a_week_later():
+    turns = [
+        *chat("gone", "05-01 12:00"),
+        *chat("back", "05-01 12:00", "05-05 12:00"),
+        *chat("last", "05-01 12:00", "05-11 12:00"),
+        *chat("late", "05-01 12:00", "05-12 12:00"),
+        *chat("never-away", *(f"05-{n:02} 12:00" for n in range(1, 21, 3))),
+    ]
+    assert absences(turns, "05-03") == {}
+    early = absences(turns, "05-04")
+    assert {user: row["reengaged"] for user, row in early.items()} == dict.fromkeys(("gone", "back", "last", "late"))
+    assert {row["day"] for row in early.values()} == {day("05-04")}
+    assert {row["reengaged_matures_on"] for row in early.values()} == {day("05-11")}
+    assert {row["reengaged"] for row in absences(turns, "05-10").values() if row["day"] == day("05-04")} == {None}
+    told = absences(turns, "05-11")
+    first = {user: row["reengaged"] for user, row in told.items() if row["last_local_day"] == day("05-01")}
+    assert first == {"gone": False, "last": True, "late": False}
+    # Who came back on the fifth stayed away again: the later absence is a row of its own, on the eighth.
+    assert (told["back"]["day"], told["back"]["last_local_day"]) == (day("05-08"), day("05-05"))
+
+
+def test_days_away_are_days_of_the_user():
+    # UTC-5: the third local day away ends at 05:00 UTC of the fifth; a start at 04:00 still lies in it.
+    west = absences(chat("u", "05-01 12:00", offset=-300), "05-20")["u"]
+    assert (west["day"], west["last_local_day"], west["reengaged_matures_on"]) == (
+        day("05-05"),
+        day("05-01"),
+        day("05-12"),
+    )
+    assert absences(chat("u", "05-01 12:00", "05-05 04:00", offset=-300), "05-07") == {}
+    # UTC+8: 17:00 UTC is already the next local day.
+    east = absences(chat("u", "05-01 17:00", offset=480), "05-20")["u"]
+    assert (east["day"], east["last_local_day"]) == (day("05-05"), day("05-02"))
