@@ -84,7 +84,7 @@ class DenoiseSettings(Section):
 class LabelSettings(Section):
     """Returns, labels per horizon, pairs."""
 
-    definition_version: str = Field("1", description="goes into every exported pair")
+    definition_version: str = Field("2", description="goes into every exported pair")
     absence_days: int = Field(
         7, ge=1, le=28, description="whole local days without a start after which a start is a re-engagement"
     )
@@ -111,8 +111,20 @@ class LabelSettings(Section):
     regeneration_pairs_per_session: int = Field(8, ge=1, description="regeneration pairs of one session")
     tie_margin: float = Field(0.1, ge=0, description="labels nearer than this are a tie")
     leak_tolerance: float = Field(
-        0.05, gt=0, description="distance of an AUC from 0.5 up to which position or length says nothing"
+        0.05, gt=0, description="distance of an AUC from 0.5 up to which position says nothing"
     )
+    length_tolerance: float = Field(
+        0.12,
+        gt=0,
+        description="the same of length, which people may truly mind: wider, so that only an artefact is told",
+    )
+    undecided_tolerance: float = Field(
+        0.6, gt=0, le=1, description="share of a source's pairs that may be ties or censored at their own horizon"
+    )
+    repeat_tolerance: float = Field(
+        0.01, ge=0, lt=1, description="share of pairs that may say the same twice, or contradict one another"
+    )
+    history_turns: int = Field(8, ge=0, description="replies before a candidate that an export tells with it")
 
 
 class RewardSettings(Section):

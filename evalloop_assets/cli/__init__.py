@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 serving = typer.Typer(help="What the product serves: look, take a model out, take that back.", no_args_is_help=True)
 app.add_typer(serving, name="serving")
+export = typer.Typer(help="What leaves the lake as a file.", no_args_is_help=True)
+app.add_typer(export, name="export")
 console = Console(highlight=False)
 
 
@@ -214,3 +216,37 @@ def serving_undo(
     from evalloop_assets.cli.serving import take_back
 
     take_back(console, sequence, reason, discard_later)
+
+
+@export.callback()
+def _export() -> None:
+    """What leaves the lake as a file."""
+
+
+@export.command("pairs")
+def export_pairs(
+    format: Annotated[str, typer.Option(help="trl, jsonl (nested objects) or parquet (the flat table)")],
+    purpose: Annotated[
+        str, typer.Option("--for", help="with trl: dpo (pairs of one prefix only) or reward (tail pairs too)")
+    ] = "dpo",
+    out: Annotated[
+        Path | None, typer.Option(help="file to write; else one in the folder `exports` of the home folder")
+    ] = None,
+    first: Annotated[date | None, _day_option("--from", "first day (UTC); else the first that has pairs")] = None,
+    last: Annotated[date | None, _day_option("--to", "last day (UTC); else the last that has pairs")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="tail, regeneration or battle, may be repeated; else all")
+    ] = None,
+    horizon: Annotated[
+        str | None,
+        typer.Option(help="only pairs decided at immediate, delayed_5 or delayed_session; else each at its own"),
+    ] = None,
+    history: Annotated[
+        int | None, typer.Option(min=0, help="replies before a candidate that are told with it; else as set")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="write over a file that is there already")] = False,
+) -> None:
+    """Write preference pairs to a file, unless a check finds them unfit to learn from."""
+    from evalloop_assets.cli.export import Asked, run_export
+
+    run_export(console, Asked(format, purpose, out, first, last, tuple(source or ()), horizon, history, replace))

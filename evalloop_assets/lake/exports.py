@@ -1,0 +1,72 @@
+"""Files that leave the lake: written whole or not at all, told by a manifest, and listed so that erasure finds them.
+
+Beside each file stands `<name>.manifest.json`; `exports.jsonl` in the home folder has one line for every export ever
+begun, wherever it was written. The line comes first: a killed export leaves a line too many, never a file unlisted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+REGISTRY = "exports.jsonl"
+
+
+def default_folder(home: Path) -> Path:
+    return home / "exports"
+
+
+def manifest_of(path: Path) -> Path:
+    return path.with_name(path.name + ".manifest.json")
+
+
+def exported_files(home: Path) -> list[Path]:
+    """Every file that was ever exported from this home, in order; some may be gone by now."""
+    registry = home / REGISTRY
+    lines = registry.read_text(encoding="utf-8").splitlines() if registry.exists() else []
+    return list(dict.fromkeys(Path(json.loads(line)["path"]) for line in lines))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write into, which is gone when the block ends unless it was published."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def publish(home: Path, written: Path, path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """List the export, then put manifest and file in their places; gives the manifest."""
+    target = path.resolve()
+    manifest = {"path": str(target), **about, "bytes": written.stat().st_size, "sha256": digest(written)}
+    line = {"path": str(target), "manifest": str(manifest_of(target)), "sha256": manifest["sha256"]}
+    with (home / REGISTRY).open("a", encoding="utf-8") as registry:
+        registry.write(json.dumps(line, ensure_ascii=False) + "\n")
+        _settle(registry)
+    with writing(manifest_of(target)) as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=1, ensure_ascii=False)
+            _settle(file)
+        with written.open("rb+") as file:
+            _settle(file)
+        os.replace(temporary, manifest_of(target))
+        os.replace(written, target)
+    return manifest
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _settle(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
