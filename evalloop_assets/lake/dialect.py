@@ -27,7 +27,26 @@ _CALLS = {
     "median": "becomes another function on Spark; use percentile_cont(5e-1) WITHIN GROUP (ORDER BY x)",
     "approx_quantile": "is approximate; use percentile_cont(p) WITHIN GROUP (ORDER BY x)",
     "approx_count_distinct": "is approximate; use count(DISTINCT x)",
+    "upper": "makes 'ß' one letter on DuckDB and two on Spark; use lower",
+    "log": "is to base 10 on DuckDB and natural on Spark; use ln or log10",
+    "sign": "of NaN is 0 on DuckDB and NaN on Spark; use CASE",
+    "isnan": "of NULL is NULL on DuckDB and false on Spark; compare with CAST('NaN' AS DOUBLE)",
+    "unicode": "of an empty text is -1 on DuckDB and 0 on Spark",
+    "dayofweek": "counts from another day on Spark; compute from the date",
+    "monthname": "is cut to three letters on Spark; compute from month",
+    "format": "knows {} on DuckDB only; use concat",
+    "printf": "writes NULL as a word on Spark; use concat",
+    "list_distinct": "comes in another order on Spark; aggregate and sort instead",
+    "kurtosis": "is of the sample on DuckDB and of the population on Spark; compute from sums",
+    "skewness": "is of the sample on DuckDB and of the population on Spark; compute from sums",
+    "percentile_disc": "takes another element on Spark; use percentile_cont(p) WITHIN GROUP (ORDER BY x)",
+    **dict.fromkeys(
+        ("any_value", "arg_max", "arg_min", "first", "last", "max_by", "min_by", "mode"),
+        "takes any of several equals; take the first by row_number() over a complete order",
+    ),
 }
+_PLAIN_PARTS = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "DOY"}
+_VARYING = (exp.Corr, exp.RegrSlope, exp.RegrIntercept, exp.RegrR2)
 
 
 def broken_rules(query: str) -> list[str]:
@@ -81,7 +100,7 @@ def _is_whole(inner: exp.Expr) -> bool:
     fractional = (exp.Div, exp.Avg, exp.PercentileCont, exp.Stddev, exp.Sqrt, exp.Ln, exp.Exp, exp.Pow)
     if isinstance(inner, exp.Paren):
         return _is_whole(inner.this)
-    if isinstance(inner, (exp.Round, *_WHOLE)):
+    if isinstance(inner, (exp.Round, *_WHOLE)) or (isinstance(inner, exp.Cast) and inner.to.this in _INTEGERS):
         return True
     if inner.find(*fractional) is not None:
         return False
@@ -96,6 +115,79 @@ def _ordered_lists(tree: exp.Expr) -> list[str]:
         f"{node.sql('duckdb')} loses its order on Spark; sort the finished list"
         for node in tree.find_all(exp.ArrayAgg, exp.GroupConcat)
         if node.find(exp.Order) is not None
+    ]
+
+
+def _loose_lists(tree: exp.Expr) -> list[str]:
+    found = [
+        f"{node.sql('duckdb')} comes in any order, on Spark without NULLs; "
+        "write list_sort(list(x) FILTER (WHERE x IS NOT NULL))"
+        for node in tree.find_all(exp.ArrayAgg)
+        if not (isinstance(node.parent, exp.Filter) and isinstance(node.parent.parent, exp.ArraySort))
+    ]
+    return found + [
+        f"{node.sql('duckdb')} comes in any order; join a sorted list" for node in tree.find_all(exp.GroupConcat)
+    ]
+
+
+def _float_texts(tree: exp.Expr) -> list[str]:
+    return [
+        f"{cast.sql('duckdb')} writes floats otherwise on Spark (1e+20, 1.0E20); cast a whole number"
+        for cast in tree.find_all(exp.Cast)
+        if cast.to.this in exp.DataType.TEXT_TYPES and not _is_whole(cast.this)
+    ]
+
+
+def _odd_parts(tree: exp.Expr) -> list[str]:
+    return [
+        f"{node.sql('duckdb')} has another value or type on Spark; take {', '.join(sorted(_PLAIN_PARTS)).lower()}"
+        for node in tree.find_all(exp.Extract)
+        if node.name.upper() not in _PLAIN_PARTS
+    ]
+
+
+def _flagged_patterns(tree: exp.Expr) -> list[str]:
+    found = [
+        f"{node.sql('duckdb')} loses its flags on Spark; lower the text"
+        for node in tree.find_all(exp.RegexpLike)
+        if node.args.get("flag") is not None
+    ]
+    found += [
+        f"{literal.sql('duckdb')} folds letters beyond ASCII on DuckDB only; lower the text"
+        for node in tree.find_all(exp.RegexpLike, exp.RegexpReplace, exp.RegexpExtract)
+        for literal in node.expression.find_all(exp.Literal)
+        if re.match(r"\(\?\w*i", literal.this)
+    ]
+    return found + [
+        f"{node.sql('duckdb')} refers back with \\1, which Spark writes $1; use regexp_extract"
+        for node in tree.find_all(exp.RegexpReplace)
+        if re.search(r"\\\d|\$\d", node.args["replacement"].sql("duckdb"))
+    ]
+
+
+def _downward_percentiles(tree: exp.Expr) -> list[str]:
+    return [
+        f"{node.sql('duckdb')} is ordered upwards on Spark; order upwards and take 1 - p"
+        for node in tree.find_all(exp.WithinGroup)
+        if any(ordered.args.get("desc") for ordered in node.find_all(exp.Ordered))
+    ]
+
+
+def _nan_of_constants(tree: exp.Expr) -> list[str]:
+    return [
+        f"{node.sql('duckdb')} is NaN on DuckDB and NULL on Spark where a side does not vary; "
+        "wrap it in NULLIF(…, CAST('NaN' AS DOUBLE))"
+        for node in tree.find_all(*_VARYING)
+        if not isinstance(node.parent, exp.Nullif)
+    ]
+
+
+def _before_the_first_letter(tree: exp.Expr) -> list[str]:
+    return [
+        f"{node.sql('duckdb')} counts letters from 1; a smaller number means another letter on Spark"
+        for node in tree.find_all(exp.Substring, exp.Left, exp.Right)
+        for number in [node.args.get("start") or node.args.get("expression")]
+        if isinstance(number, exp.Neg) or (isinstance(number, exp.Literal) and number.this == "0")
     ]
 
 
@@ -136,6 +228,13 @@ _RULES: tuple[Callable[[exp.Expr], list[str]], ...] = (
     _decimal_literals,
     _integer_casts,
     _ordered_lists,
+    _loose_lists,
+    _float_texts,
+    _odd_parts,
+    _flagged_patterns,
+    _downward_percentiles,
+    _nan_of_constants,
+    _before_the_first_letter,
     _starred_qualify,
     _first_match_only,
     _asof,

@@ -33,7 +33,12 @@ def spark_type(name: str) -> str:
 @functools.lru_cache(maxsize=256)
 def spark_query(query: str) -> str:
     """The SELECT for Spark 4 in ANSI mode; `$name` becomes `:name`."""
-    return parse_one(query, read="duckdb").transform(_put_right).sql(dialect="spark")
+    tree = parse_one(query, read="duckdb")
+    for node in reversed(list(tree.dfs())):
+        better = _put_right(node)
+        if better is not node:
+            node.replace(better)
+    return tree.sql(dialect="spark")
 
 
 def _put_right(node: exp.Expr) -> exp.Expr:
@@ -44,6 +49,13 @@ def _put_right(node: exp.Expr) -> exp.Expr:
             return exp.func("PERCENTILE", ordered.this, percentile.this)
         case exp.UnixToTime(this=moment) if node.args.get("scale") == exp.UnixToTime.MILLIS:
             return exp.func("UNIX_MILLIS", moment)
+        case exp.Ln(this=number):
+            infinite = exp.cast(exp.Literal.string("-Infinity"), exp.DType.DOUBLE)
+            return (
+                exp.case()
+                .when(exp.EQ(this=number.copy(), expression=exp.Literal.number(0)), infinite)
+                .else_(node.copy())
+            )
         case exp.Lower(this=text):
             return exp.Lower(this=exp.func("TRANSLATE", text, *map(exp.Literal.string, _FOLDED_OTHERWISE)))
         case exp.RegexpLike() | exp.RegexpReplace() | exp.RegexpExtract():
