@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import commits, loading, simulator
+from benchmarks import chain, commits, loading, simulator
 
 if __name__ == "__main__":
-    for benchmark in (loading, commits, simulator):
+    for benchmark in (loading, commits, chain, simulator):
         for line in benchmark.lines():
             print(line, flush=True)
