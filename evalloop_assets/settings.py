@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -229,6 +229,9 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(Path("data"), description="folder of the local state: ledger, MLflow store, catalogue, spill")
+    ledger: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL of the allocation ledger, PostgreSQL when shared; empty: SQLite in home"
+    )
     lake: str = Field("", description="root of the lake, a folder or an object store URL; empty: `lake` in home")
     first_day: date = Field(date(2016, 1, 1), description="first day of the daily partitions")
     engine: EngineSettings = EngineSettings()
@@ -253,7 +256,8 @@ class Settings(BaseSettings):
 
     @property
     def ledger_url(self) -> str:
-        return f"sqlite:///{(self.home / 'ledger.sqlite').resolve()}"
+        """Holds a password where the setting does: not for metadata, logs or messages."""
+        return self.ledger.get_secret_value() or f"sqlite:///{(self.home / 'ledger.sqlite').resolve()}"
 
     @property
     def flags(self) -> Path:

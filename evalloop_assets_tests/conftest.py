@@ -1,15 +1,18 @@
 """What every test may ask for: a lake of its own, and the shared real data where it is present."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 
 from evalloop_assets.lake.engine import DuckDBEngine
 from evalloop_assets.lake.store import Lake
+from evalloop_assets_tests import postgresql
 
 
 @contextmanager
@@ -24,6 +27,27 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"), DuckDBEngine(connect))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a running PostgreSQL server's own database."""
+    reason = postgresql.missing()
+    if reason:
+        pytest.skip(reason)
+    with postgresql.server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> str:
+    """URL of an empty database."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(sa.make_url(postgresql_server).set(drivername="postgresql+psycopg"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return postgresql_server.removesuffix("postgres") + name
 
 
 @pytest.fixture(scope="session")

@@ -43,11 +43,19 @@ _ENTRIES = sa.Table(
     sa.Column("evidence", sa.Text, nullable=False),
     sa.Column("request_id", sa.Text, nullable=False, unique=True),
 )
-_APPEND_ONLY = [
+_APPEND_ONLY_SQLITE = [
     f"CREATE TRIGGER IF NOT EXISTS allocation_ledger_no_{verb.lower()} BEFORE {verb} ON allocation_ledger "
     "BEGIN SELECT RAISE(ABORT, 'the allocation ledger is append-only'); END"
     for verb in ("UPDATE", "DELETE")
 ]
+_APPEND_ONLY_POSTGRESQL = [
+    "CREATE OR REPLACE FUNCTION allocation_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'the allocation ledger is append-only'; END $$",
+    "CREATE TRIGGER allocation_ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON allocation_ledger "
+    "FOR EACH STATEMENT EXECUTE FUNCTION allocation_ledger_append_only()",
+]
+_MAKING = 7_300_214
+"""Advisory lock of PostgreSQL under which the table is made: IF NOT EXISTS alone fails when two make it at once."""
 
 
 class Conflict(Exception):
@@ -108,21 +116,33 @@ class Ledger:
 
     def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
-        parsed = sa.make_url(url)
-        self._sqlite = parsed.get_backend_name() == "sqlite"
-        if self._sqlite and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(parsed)
-        if self._sqlite:
-            sa.event.listen(self._engine, "connect", _configure_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_immediate)
-        with self._engine.begin() as connection:
-            connection.execute(sa.schema.CreateTable(_ENTRIES, if_not_exists=True))
-            for statement in _APPEND_ONLY if self._sqlite else ():
-                connection.exec_driver_sql(statement)
+        self._engine = _engine(url)
+        try:
+            self._make()
+        except sa.exc.OperationalError as error:
+            raise UserError(
+                f"the ledger at {self._engine.url.render_as_string(hide_password=True)}",
+                f"cannot be opened ({str(error.orig).strip().splitlines()[0]})",
+                "Start the database, or set EVALLOOP_LEDGER to the one that runs.",
+            ) from None
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _make(self) -> None:
+        """Make the table where it is missing."""
+        with self._engine.begin() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.execute(sa.schema.CreateTable(_ENTRIES, if_not_exists=True))
+                statements = _APPEND_ONLY_SQLITE
+            else:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
+                if sa.inspect(connection).has_table(_ENTRIES.name):
+                    return
+                connection.execute(sa.schema.CreateTable(_ENTRIES))
+                statements = _APPEND_ONLY_POSTGRESQL
+            for statement in statements:
+                connection.exec_driver_sql(statement)
 
     def head(self) -> Entry | None:
         """The newest entry; None where nothing has ever been served."""
@@ -235,6 +255,29 @@ class Ledger:
     def _reading(self) -> Iterator[sa.Connection]:
         with self._engine.connect().execution_options(reading=True) as connection:
             yield connection
+
+
+def _engine(url: str) -> sa.Engine:
+    """UserError, without the URL and its password, where it is none that SQLAlchemy knows."""
+    setting, mend = "setting EVALLOOP_LEDGER", "Write it as postgresql://user:password@host:5432/database."
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise UserError(setting, f"{parsed.get_backend_name()} is neither PostgreSQL nor SQLite", mend)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(parsed, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, ValueError):
+        raise UserError(setting, "it is no database URL", mend) from None
+    except ImportError as error:
+        install = "Install it: pip install 'evalloop-assets[postgres]'"
+        raise UserError(setting, f"the driver is missing ({error})", install) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "begin", _begin_immediate)
+    return engine
 
 
 def _by_request(request_id: str) -> sa.Select[Any]:

@@ -1,0 +1,65 @@
+"""A PostgreSQL server of its own on loopback, in a temporary folder, gone when the tests are over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PASSWORD = "not-for-any-log"
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def missing() -> str | None:
+    """Why no server can be started here."""
+    if not (INSTALLED or shutil.which("initdb")):
+        return "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+    return None
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """URL of the database `postgres`, its password in it."""
+    programs = INSTALLED[-1].parent if INSTALLED else Path(str(shutil.which("initdb"))).parent
+    account = "postgres" if os.getuid() == 0 else None  # initdb refuses root
+    with tempfile.TemporaryDirectory(prefix="evalloop-postgresql-") as folder:
+        if account:
+            shutil.chown(folder, account)
+        port, data = free_port(), f"{folder}/data"
+        secret = Path(folder, "password")
+        secret.write_text(PASSWORD, encoding="utf-8")
+        secret.chmod(0o644)
+
+        def program(*arguments: str) -> None:
+            told = subprocess.run(
+                arguments,
+                user=account,
+                cwd=folder,
+                text=True,
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            assert told.returncode == 0, told.stdout
+
+        program(
+            f"{programs}/initdb", "-D", data, "-U", "evalloop", f"--pwfile={secret}", "--auth=scram-sha-256",
+            "--encoding=UTF8", "--no-sync",
+        )  # fmt: skip
+        options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
+        program(f"{programs}/pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
+        try:
+            yield f"postgresql://evalloop:{PASSWORD}@127.0.0.1:{port}/postgres"
+        finally:
+            program(f"{programs}/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
