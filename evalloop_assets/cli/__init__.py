@@ -136,6 +136,16 @@ def run(
     run_range(console, first, last, dry_run)
 
 
+@app.command("erase-user")
+def erase_user(
+    user_id: Annotated[str, typer.Argument(metavar="ID", help="user_id of the person, as the log has it")],
+) -> None:
+    """Remove a person from every table, version, export and file, prove it, and refuse the id from now on."""
+    from evalloop_assets.cli.erase_user import run_erase_user
+
+    run_erase_user(console, user_id)
+
+
 @app.command()
 def status() -> None:
     """Tell what is served, what is in flight, what is stale, what was rejected."""

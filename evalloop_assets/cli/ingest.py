@@ -76,10 +76,11 @@ def run_ingest(console: Console, path: Path, mapping_path: Path, complete_throug
 
 def _print(console: Console, lake: Lake, delivery: Delivery) -> None:
     span = f", {delivery.days[0]} to {delivery.days[-1]}" if delivery.days else ""
+    erased = f", {delivery.rows_erased:,} of erased people refused" if delivery.rows_erased else ""
     console.print(
         f"[bold]{delivery.table}[/]: {delivery.rows_read:,} rows read, {delivery.rows_added:,} added on "
         f"{len(delivery.days)} days{span}, {delivery.rows_duplicate:,} duplicates, "
-        f"{delivery.rows_rejected:,} rejected, {delivery.records_skipped:,} records without a row",
+        f"{delivery.rows_rejected:,} rejected{erased}, {delivery.records_skipped:,} records without a row",
         soft_wrap=True,
     )
     if delivery.rows_rejected:

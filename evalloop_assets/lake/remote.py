@@ -28,3 +28,10 @@ def folders(root: str, options: Mapping[str, Any]) -> list[str]:
     """Names of the folders under `root`."""
     found = filesystem(root).ls(root.partition("://")[2], detail=True)
     return [entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory"]
+
+
+def found(root: str) -> list[tuple[str, float]]:
+    """Address and time of the last change (seconds since 1970) of everything under `root`, however deep."""
+    scheme, _, path = root.partition("://")
+    entries = filesystem(root).find(path, detail=True)
+    return [(f"{scheme}://{name}", entry["mtime"].timestamp()) for name, entry in entries.items()]

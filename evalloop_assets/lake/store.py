@@ -23,12 +23,15 @@ from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
+
+    from evalloop_assets.lake.erasures import Unreadable
 
 __all__ = ["Commit", "Computed", "Days", "Inputs", "Lake", "Window"]
 
@@ -100,6 +103,7 @@ class Lake:
         self.options = dict(options or {})
         self._clocks: dict[int, Clock] = {}
         self._pinned: dict[tuple[str, int], DeltaTable] = {}
+        self._unreadable: list[Unreadable] | None = None
 
     def inputs(self, reads: Mapping[str, Window], days: Days, versions: Mapping[str, int] | None = None) -> Inputs:
         """Resolve each table once, at its newest or at the given version; a table never written is empty."""
@@ -122,6 +126,10 @@ class Lake:
 
     def clock(self) -> Clock:
         return self._clock(self._open("log_deliveries", None))
+
+    def delta(self, table: str, version: int | None = None) -> DeltaTable | None:
+        """The Delta table itself, newest or at that version; None where it does not exist."""
+        return self._open(table, version)
 
     def tables(self) -> list[str]:
         """Names of the tables that exist, in order."""
@@ -158,6 +166,12 @@ class Lake:
             if "evalloop" not in entry:
                 continue
             note = json.loads(entry["evalloop"])
+            if "erasure" in note:  # rows were left out; nothing was computed
+                for text in note["changed"]:
+                    day = date.fromisoformat(text)
+                    if day in found:
+                        found[day] = found[day]._replace(changed=entry["version"])
+                continue
             mark = date.fromisoformat(note["watermark"]) if note["watermark"] else None
             changed = set(note["changed"])
             for text in note["days"]:
@@ -197,20 +211,36 @@ class Lake:
         for attempt in range(ATTEMPTS):
             base = self._ensure(schema)
             inputs = self.inputs(reads, span)
-            computed = compute(inputs)
-            views = {**inputs.views, **constants(inputs.clock), "wanted_days": View({}, rows=_day_table(wanted))}
-            if isinstance(computed, str):
-                query = computed
-            else:
-                views["computed"] = View({}, rows=computed)
-                query = select_all(columns_of(schema), "computed")
-            query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
-            files = (engine or self.reader).write(query, views, schema, self._path(schema.name))
-            commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run)
+            try:
+                files = self._write(schema, wanted, inputs, compute, constants, engine or self.reader)
+                commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run)
+            except Exception:
+                if all(self.version(name) == inputs.versions.get(name) for name in reads):
+                    raise
+                commit = None  # an input has moved on, and an erasure may have deleted files of what was read
             if commit is not None:
                 return commit
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
         raise RuntimeError(f"{schema.name}: other writers kept replacing {span.first} … {span.last}")
+
+    def _write(
+        self,
+        schema: TableSchema,
+        wanted: Sequence[date],
+        inputs: Inputs,
+        compute: Compute,
+        constants: Callable[[Clock], Mapping[str, View]],
+        engine: Engine,
+    ) -> list[DataFile]:
+        computed = compute(inputs)
+        views = {**inputs.views, **constants(inputs.clock), "wanted_days": View({}, rows=_day_table(wanted))}
+        if isinstance(computed, str):
+            query = computed
+        else:
+            views["computed"] = View({}, rows=computed)
+            query = select_all(columns_of(schema), "computed")
+        query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
+        return engine.write(query, views, schema, self._path(schema.name))
 
     def _commit(
         self,
@@ -229,8 +259,10 @@ class Lake:
 
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._must_open(schema.name)
-            theirs = _touched(table, base) if table.version() != base else set()
-            if theirs & set(wanted) or (theirs and schema.name in reads):
+            notes = _notes(table, base) if table.version() != base else []
+            theirs = {date.fromisoformat(text) for note in notes for text in note["days"]}
+            erased = any("erasure" in note for note in notes)  # what was read may hold somebody who is gone
+            if erased or theirs & set(wanted) or (theirs and schema.name in reads):
                 return None
             changed = self._changed(table, schema, wanted, files)
             note = {
@@ -368,8 +400,22 @@ class Lake:
         except TableNotFoundError:
             return None
         if version is not None:
+            self._require_readable(name, version)
             self._pinned[name, version] = table
         return table
+
+    def _require_readable(self, name: str, version: int) -> None:
+        from evalloop_assets.lake.erasures import unreadable
+
+        if self._unreadable is None:
+            self._unreadable = unreadable(self)
+        dates = [one.erased_at for one in self._unreadable if one.table == name and one.first <= version <= one.last]
+        if dates:
+            raise UserError(
+                f"table {name} at version {version}",
+                f"it held somebody who was erased on {min(dates).date()}, and its files are gone",
+                "Read a later version; what was decided on this one keeps its figures.",
+            )
 
     def _path(self, name: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -377,12 +423,10 @@ class Lake:
         return f"{self.root}/{name}"
 
 
-def _touched(table: DeltaTable, base: int) -> set[date]:
-    days: set[date] = set()
-    for entry in table.history():
-        if entry["version"] > base and "evalloop" in entry:
-            days |= {date.fromisoformat(text) for text in json.loads(entry["evalloop"])["days"]}
-    return days
+def _notes(table: DeltaTable, base: int) -> list[dict[str, Any]]:
+    """What the commits after that version say of themselves."""
+    found = [entry for entry in table.history() if entry["version"] > base and "evalloop" in entry]
+    return [json.loads(entry["evalloop"]) for entry in found]
 
 
 def _same_reading(table: str, computed: Mapping[date, Computed], days: Sequence[date], note: Mapping[str, Any]) -> bool:

@@ -118,6 +118,7 @@ def table_report(
             "rows_added": sum(one.rows_added for one in own),
             "rows_duplicate": sum(one.rows_duplicate for one in own),
             "rows_rejected": sum(one.rows_rejected for one in own),
+            "rows_erased": sum(one.rows_erased for one in own),
         }
     if schema.name == "log_deliveries" and landing.failures:
         metadata["files_at_fault"] = MetadataValue.md("\n".join(f"- {failure}" for failure in landing.failures))

@@ -205,6 +205,9 @@ LOG_DELIVERIES = TableSchema(
         Column("rows_added", COUNT, "rows new to the lake"),
         Column("rows_duplicate", COUNT, "rows already there, or twice in the file"),
         Column("rows_rejected", COUNT, "rows that broke the contract"),
+        Column(
+            "rows_erased", COUNT, "rows of people who were erased, which are refused; NULL: 0, before there were any"
+        ),
         Column("records_skipped", COUNT, "records that hold no reply, or that the mapping leaves out"),
         Column("bytes", COUNT, "size of the file"),
         Column("first_day", "DATE", "first UTC day among its rows"),

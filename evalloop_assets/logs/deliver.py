@@ -11,8 +11,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+from evalloop_assets.lake.erasures import ErasedMeanwhile, tombstones
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import REJECTED_ROWS
 from evalloop_assets.logs.ledger import Entry, begin, entries, finish, swap
@@ -27,6 +29,8 @@ from evalloop_assets.logs.validate import Validation
 
 READER_VERSION = "1"
 """Part of a delivery's id: raised when the same file would be read differently."""
+STAGING = "evalloop-delivery-"
+"""Prefix of the temporary folder that a delivery is staged in; one that is killed leaves it behind."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Delivery:
     rows_duplicate: int
     """Rows that the lake had already, or that the file holds twice."""
     rows_rejected: int
+    rows_erased: int
+    """Rows of people who were erased; they are refused."""
     records_skipped: int
     """Records without a reply, or left out by the mapping's `where`."""
     days: tuple[date, ...]
@@ -75,6 +81,10 @@ def deliver(
     if table is not None and table != mapping.table:
         mapping = mapping.model_copy(update={"table": table})
         check_mapping(mapping)
+    again = partial(
+        deliver, lake, path, mapping, now=now, tolerance=tolerance, batch_rows=batch_rows,
+        complete_through=complete_through, source=source, progress=progress, run=run,
+    )  # fmt: skip
     delivery_id = identify(path, mapping)
     before = entries(lake, delivery_id)
     tables = [plan.schema.name for plan in plans(mapping)]
@@ -84,9 +94,12 @@ def deliver(
     stamp = Stamp(delivery_id, source or path.name, first.delivered_at if first else now)
     if first is not None and not first.finished:
         now = first.delivered_at
-    with tempfile.TemporaryDirectory(prefix="evalloop-delivery-") as folder:
+    refused = tombstones(lake)
+    with tempfile.TemporaryDirectory(prefix=STAGING) as folder:
         stages = {
-            plan.schema.name: Stage(plan, Path(folder), stamp, Validation(plan.schema, now, tolerance, stamp.day))
+            plan.schema.name: Stage(
+                plan, Path(folder), stamp, Validation(plan.schema, now, tolerance, stamp.day, refused.rows)
+            )
             for plan in plans(mapping)
         }
         _fill(stages, path, mapping, batch_rows, progress)
@@ -97,15 +110,15 @@ def deliver(
             for table, stage in stages.items()
         }
         if not before and not begin(lake, [entry.begun() for entry in wanted.values()], run):
-            return deliver(
-                lake, path, mapping, now=now, tolerance=tolerance, batch_rows=batch_rows,
-                complete_through=complete_through, source=source, progress=progress, run=run,
-            )  # fmt: skip
-        for table, stage in stages.items():
-            rejects = stage.rejected or (table in before and before[table].rows_rejected)
-            if rejects and before.get(table) != wanted[table]:
-                swap(lake, REJECTED_ROWS, stamp.day, delivery_id, [table], stage.rejected_view(), run)
-            merge(lake, stage.schema, stage.accepted_view(), stage.days, changes[table], run)
+            return again()
+        try:
+            for table, stage in stages.items():
+                rejects = stage.rejected or (table in before and before[table].rows_rejected)
+                if rejects and before.get(table) != wanted[table]:
+                    swap(lake, REJECTED_ROWS, stamp.day, delivery_id, [table], stage.rejected_view(), run, refused)
+                merge(lake, stage.schema, stage.accepted_view(), stage.days, changes[table], run, refused)
+        except ErasedMeanwhile:
+            return again()
         if before != wanted:
             finish(lake, list(wanted.values()), run)
     return _reported([_delivery(wanted[table], before.get(table), changes[table]) for table in tables])
@@ -158,7 +171,7 @@ def _entry(stage: Stage, size: int, complete_through: date | None, change: Chang
         table_name=stage.schema.name,
         rows_read=stage.read,
         rows_added=added,
-        rows_duplicate=stage.accepted - added,
+        rows_duplicate=max(stage.accepted - added, 0),
         rows_rejected=stage.rejected,
         records_skipped=stage.skipped,
         bytes=size,
@@ -168,6 +181,7 @@ def _entry(stage: Stage, size: int, complete_through: date | None, change: Chang
         touched_days=",".join(sorted(days)),
         complete_through=complete_through,
         delivered_at=stage.stamp.delivered_at,
+        rows_erased=stage.erased,
     )
 
 
@@ -179,8 +193,9 @@ def _delivery(entry: Entry, before: Entry | None, change: Change) -> Delivery:
         table=entry.table_name,
         rows_read=entry.rows_read,
         rows_added=added,
-        rows_duplicate=entry.rows_read - entry.rows_rejected - added,
+        rows_duplicate=entry.rows_read - entry.rows_rejected - (entry.rows_erased or 0) - added,
         rows_rejected=entry.rows_rejected,
+        rows_erased=entry.rows_erased or 0,
         records_skipped=entry.records_skipped,
         days=change.days,
         complete_through=entry.complete_through,

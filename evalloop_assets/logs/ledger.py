@@ -15,8 +15,9 @@ import pyarrow as pa
 from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.engine import View, columns_of
+from evalloop_assets.lake.erasures import REFUSED, Tombstones
 from evalloop_assets.lake.schema import TableSchema
-from evalloop_assets.lake.store import Lake
+from evalloop_assets.lake.store import Inputs, Lake
 from evalloop_assets.logs.contract import LOG_DELIVERIES
 
 
@@ -40,6 +41,7 @@ class Entry:
     complete_through: date | None
     delivered_at: datetime
     finished: bool = True
+    rows_erased: int | None = 0
 
     @property
     def day(self) -> date:
@@ -59,6 +61,12 @@ def entries(lake: Lake, delivery_id: str) -> dict[str, Entry]:
 def finished_sources(lake: Lake) -> set[tuple[str, int]]:
     """Name and size of every file with rows that is in."""
     return {(entry.source, entry.bytes) for entry in _rows(lake, "finished AND rows_read > 0", {})}
+
+
+def resized(lake: Lake, source: str, before: int, after: int) -> None:
+    """Note that a file which is in has another size now, so that it is not taken in again."""
+    for entry in _rows(lake, "source = $source AND bytes = $bytes", {"source": source, "bytes": before}):
+        finish(lake, [replace(entry, bytes=after)], "")
 
 
 def unfinished(lake: Lake) -> list[Entry]:
@@ -85,24 +93,41 @@ def finish(lake: Lake, found: Sequence[Entry], run: str) -> None:
 
 
 def swap(
-    lake: Lake, schema: TableSchema, day: date, delivery_id: str, tables: Sequence[str], rows: View, run: str
+    lake: Lake,
+    schema: TableSchema,
+    day: date,
+    delivery_id: str,
+    tables: Sequence[str],
+    rows: View,
+    run: str,
+    refused: Tombstones | None = None,
 ) -> None:
-    """Put `rows` in the place of what the day holds of this delivery and these tables."""
+    """Put `rows` in the place of what the day holds of this delivery and these tables.
+
+    Raises ErasedMeanwhile where they were held against another list than `refused`.
+    """
     listed = _listed(schema)
     named = ", ".join(f"'{table}'" for table in tables)
     query = (
         f"SELECT {listed} FROM {schema.name} WHERE NOT (delivery_id = '{delivery_id}' AND table_name IN ({named})) "
         f"UNION ALL SELECT {listed} FROM swapped_in"
     )
-    _replace(lake, schema, day, query, rows, run)
+    _replace(lake, schema, day, query, rows, run, refused)
 
 
-def _replace(lake: Lake, schema: TableSchema, day: date, query: str, rows: View, run: str) -> None:
+def _replace(
+    lake: Lake, schema: TableSchema, day: date, query: str, rows: View, run: str, refused: Tombstones | None = None
+) -> None:
+    def swapped(inputs: Inputs) -> str:
+        if refused is not None:
+            refused.require_newest(inputs)
+        return query
+
     lake.replace(
         schema,
         Days.one(day),
-        {schema.name: (0, 0)},
-        lambda inputs: query,
+        {schema.name: (0, 0), **(REFUSED if refused else {})},
+        swapped,
         run=run,
         constants=lambda clock: {"swapped_in": rows},
     )
@@ -122,7 +147,8 @@ def _rows(lake: Lake, condition: str, parameters: Mapping[str, object]) -> list[
         return []
     whole = Days.one(date(2000, 1, 1))
     inputs = lake.inputs({LOG_DELIVERIES.name: (None, None)}, whole)
-    names = ", ".join(field.name for field in fields(Entry))
+    stored = inputs.views[LOG_DELIVERIES.name].columns
+    names = ", ".join(field.name for field in fields(Entry) if field.name in stored)
     found = inputs.query(f"SELECT {names} FROM {LOG_DELIVERIES.name} WHERE {condition}", parameters)
     return [Entry(**row) for row in found.to_pylist()]
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.engine import View, columns_of
+from evalloop_assets.lake.erasures import REFUSED, Tombstones
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Commit, Inputs, Lake
 from evalloop_assets.logs.identity import IDENTITIES, content_hash
@@ -56,15 +57,25 @@ def planned(lake: Lake, schema: TableSchema, staged: View, days: Days) -> Change
     return Change(sum(found["added"]), tuple(found["day"]), inputs.versions.get(schema.name))
 
 
-def merge(lake: Lake, schema: TableSchema, staged: View, days: Days, change: Change, run: str) -> list[Commit]:
-    """Merge and commit; repeats while somebody else's commits in between leave more to change."""
+def merge(
+    lake: Lake, schema: TableSchema, staged: View, days: Days, change: Change, run: str, refused: Tombstones
+) -> list[Commit]:
+    """Merge and commit; repeats while somebody else's commits in between leave more to change.
+
+    Raises ErasedMeanwhile where the staged rows were held against another list than `refused`.
+    """
+
+    def merged(inputs: Inputs) -> str:
+        refused.require_newest(inputs)
+        return _merged(schema, inputs)
+
     commits: list[Commit] = []
     while change.days:
         commit = lake.replace(
             schema,
             change.days,
-            {schema.name: _window(schema)},
-            lambda inputs: _merged(schema, inputs),
+            {schema.name: _window(schema), **REFUSED},
+            merged,
             run=run,
             constants=lambda clock: {"staged": staged},
         )

@@ -45,6 +45,7 @@ class Stage:
         self.accepted = 0
         self.rejected = 0
         self.skipped = 0
+        self.erased = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
         self.stamp = stamp
@@ -56,7 +57,7 @@ class Stage:
 
     @property
     def read(self) -> int:
-        return self.accepted + self.rejected
+        return self.accepted + self.rejected + self.erased
 
     @property
     def days(self) -> Days:
@@ -67,7 +68,8 @@ class Stage:
     def add(self, batch: RawBatch) -> None:
         applied = self._apply(batch.data)
         self.skipped += batch.skipped + applied.left_out
-        accepted, rejected = self._validate(applied.data)
+        accepted, rejected, erased = self._validate(applied.data)
+        self.erased += erased
         self._reject(pa.concat_tables([rejected_table(batch.rejected), rejected]))
         if accepted.num_rows:
             self._note_times(accepted)

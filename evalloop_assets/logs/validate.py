@@ -27,7 +27,9 @@ class Validated(NamedTuple):
     accepted: pa.Table
     """`position`, `day`, then every column of the table with its type."""
     rejected: pa.Table
-    """`position` BIGINT, `reason` VARCHAR (column, rule, shortened value), `mend` VARCHAR."""
+    """`position` BIGINT, `reason` VARCHAR (column, rule, shortened value unless it is a text), `mend` VARCHAR."""
+    erased: int
+    """Rows of people who were erased: they come out on neither side."""
 
 
 class Rule(NamedTuple):
@@ -42,9 +44,13 @@ class Rule(NamedTuple):
 class Validation:
     """The rules of one table, run batch by batch. `now` and `tolerance` decide what lies in the future."""
 
-    def __init__(self, schema: TableSchema, now: datetime, tolerance: timedelta, day: date) -> None:
-        """`day`: that of the rows of a table that has no time of its own."""
+    def __init__(
+        self, schema: TableSchema, now: datetime, tolerance: timedelta, day: date, refused: pa.Table | None = None
+    ) -> None:
+        """`day`: that of the rows of a table that has no time of its own. `refused`: user_hash and salt of people who
+        must not come back."""
         self.schema = schema
+        self._refused = refused if "user_id" in schema.column_names else None
         self._latest = now + tolerance
         self._day = day
         self._connection = duckdb.connect(config={"threads": 1})
@@ -55,6 +61,7 @@ class Validation:
         connection = self._connection
         connection.register("batch", batch)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {self._judgement(batch)}")
+        erased = self._leave_out_erased()
         names = ", ".join(self._result(column) for column in self.schema.columns)
         day = f"CAST(typed_{self.schema.day_from} AS DATE)" if self.schema.day_from else f"DATE '{self._day}'"
         accepted = connection.sql(
@@ -65,7 +72,21 @@ class Validation:
             "ORDER BY position, reason"
         ).to_arrow_table()
         wanted = pa.schema([(POSITION, pa.int64()), *arrow_schema(self.schema)])
-        return Validated(accepted.cast(wanted), rejected)
+        return Validated(accepted.cast(wanted), rejected, erased)
+
+    def _leave_out_erased(self) -> int:
+        """Delete the rows of erased people from `judged`, whatever else is wrong with them; gives their number."""
+        if self._refused is None or not self._refused.num_rows:
+            return 0
+        self._connection.register("refused", self._refused)
+        found = self._connection.execute("""
+            DELETE FROM judged WHERE typed_user_id IN (
+                SELECT seen.user_id
+                FROM (SELECT DISTINCT typed_user_id AS user_id FROM judged WHERE typed_user_id IS NOT NULL) AS seen
+                CROSS JOIN (SELECT DISTINCT salt FROM refused) AS salts
+                JOIN refused ON refused.salt = salts.salt AND refused.user_hash = sha256(salts.salt || seen.user_id)
+            )""").fetchall()
+        return int(found[0][0])
 
     def _result(self, column: Column) -> str:
         typed = f"typed_{column.name}"
@@ -127,11 +148,12 @@ def _rules(column: Column, kind: pa.DataType, latest: datetime) -> list[Rule]:
     match column.type:
         case "VARCHAR":
             limit = MAX_TEXT_CHARS if column.name in LONG_TEXTS else MAX_ID_CHARS
+            quoted = "" if column.name in LONG_TEXTS else f" || ': ' || {shown}"  # nobody's words stand in a reason
             rules += [
-                Rule(f"contains({typed}, chr(0))", f"'holds a NUL character: ' || {shown}", "Remove NUL characters."),
+                Rule(f"contains({typed}, chr(0))", f"'holds a NUL character'{quoted}", "Remove NUL characters."),
                 Rule(
                     f"length({typed}) > {limit}",
-                    f"'is ' || length({typed}) || ' characters long, above {limit}: ' || {shown}",
+                    f"'is ' || length({typed}) || ' characters long, above {limit}'{quoted}",
                     f"Shorten {column.name} or leave the row out.",
                 ),
             ]

@@ -22,7 +22,7 @@ def judged(rows: list[dict[str, object]], schema=TURNS) -> Validated:
 
 def rejection(**changes: object) -> str:
     """The reason for which a turn with these changes is rejected, beside a good one that is not."""
-    accepted, rejected = judged([turn(1), turn(2, **changes)])
+    accepted, rejected, _ = judged([turn(1), turn(2, **changes)])
     assert accepted.column("event_id").to_pylist() == ["e1"]
     assert rejected.column("position").to_pylist() == [2]
     assert rejected.column("mend").to_pylist()[0]

@@ -1,0 +1,144 @@
+"""`evalloop erase-user`: a person leaves everything that this home holds, and a receipt says so."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+import evalloop_assets.definitions  # noqa: F401 - declares every table
+from evalloop_assets.cli.home import open_home
+from evalloop_assets.cli.instance import instance_home, open_instance
+from evalloop_assets.erasure.erase import Outcome, Scope, erase
+from evalloop_assets.lake.assets import STEPS
+from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.logs.contract import MAX_ID_CHARS
+from evalloop_assets.logs.deliver import STAGING
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+EXPORTS = "exports.jsonl"
+"""Registry of exports that were written outside the home: one JSON object a line, with the paths of their files."""
+STAGED_SECONDS = 3600
+"""Age from which a staged delivery belongs to no process any more."""
+
+
+def run_erase_user(console: Console, user_id: str) -> None:
+    """Erase, prove, and say what is left to do; running it again completes it, or changes nothing."""
+    if not user_id.strip() or len(user_id) > MAX_ID_CHARS:
+        raise UserError("ID", f"no user id is empty or longer than {MAX_ID_CHARS}", "Give the id as the log has it.")
+    settings = Settings()
+    open_home(settings)
+    scope = scope_of(settings)
+    with console.status("erasing") as status:
+        outcome = erase(
+            scope,
+            user_id,
+            secrets.token_hex(16),
+            lambda: datetime.now(UTC).replace(tzinfo=None),
+            lambda step: status.update(f"erasing: {step}"),
+        )
+    rebuild_catalogue(scope.lake, catalogue_path(settings))
+    _say(console, outcome)
+    with open_instance(settings) as instance:
+        for line in _in_flight(instance):
+            console.print(line, soft_wrap=True)
+
+
+def scope_of(settings: Settings) -> Scope:
+    """Where this home may hold a person."""
+    home = settings.home.resolve()
+    leftovers = [*_children(home / "spill"), *_children(home / "spark"), *_staged()]  # before this process spills
+    return Scope(
+        lake=open_lake(settings),
+        derived=derived_tables(),
+        landing=settings.landing.resolve(),
+        places=[home, *_outside(home, [instance_home(settings).resolve(), *exported(home)])],
+        leftovers=leftovers,
+        receipts=home / "erasures",
+    )
+
+
+def derived_tables() -> list[str]:
+    """Every computed table, inputs before what reads them."""
+    graph = {
+        step.table: [read for read in step.reads if read in STEPS and read != step.table] for step in STEPS.values()
+    }
+    return list(TopologicalSorter(graph).static_order())
+
+
+def exported(home: Path) -> list[Path]:
+    """Files and folders that the registry of exports names and that are still there."""
+    registry = home / EXPORTS
+    lines = registry.read_text(encoding="utf-8").splitlines() if registry.exists() else []
+    named = [Path(value) for line in lines if line.strip() for value in json.loads(line).values() if _is_path(value)]
+    return list(dict.fromkeys(path.resolve() for path in named if path.exists()))
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("/")
+
+
+def _outside(home: Path, places: list[Path]) -> list[Path]:
+    return [place for place in places if home not in (place, *place.parents)]
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _staged() -> Iterator[Path]:
+    for folder in Path(tempfile.gettempdir()).glob(f"{STAGING}*"):
+        if time.time() - folder.stat().st_mtime > STAGED_SECONDS:
+            yield folder
+
+
+def _say(console: Console, outcome: Outcome) -> None:
+    receipt = outcome.receipt
+    if outcome.repeated:
+        console.print(f"nothing is left of this person, who was erased on {outcome.erasure.completed_at} UTC")
+    elif not receipt.found:
+        console.print("nobody of that id was found; a delivery that brings the id will be refused")
+    else:
+        console.print(
+            f"[green]erased[/] {sum(receipt.rows.values()):,} rows of {len(receipt.rows)} tables, "
+            f"{sum(receipt.files.values()):,} old files, {len(receipt.elsewhere)} files outside the lake",
+            soft_wrap=True,
+        )
+        proof = receipt.proof
+        console.print(
+            f"[bold]searched[/] {proof['files_searched']:,} files for {proof['ids_looked_for']:,} ids and "
+            f"{proof['texts_looked_for']:,} texts: nothing is left",
+            soft_wrap=True,
+        )
+        console.print(
+            "days that the person was part of are stale now: [bold]evalloop run[/] computes them anew", soft_wrap=True
+        )
+    console.print(f"receipt {outcome.path}", soft_wrap=True)
+    console.print(
+        "Files that were taken in from elsewhere (evalloop ingest PATH), and backups, are yours to clean.",
+        soft_wrap=True,
+    )
+
+
+def _in_flight(instance: DagsterInstance) -> list[str]:
+    from dagster import DagsterRunStatus, RunsFilter
+
+    runs = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING]))
+    return [
+        f"[yellow]note[/] run {run.run_id[:8]} of {run.job_name} is under way: erase again when it has ended, since it "
+        "may write into its own log what it read before"
+        for run in runs
+    ]

@@ -1,0 +1,61 @@
+"""Every file under the root of a lake, whether a version of a table needs it or not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from evalloop_assets.lake.store import Lake
+
+LOG = "_delta_log"
+
+
+class LakeFile(NamedTuple):
+    """One file of the lake."""
+
+    uri: str
+    changed_at: float
+    """Seconds since 1970."""
+
+    @property
+    def is_data(self) -> bool:
+        return self.uri.endswith(".parquet") and f"/{LOG}/" not in self.uri
+
+
+def table_files(lake: Lake, table: str) -> list[LakeFile]:
+    """Files in the folder of one table, its log included, in order."""
+    root = f"{lake.root}/{table}"
+    if "://" not in root:
+        return sorted(LakeFile(str(path), os.stat(path).st_mtime) for path in _walked(Path(root)))
+    from evalloop_assets.lake.remote import found
+
+    return sorted(LakeFile(uri, changed_at) for uri, changed_at in found(root))
+
+
+def content(lake: Lake, uri: str) -> bytes:
+    if "://" not in uri:
+        return Path(uri).read_bytes()
+    from evalloop_assets.lake.remote import filesystem
+
+    return bytes(filesystem(lake.root).cat_file(uri.partition("://")[2]))
+
+
+def delete(lake: Lake, uri: str) -> None:
+    """Delete one file; one that is gone already is no error."""
+    if "://" not in uri:
+        Path(uri).unlink(missing_ok=True)
+        return
+    from evalloop_assets.lake.remote import filesystem
+
+    store = filesystem(lake.root)
+    path = uri.partition("://")[2]
+    if store.exists(path):
+        store.rm_file(path)
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path
