@@ -11,7 +11,8 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.days import Days
-from evalloop_assets.horizon_labels import assets  # noqa: F401  declares the tables
+from evalloop_assets.denoise import assets as denoise  # noqa: F401  declares its tables
+from evalloop_assets.horizon_labels import assets as horizon_labels  # noqa: F401  likewise
 from evalloop_assets.horizon_labels.export import (
     DPO,
     HORIZONS,
@@ -28,6 +29,7 @@ from evalloop_assets.horizon_labels.export import (
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.exports import default_folder, manifest_of, publish, writing
 from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.logs import assets as logs  # noqa: F401  likewise
 from evalloop_assets.settings import Settings
 
 TRL = "trl"

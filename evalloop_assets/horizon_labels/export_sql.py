@@ -131,7 +131,7 @@ NESTED = f"""{MESSAGES},
         horizon_tag,
         coalesce(
             segments.messages,
-            [{"role": 'user', 'content': user_text_a, 'position': comparison_position}]
+            [{{'role': 'user', 'content': user_text_a, 'position': comparison_position}}]
         ) AS trajectory_segment,
         comparison_position,
         reply_a AS candidate_a,

@@ -31,11 +31,11 @@ LEADS = """
     WHERE preferred IN ('A', 'B')
 """
 
-COUNTS = """
+COUNTS = f"""
     SELECT
         source,
         count(*) AS pairs,
-        count(*) FILTER (preferred NOT IN ('A', 'B')) AS undecided,
+        count(*) FILTER (({SPOKEN}) NOT IN ('A', 'B')) AS undecided,
         count(*) FILTER (preferred = 'A') AS a,
         count(*) FILTER (preferred = 'B') AS b,
         count(*) - count(DISTINCT pair_id) AS same_id,

@@ -128,7 +128,7 @@ def test_chance_alone_raises_hardly_an_alarm():
     """Pairs of users with habits of their own: one likes long replies, another short ones, and nobody on average."""
     draws = np.random.default_rng(5)
     alarms = 0
-    for _ in range(40):
+    for _ in range(25):
         rows = []
         for user in range(60):
             habit = draws.normal(0, 0.8)
