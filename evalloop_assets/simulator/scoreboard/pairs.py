@@ -18,6 +18,9 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 STAGE = "horizon_labels"
 CROSS_USER = "cross-user pairs"
 """Random pairs of replies of different users, of which the one looked at longer is preferred."""
+EVERY_KEPT = "every kept version"
+"""Each version that a user kept, preferred to each that it replaced."""
+TRULY = "the truly better side"
 SOURCES = ("tail", "regeneration", "battle")
 HORIZONS = ("immediate", "delayed_5")
 LEADS = ("position", "length")
@@ -50,6 +53,7 @@ SELECT
   CASE pairs.delayed_5 WHEN 'A' THEN 1e0 WHEN 'B' THEN -1e0 END                            AS delayed_5,
   COALESCE(fought.side * fought.value_lead, side_a.immediate - side_b.immediate)           AS true_immediate,
   COALESCE(fought.side * fought.quality_lead, side_a.delayed_5 - side_b.delayed_5)         AS true_delayed_5,
+  pairs.returned_next_day                                                                  AS came_back,
   pairs.position_a - pairs.position_b                                                      AS position,
   LN(LENGTH(pairs.reply_a) + 1) - LN(LENGTH(pairs.reply_b) + 1)                            AS length
 FROM preference_pairs AS pairs
@@ -77,6 +81,20 @@ JOIN shuffled AS side_b ON side_b.place = side_a.place + 1
 WHERE side_a.place % 2 = 1 AND side_a.user_id <> side_b.user_id AND side_a.dwell_ms <> side_b.dwell_ms
 """
 
+EVERY_VERSION = """
+WITH versions AS (
+  SELECT
+    conversation_id, turn, utility, regenerated,
+    MIN(CASE WHEN NOT regenerated THEN turn END) OVER (
+      PARTITION BY conversation_id ORDER BY turn ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS kept_turn
+  FROM truth_turns
+)
+SELECT kept.utility - replaced.utility AS lead
+FROM versions AS replaced
+JOIN versions AS kept ON kept.conversation_id = replaced.conversation_id AND kept.turn = replaced.kept_turn
+WHERE replaced.regenerated
+"""
+
 
 def measured_pairs(run: Run) -> list[Measured]:
     """Right preferences by source and horizon; how far position and length alone tell the side that is preferred."""
@@ -85,22 +103,33 @@ def measured_pairs(run: Run) -> list[Measured]:
     sides = {horizon: numbers(rows, horizon) for horizon in HORIZONS}
     truths = {horizon: numbers(rows, f"true_{horizon}") for horizon in HORIZONS}
     spoken = np.where(tag == "immediate", sides["immediate"], sides["delayed_5"])
+    at_once = (tag == "immediate") | (source == "regeneration")
+    truly = np.sign(np.where(at_once, truths["immediate"], truths["delayed_5"]))
+    truly[truly == 0] = np.nan
+    length = numbers(rows, "length")
     leads = {lead: spoken * numbers(rows, lead) for lead in LEADS}
     found = []
     for name in SOURCES:
         of: Bools = source == name
-        found += [_right(name, h, LOOP, sides[h][of], truths[h][of]) for h in HORIZONS]
+        found += [_right(f"{name} pairs", h, LOOP, sides[h][of], truths[h][of]) for h in HORIZONS]
         found += [_given_away(name, lead, LOOP, values[of]) for lead, values in leads.items()]
+        found.append(_given_away(name, "length", TRULY, (truly * length)[of]))
+    again, came_back = source == "regeneration", numbers(rows, "came_back")
+    for whose, of in (("who came back", again & (came_back == 1)), ("who did not", again & (came_back == 0))):
+        pairs = f"regeneration pairs of users {whose}"
+        found.append(_right(pairs, "immediate", LOOP, sides["immediate"][of], truths["immediate"][of]))
+    lead = numbers(run.query(EVERY_VERSION), "lead")
+    found.append(_right("regeneration pairs", "immediate", EVERY_KEPT, np.ones(len(lead)), lead))
     crossed = run.query(CROSS_USER_PAIRS)
     longer = numbers(crossed, "preferred")
-    found += [_right("tail", h, CROSS_USER, longer, numbers(crossed, f"true_{h}")) for h in HORIZONS]
+    found += [_right("tail pairs", h, CROSS_USER, longer, numbers(crossed, f"true_{h}")) for h in HORIZONS]
     return found + [_given_away("tail", lead, CROSS_USER, longer * numbers(crossed, lead)) for lead in LEADS]
 
 
-def _right(source: str, horizon: str, method: str, preferred: Floats, truth: Floats) -> Measured:
+def _right(pairs: str, horizon: str, method: str, preferred: Floats, truth: Floats) -> Measured:
     """`preferred` is 1 for side a, -1 for b, NaN undecided; `truth` is side a's lead. Equal sides count half."""
     right = mean_known((1 + np.sign(preferred * truth)) / 2)
-    return Measured(STAGE, f"{source} pairs, {horizon}, preferred side truly better, share", method, "high", right)
+    return Measured(STAGE, f"{pairs}, {horizon}, preferred side truly better, share", method, "high", right)
 
 
 def _given_away(source: str, lead: str, method: str, leads: Floats) -> Measured:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from evalloop_assets.simulator.scoreboard.pairs import CROSS_USER, measured_pairs
+from evalloop_assets.simulator.scoreboard.pairs import CROSS_USER, EVERY_KEPT, TRULY, measured_pairs
 from evalloop_assets_tests.simulator.scoreboard.tiny import TinyRun, values
 
 UTILITY = {
@@ -110,6 +110,32 @@ def test_what_position_and_length_give_away():
     assert found[told("battle", "length")] == 1
     assert found[told("regeneration", "position")] == 0.5
     assert math.isnan(found[told("battle", "position")])
+
+
+def test_what_length_tells_of_the_truth_stands_beside_it():
+    """The longer side is truly better in one tail pair, the shorter in the other."""
+    pairs = [
+        tail("u0", "u1", "A", "A", (1, 2), (9, 5)),
+        tail("u0", "u3", "A", "A", (1, 2), (5, 9)),
+        again("u3", "u2", "A"),
+    ]
+    found = values(measured_pairs(run_of(pairs)), TRULY)
+    assert found[told("tail", "length")] == 0.5
+    assert found[told("regeneration", "length")] == 0.5
+
+
+def test_kept_versions_are_judged_with_and_without_what_followed():
+    """Of the versions of one reply of u the kept one is better by 10."""
+    pairs = [
+        again("u3", "u2", "A") | {"returned_next_day": True},
+        again("u2", "u3", "A") | {"returned_next_day": False},
+    ]
+    run = run_of(pairs)
+    found = values(measured_pairs(run))
+    assert found[right("regeneration", "immediate")] == 0.5
+    assert found["regeneration pairs of users who came back, immediate, preferred side truly better, share"] == 1
+    assert found["regeneration pairs of users who did not, immediate, preferred side truly better, share"] == 0
+    assert values(measured_pairs(run), EVERY_KEPT) == {right("regeneration", "immediate"): 1}
 
 
 def test_cross_user_pairs_prefer_what_was_looked_at_longer():
