@@ -230,7 +230,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("data"), description="folder of the local state: ledger, MLflow store, catalogue, spill")
     ledger: SecretStr = Field(
-        SecretStr(""), description="SQLAlchemy URL of the allocation ledger, PostgreSQL when shared; empty: SQLite in home"
+        SecretStr(""),
+        description="SQLAlchemy URL of the allocation ledger, PostgreSQL when shared; empty: SQLite in home",
     )
     lake: str = Field("", description="root of the lake, a folder or an object store URL; empty: `lake` in home")
     first_day: date = Field(date(2016, 1, 1), description="first day of the daily partitions")
