@@ -2,7 +2,7 @@
 
 Users come back to conversations of their own, speak English or Chinese, read at a speed of their own, leave the app in
 the background, ask for other versions, like and complain, say goodbye or just leave. Texts are runs of sentences from a
-fixed stock, so they compress about as real ones do. It is a load, not a product: what it says about labels means nothing.
+fixed stock, so they compress about as real ones do. It is a load, not a product: its labels mean nothing.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def _day(rng: np.random.Generator, day: date, turns: int, number: int, stock: St
             "foreground_ms": pa.array((dwell - away).astype(np.int64), mask=last | unknown | (user % 10 == 0)),
             "scrolls": rng.poisson(reply_chars / 150),
             "clicks": rng.poisson(0.1, session.size),
-            "replaces_event_id": pc.if_else(pa.array(again), event.take(pa.array(np.arange(session.size) - again)), None),
+            "replaces_event_id": pc.if_else(
+                pa.array(again), event.take(pa.array(np.arange(session.size) - again)), None
+            ),
             "interrupted": rng.random(session.size) < 0.003,
             "error": rng.random(session.size) < 0.003,
             "feedback": pa.array(np.select([feedback < 0.03, feedback < 0.04, feedback < 0.043],

@@ -17,7 +17,6 @@ from evalloop_assets.lake.engine import View
 from evalloop_assets.lake.files import LOG, LakeFile, content, delete, table_files
 from evalloop_assets.lake.store import Lake
 
-
 T = TypeVar("T")
 
 
