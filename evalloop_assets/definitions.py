@@ -13,7 +13,8 @@ from dagster import (
 
 from evalloop_assets.backfill.assets import ASSETS as BACKFILL
 from evalloop_assets.backfill.checks import CHECKS as BACKFILL_CHECKS
-from evalloop_assets.backfill.schedules import daily_schedule, relabel_schedule
+from evalloop_assets.backfill.schedules import daily_schedule
+from evalloop_assets.backfill.sensors import relabel_sensor
 from evalloop_assets.backfill.vacuum import vacuum
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
@@ -23,7 +24,7 @@ from evalloop_assets.guardrails.rollback import rollback, undo
 from evalloop_assets.guardrails.sensors import guardrail_sensor
 from evalloop_assets.horizon_labels.assets import ASSETS as HORIZON_LABELS
 from evalloop_assets.horizon_labels.checks import CHECKS as HORIZON_LABEL_CHECKS
-from evalloop_assets.lake.assets import TRANSFORMS
+from evalloop_assets.lake.assets import STALE_ONLY, recomputed
 from evalloop_assets.lake.catalogue import catalogue_sensor
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.logs.assets import ASSETS as LOGS
@@ -69,8 +70,9 @@ daily = define_asset_job(
 ingest = define_asset_job("ingest", AssetSelection.groups("logs"), description="Take in what has been delivered.")
 relabel = define_asset_job(
     "relabel",
-    AssetSelection.assets(*TRANSFORMS),
-    description="Recompute every table that is a query, for days whose labels matured or whose rows came late.",
+    AssetSelection.assets(*recomputed()),
+    description="Recompute, of queries and of what the reward model scores, the days that are stale; never retrains.",
+    tags=STALE_ONLY,
 )
 train = define_asset_job(
     "train",
@@ -90,11 +92,8 @@ def build_definitions(settings: Settings) -> Definitions:
         assets=ASSETS,
         asset_checks=CHECKS,
         jobs=[daily, ingest, relabel, train, decide, rollback, undo, vacuum],
-        schedules=[
-            daily_schedule(daily),
-            relabel_schedule(relabel),
-        ],
-        sensors=[guardrail_sensor, catalogue_sensor],
+        schedules=[daily_schedule(daily)],
+        sensors=[guardrail_sensor, catalogue_sensor, relabel_sensor(relabel)],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,
     )

@@ -143,6 +143,9 @@ class RewardSettings(Section):
     promotion_slack: float = Field(
         0.01, ge=0, description="loss of held-out accuracy, as a share, up to which a challenger replaces the champion"
     )
+    rescore_days: int = Field(
+        28, ge=0, description="newest complete days that a new champion scores anew; 0: only days to come"
+    )
     seed: int = Field(0, description="seed of the training")
 
 

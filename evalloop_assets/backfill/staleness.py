@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
-from evalloop_assets.backfill.plan import Changed, Computed, Definition, Span, Stale, plan, stale
-from evalloop_assets.lake.assets import STEPS, TRANSFORMS, code_of
+from evalloop_assets.backfill.plan import Known, Span, Stale, spans, stale
+from evalloop_assets.days import Days
+from evalloop_assets.lake.assets import as_known, definition_of, recomputed, version_of
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
 
 
-def definitions(settings: Settings) -> list[Definition]:
-    """Every SQL asset, as the planner knows it: what is recomputed for days gone by.
+class Work(NamedTuple):
+    """What there is to do in a lake."""
 
-    Steps in Python learn or decide, or score with what was learned; their former days stand as they were.
-    """
-    return [
-        Definition(table, step.reads, step.horizons, code_of(TRANSFORMS[table], settings))
-        for table, step in STEPS.items()
-        if table in TRANSFORMS
-    ]
+    new: Days | None
+    """Days of the log after the last that any table was computed for: they are due for the whole loop."""
+    stale: Sequence[Stale]
+    """What is not what it would be now, new days included."""
+
+    @property
+    def spans(self) -> list[Span]:
+        """All of it in as few runs as may be."""
+        return spans(self.stale)
+
+    @property
+    def overdue(self) -> list[Span]:
+        """What is stale before the new days, likewise."""
+        return spans([item for item in self.stale if self.new is None or item.day < self.new.first])
 
 
 def log_days(lake: Lake) -> tuple[date, date] | None:
@@ -29,28 +39,32 @@ def log_days(lake: Lake) -> tuple[date, date] | None:
     return (min(days), max(days)) if days else None
 
 
-def stale_spans(lake: Lake, settings: Settings, first: date, last: date) -> list[Span]:
-    """What to recompute between the two days, as few runs."""
-    return plan(*_known(lake, settings), first, last)
+def work(lake: Lake, settings: Settings, last: date | None = None, tables: Sequence[str] | None = None) -> Work:
+    """What is due from the first day of the partitions to `last`, of all tables that are recomputed or of these."""
+    found = log_days(lake)
+    if found is None:
+        return Work(None, ())
+    first, end = max(found[0], settings.first_day), min(last or found[1], found[1])
+    known = known_of(lake, settings, recomputed() if tables is None else tables)
+    newest = max((day for days in known.computed.values() for day in days), default=date.min)
+    begin = max(first, newest + date.resolution)
+    return Work(Days(begin, end) if begin <= end else None, stale(known, first, end))
 
 
-def stale_days(lake: Lake, settings: Settings, first: date, last: date) -> list[Stale]:
-    """Each stale day of each table between the two days."""
-    return stale(*_known(lake, settings), first, last)
-
-
-def _known(
-    lake: Lake, settings: Settings
-) -> tuple[list[Definition], Mapping[str, Mapping[date, Computed]], Changed, date | None]:
-    known = definitions(settings)
-    read = {table for definition in known for table in definition.reads}
-    commits = {table: lake.computed(table) for table in read | {definition.table for definition in known}}
-    computed: Mapping[str, Mapping[date, Computed]] = {
-        definition.table: {
-            day: Computed(how.version, how.inputs, how.code, how.watermark)
-            for day, how in commits[definition.table].items()
-        }
-        for definition in known
-    }
+def known_of(lake: Lake, settings: Settings, tables: Sequence[str]) -> Known:
+    """All that a plan for these tables rests on, from the commits of the lake."""
+    clock = lake.clock()
+    definitions = [definition_of(table, settings, clock) for table in tables]
+    named = {*tables, *(table for definition in definitions for table in definition.reads)}
+    commits = {table: lake.computed(table) for table in named}
+    computed = {table: {day: as_known(how) for day, how in commits[table].items()} for table in tables}
     changed = {table: {day: how.changed for day, how in days.items()} for table, days in commits.items()}
-    return known, computed, changed, lake.clock().watermark
+    return Known(definitions, computed, changed, clock)
+
+
+def state_of(lake: Lake, settings: Settings) -> str:
+    """Digest of all that a plan depends on: while it stays the same, so does the plan."""
+    tables = recomputed()
+    versions = [(table, lake.version(table)) for table in lake.tables()]
+    definitions = [(table, version_of(table, settings)) for table in tables]
+    return hashlib.sha256(repr((versions, definitions)).encode()).hexdigest()[:16]

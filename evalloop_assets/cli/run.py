@@ -6,15 +6,16 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
-from evalloop_assets.backfill.plan import NEVER
-from evalloop_assets.backfill.staleness import log_days, stale_days, stale_spans
+from evalloop_assets.backfill.plan import Span
+from evalloop_assets.backfill.staleness import log_days, work
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
+from evalloop_assets.cli.plan_table import plan_table
 from evalloop_assets.days import Days
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.freshness import NEVER
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
@@ -23,37 +24,58 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, Definitions
 
 
+ROUNDS = 5
+"""What a run changed may reopen days that only its rows could tell: a first sight, say, reopens the days after it."""
+
+
 class Planned(NamedTuple):
     """One run to do."""
 
     job: str
     days: Days
     why: str
+    span: Span | None = None
+    """What is stale, where that is what the run is for."""
 
 
 def run_range(console: Console, first: date | None, last: date | None, dry_run: bool) -> None:
     """Plan, say what is planned, and do it unless it is a dry run."""
-    from evalloop_assets.definitions import build_definitions
-
     settings = Settings()
     open_home(settings)
     lake = open_lake(settings)
     if first is not None and last is not None and first > last:
         raise UserError(f"--from {first} --to {last}", "the range ends before it begins", "Swap the two days.")
+    if dry_run:
+        _show(console, lake, planned(lake, settings, first, last))
+        return
+    _carry_out(console, lake, settings, first, last)
+    count = rebuild_catalogue(lake, catalogue_path(settings))
+    console.print(f"{count} tables to look at: duckdb {catalogue_path(settings)}, or make ui")
+
+
+def _show(console: Console, lake: Lake, runs: list[Planned]) -> None:
+    if not runs:
+        console.print("nothing to do: no day is stale")
+        return
+    console.print(plan_table(lake, [(one.job, one.days, one.why, one.span) for one in runs]))
+
+
+def _carry_out(console: Console, lake: Lake, settings: Settings, first: date | None, last: date | None) -> None:
+    from evalloop_assets.definitions import build_definitions
+
     defs = build_definitions(settings)
     with open_instance(settings) as instance:
-        if not dry_run and settings.landing.is_dir():
+        if settings.landing.is_dir():
             _run(console, defs, instance, Planned("ingest", Days.one(date.today()), "what has been delivered"))
         runs = planned(lake, settings, first, last)
         if not runs:
             console.print("nothing to do: no day is stale")
-        if dry_run:
-            console.print(_table(runs) if runs else "")
-            return
-        for one in runs:
-            _run(console, defs, instance, one)
-    count = rebuild_catalogue(lake, catalogue_path(settings))
-    console.print(f"{count} tables to look at: duckdb {catalogue_path(settings)}, or make ui")
+        for _ in range(ROUNDS):
+            for one in runs:
+                _run(console, defs, instance, one)
+            runs = [_relabelled(span) for span in work(lake, settings, last).overdue]
+            if not runs:
+                return
 
 
 def planned(lake: Lake, settings: Settings, first: date | None, last: date | None) -> list[Planned]:
@@ -68,18 +90,16 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
         raise UserError(f"the lake at {lake.root}", "it holds no log yet", "Load one: evalloop ingest PATH --map FILE")
     begin, end = max(known[0], settings.first_day), last or known[1]
     _require_range(known, settings.first_day, first, end)
-    spans = stale_spans(lake, settings, begin, end)
-    stale = stale_days(lake, settings, begin, end)
-    never = min((one.day for one in stale if NEVER in one.reasons), default=None)
-    newest = [reason for one in stale if one.day == end for reason in one.reasons]
-    start = max(first, begin) if first else never or (end if newest else None)
-    relabel = [
-        Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons))
-        for span in spans
-        if start is None or span.first < start
-    ]
-    why = "asked for" if first else NEVER if never else ", ".join(dict.fromkeys(newest))
+    due = work(lake, settings, end)
+    newest = dict.fromkeys(reason for one in due.stale if one.day == end for reason in one.reasons)
+    start = max(first, begin) if first else due.new.first if due.new else end if newest else None
+    relabel = [_relabelled(span) for span in due.spans if start is None or span.first < start]
+    why = "asked for" if first else NEVER if due.new else ", ".join(newest)
     return relabel + ([Planned("daily", Days(start, end), why)] if start else [])
+
+
+def _relabelled(span: Span) -> Planned:
+    return Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons), span)
 
 
 def _require_range(known: tuple[date, date], first_day: date, first: date | None, end: date) -> None:
@@ -102,14 +122,15 @@ def _require_range(known: tuple[date, date], first_day: date, first: date | None
 def _run(console: Console, defs: Definitions, instance: DagsterInstance, one: Planned) -> Ran:
     span = f"{one.days.first} to {one.days.last}" if one.days.first != one.days.last else str(one.days.first)
     with console.status(f"{one.job} {span}") as status:
-        ran = execute(defs, one.job, instance, one.days, lambda step: status.update(f"{one.job} {span}: {step}"))
+        tables = one.span.tables if one.span else None
+        ran = execute(
+            defs,
+            one.job,
+            instance,
+            one.days,
+            lambda step: status.update(f"{one.job} {span}: {step}"),
+            tables=tables,
+        )
     require_success(ran, one.job)
     console.print(f"[green]done[/] {one.job} {span} ({one.why}), run {ran.run_id[:8]}")
     return ran
-
-
-def _table(runs: list[Planned]) -> Table:
-    table = Table("job", "from", "to", "why")
-    for one in runs:
-        table.add_row(one.job, str(one.days.first), str(one.days.last), one.why)
-    return table

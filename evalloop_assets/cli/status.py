@@ -1,4 +1,4 @@
-"""`evalloop status`: what is served, what is in flight, what is stale, what was rejected."""
+"""`evalloop status`: what is served, in flight, stale, next to mature, rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
-from evalloop_assets.backfill.staleness import log_days, stale_spans
+from evalloop_assets.backfill.staleness import log_days, work
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.serving import experiment_lines
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 REJECTED_SHOWN = 5
+MATURING_SHOWN = 10
 
 
 def show_status(console: Console) -> None:
-    """Four paragraphs, each of which says so where there is nothing to tell."""
+    """A few paragraphs, each of which says so where there is nothing to tell."""
     settings = Settings()
     open_home(settings)
     lake = open_lake(settings)
     _served(console, settings)
     _logs(console, lake)
     _stale(console, lake, settings)
+    _next_to_mature(console, lake)
     _rejected(console, lake)
     with open_instance(settings) as instance:
         _health(console, instance)
@@ -55,13 +57,12 @@ def _logs(console: Console, lake: Lake) -> None:
         console.print("[bold]logs[/] none yet (evalloop ingest PATH --map FILE)")
         return
     console.print(
-        f"[bold]logs[/] {known[0]} to {known[1]}, complete through {clock.watermark}, last turn {clock.log_end}"
+        f"[bold]logs[/] {known[0]} to {known[1]}, complete through {clock.watermark}, known until {clock.log_end}"
     )
 
 
 def _stale(console: Console, lake: Lake, settings: Settings) -> None:
-    known = log_days(lake)
-    spans = stale_spans(lake, settings, max(known[0], settings.first_day), known[1]) if known else []
+    spans = work(lake, settings).spans
     if not spans:
         console.print("[bold]stale[/] nothing")
         return
@@ -69,6 +70,27 @@ def _stale(console: Console, lake: Lake, settings: Settings) -> None:
     for span in spans:
         table.add_row(str(span.first), str(span.last), ", ".join(span.reasons), ", ".join(span.tables))
     console.print(table)
+
+
+def _next_to_mature(console: Console, lake: Lake) -> None:
+    view, watermark = lake.view("maturity"), lake.clock().watermark
+    query = """
+        SELECT matures_on, table_name, horizon, min(label_day) AS first, max(label_day) AS last, sum(censored) AS labels
+        FROM maturity WHERE censored > 0 AND ($watermark IS NULL OR matures_on > $watermark)
+        GROUP BY matures_on, table_name, horizon ORDER BY matures_on, table_name, horizon"""
+    bound = {"watermark": watermark}
+    found = lake.reader.fetch(query, {"maturity": view}, bound).to_pylist() if view.files else []
+    if not found:
+        console.print("[bold]next to mature[/] no label waits for its date")
+        return
+    title = f"next to mature (complete through {watermark})"
+    table = Table("when complete", "table", "label", "days", "labels", title=title, title_justify="left")
+    for row in found[:MATURING_SHOWN]:
+        days = str(row["first"]) if row["first"] == row["last"] else f"{row['first']} to {row['last']}"
+        table.add_row(str(row["matures_on"]), row["table_name"], row["horizon"], days, f"{int(row['labels']):,}")
+    console.print(table)
+    if len(found) > MATURING_SHOWN:
+        console.print(f"… and {len(found) - MATURING_SHOWN} more: table maturity has them all")
 
 
 def _rejected(console: Console, lake: Lake) -> None:

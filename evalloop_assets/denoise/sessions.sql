@@ -5,6 +5,7 @@ reads:
   turns: [-1, 1]
 settings: [denoise.session_idle_minutes]
 clock: true
+waits: open
 columns:
   session_id: VARCHAR, digest of user, conversation and start
   user_id: VARCHAR, who chatted

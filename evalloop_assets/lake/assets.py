@@ -4,7 +4,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,16 @@ from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.ahead import clock_ahead
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.constants import constants, setting_values
+from evalloop_assets.lake.difference import difference
 from evalloop_assets.lake.engine import View, columns_of
+from evalloop_assets.lake.freshness import Computed, Definition, Newest, causes
 from evalloop_assets.lake.registry import declare, declared
-from evalloop_assets.lake.report import Lineage, dagster_schema, report
+from evalloop_assets.lake.report import Lineage, dagster_schema, report, shown_day, shown_difference
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.sql import SqlTransform, load
 from evalloop_assets.lake.store import Commit, Inputs, Lake
+from evalloop_assets.lake.store import Computed as StoredComputed
 from evalloop_assets.partitions import days_from, days_of, mapping
 from evalloop_assets.settings import Settings
 
@@ -42,6 +45,18 @@ TRANSFORMS: dict[str, SqlTransform] = {}
 """Every SQL asset by its table, for the planner of recomputation."""
 STEPS: dict[str, "Step"] = {}
 """Every asset that is a table of the lake, SQL or Python, by name."""
+STALE_ONLY = {"evalloop/days": "stale"}
+"""Tag of a run whose steps compute, of the days asked for, only those that are stale when their turn comes."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """The model that scores the rows of a step: another one makes another definition."""
+
+    version: Callable[[Settings], str]
+    """Of the model in use; empty where there is none."""
+    rescored_days: Callable[[Settings], int]
+    """How many of the newest complete days a new model scores anew."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class Step:
     horizons: tuple[int, ...]
     code: str
     group: str
+    scorer: Scorer | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +93,11 @@ def sql_asset(path: str, group: str) -> AssetsDefinition:
         context: AssetExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
     ) -> MaterializeResult:
         store = lake.open()
-        commit = run_transform(store, transform, days_of(context.partition_keys), settings, context.run.run_id)
-        return result(context, schema.name, commit, report(store, schema, commit, lineage(schema.name)))
+        days = days_to_compute(context, store, schema.name, settings)
+        if not days:
+            return NOTHING_STALE
+        commit = run_transform(store, transform, days, settings, context.run.run_id)
+        return result(context, store, schema, commit, report(store, schema, commit, lineage(schema.name)))
 
     return _sql
 
@@ -90,16 +109,18 @@ def frame_asset(
     code_version: str = "1",
     horizons: Sequence[int] = (),
     once: bool = False,
+    scorer: Scorer | None = None,
 ) -> Callable[[Callable[[Inputs, date, Settings], Frame]], AssetsDefinition]:
     """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
 
-    With `once`, a run over a range computes its last day only: for steps that learn or decide.
+    With `once`, a run over a range computes its last day only: for steps that learn or decide. With a `scorer`, former
+    days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another.
     """
     declare(schema)
 
     def wrap(function: Callable[[Inputs, date, Settings], Frame]) -> AssetsDefinition:
         code = hashlib.sha256(repr((code_version, sorted(reads.items()), schema)).encode()).hexdigest()[:12]
-        STEPS[schema.name] = Step(schema.name, reads, tuple(horizons), code, group)
+        STEPS[schema.name] = Step(schema.name, reads, tuple(horizons), code, group, scorer)
 
         @asset(
             **_common(schema, reads, group, code, description=function.__doc__),
@@ -109,18 +130,76 @@ def frame_asset(
             context: AssetExecutionContext, lake: LakeResource, settings: ResourceParam[Settings]
         ) -> MaterializeResult:
             store = lake.open()
-            asked = days_of(context.partition_keys)
-            days = Days.one(asked.last) if once else asked
-            commit, metadata = run_frames(store, schema, reads, function, days, settings, code, context.run.run_id)
-            return result(context, schema.name, commit, report(store, schema, commit) | dict(metadata))
+            days = days_to_compute(context, store, schema.name, settings)
+            if not days:
+                return NOTHING_STALE
+            days = days[-1:] if once else days
+            version = version_of(schema.name, settings)
+            commit, metadata = run_frames(store, schema, reads, function, days, settings, version, context.run.run_id)
+            return result(context, store, schema, commit, report(store, schema, commit) | dict(metadata))
 
         return _frame
 
     return wrap
 
 
-def run_transform(lake: Lake, transform: SqlTransform, days: Days, settings: Settings, run: str = "") -> Commit:
-    """Run one SQL transform over a range of days and commit it."""
+NOTHING_STALE: MaterializeResult = MaterializeResult(
+    metadata={"computed": "nothing: no day of this run was stale any more"}
+)
+
+
+def days_to_compute(context: AssetExecutionContext, lake: Lake, table: str, settings: Settings) -> Sequence[date]:
+    """The days that the run was asked for; of a run for what is stale, those that are."""
+    days = days_of(context.partition_keys)
+    if STALE_ONLY.items() <= context.run.tags.items():
+        return stale_now(lake, definition_of(table, settings, lake.clock()), days)
+    return tuple(days)
+
+
+def stale_now(lake: Lake, definition: Definition, days: Days) -> Sequence[date]:
+    """The days of one table that are not what its inputs and its definition would give."""
+    commits = {table: lake.computed(table) for table in {*definition.reads, definition.table}}
+    newest = {table: Newest({day: how.changed for day, how in known.items()}) for table, known in commits.items()}
+    known, clock = commits[definition.table], lake.clock()
+    return tuple(
+        day for day in days if causes(definition, day, as_known(known[day]) if day in known else None, newest, clock)
+    )
+
+
+def definition_of(table: str, settings: Settings, clock: Clock) -> Definition:
+    """What tells whether a day of the table is stale."""
+    step = STEPS[table]
+    newest = clock.watermark or (clock.log_end.date() if clock.log_end else None)
+    days = step.scorer.rescored_days(settings) if step.scorer else 0
+    rescored_from = newest - timedelta(days=days - 1) if newest and days else None
+    return Definition(table, step.reads, step.horizons, version_of(table, settings), rescored_from)
+
+
+def version_of(table: str, settings: Settings) -> str:
+    """Version of a step's definition with these settings, and after a slash that of the model that scores."""
+    step = STEPS[table]
+    if table in TRANSFORMS:
+        return code_of(TRANSFORMS[table], settings)
+    return f"{step.code}/{step.scorer.version(settings)}" if step.scorer else step.code
+
+
+def as_known(how: StoredComputed) -> Computed:
+    return Computed(how.version, how.inputs, how.code, how.watermark, how.log_end, how.waits)
+
+
+def recomputed() -> list[str]:
+    """Tables whose former days are kept up to date: queries, and what a model scores.
+
+    The other steps learn or decide; their former days stand as they were.
+    """
+    return [table for table, step in STEPS.items() if table in TRANSFORMS or step.scorer]
+
+
+def run_transform(
+    lake: Lake, transform: SqlTransform, days: Days | Sequence[date], settings: Settings, run: str = ""
+) -> Commit:
+    """Run one SQL transform over a range of days, or some days of one, and commit it."""
+    span = days if isinstance(days, Days) else Days(min(days), max(days))
 
     def compute(inputs: Inputs) -> str:
         return transform.query
@@ -128,12 +207,20 @@ def run_transform(lake: Lake, transform: SqlTransform, days: Days, settings: Set
     def views(clock: Clock) -> dict[str, View]:
         if transform.clock:
             feeds = {step.table: step.reads for step in STEPS.values()}
-            clock = clock_ahead(lake, transform.reads, feeds, days, clock)
+            clock = clock_ahead(lake, transform.reads, feeds, span, clock)
         return constants(transform, settings, clock)
 
     code = code_of(transform, settings)
     return lake.replace(
-        transform.schema, days, transform.reads, compute, code=code, run=run, constants=views, engine=lake.engine
+        transform.schema,
+        days,
+        transform.reads,
+        compute,
+        code=code,
+        run=run,
+        constants=views,
+        engine=lake.engine,
+        waits=transform.waits,
     )
 
 
@@ -148,12 +235,12 @@ def run_frames(
     schema: TableSchema,
     reads: Mapping[str, Window],
     function: Callable[[Inputs, date, Settings], Frame],
-    days: Days,
+    days: Sequence[date],
     settings: Settings,
     code: str,
     run: str = "",
 ) -> tuple[Commit, Mapping[str, Any]]:
-    """Run a Python step for each day of the range and commit all of them at once; metadata is the last day's."""
+    """Run a Python step for each of the days and commit all of them at once; metadata is the last day's."""
     metadata: dict[str, Any] = {}
 
     def compute(inputs: Inputs) -> "pa.Table":
@@ -169,14 +256,18 @@ def run_frames(
     return lake.replace(schema, days, reads, compute, code=code, run=run), metadata
 
 
-def result(context: AssetExecutionContext, table: str, commit: Commit, whole: Mapping[str, Any]) -> MaterializeResult:
-    """Each day's materialisation tells its rows and versions; the last one also what holds of the whole run.
+def result(
+    context: AssetExecutionContext, lake: Lake, schema: TableSchema, commit: Commit, whole: Mapping[str, Any]
+) -> MaterializeResult:
+    """Each day's materialisation tells its rows, what the run changed in them, and versions; the last one also what
+    holds of the whole run.
 
     Repeated on each day, column schema and lineage alone would be ten kilobytes an event.
     """
+    changes = difference(lake, schema, commit)
     for day, rows in commit.rows.items():
-        note_day(context, table, day, {"dagster/partition_row_count": rows})
-    note_day(context, table, commit.days.last, whole)
+        note_day(context, schema.name, day, {"dagster/partition_row_count": rows} | shown_day(changes.get(day)))
+    note_day(context, schema.name, max(days_of(context.partition_keys)), {**whole, **shown_difference(changes)})
     return MaterializeResult(metadata={"lake_version": commit.version, "input_versions": dict(commit.inputs)})
 
 

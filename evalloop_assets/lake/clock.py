@@ -12,4 +12,4 @@ class Clock(NamedTuple):
     watermark: date | None
     """Last day whose logs are complete (UTC)."""
     log_end: datetime | None
-    """Last time seen in any turn (UTC, without zone)."""
+    """Time up to which turns are known (UTC, without zone): the last seen, or the end of the last complete day."""

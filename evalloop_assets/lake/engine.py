@@ -62,6 +62,7 @@ class Engine(Protocol):
         ...
 
 
+FLOATS = ("DOUBLE", "FLOAT")
 FLOAT_TOLERANCE = 1e-9
 """Relative difference up to which two floats are the same figure."""
 
@@ -105,8 +106,8 @@ class DuckDBEngine:
         """Of each day of the view, free of order: equal rows, equal figures."""
         if not view.files:
             return {}
-        exact = ", ".join(_identifier(name) for name in view.columns if name != "day" and not _is_float(view, name))
-        whole = ", ".join(["exact", *(_identifier(name) for name in view.columns if _is_float(view, name))])
+        exact = ", ".join(identifier(name) for name in view.columns if name != "day" and not _is_float(view, name))
+        whole = ", ".join(["exact", *(identifier(name) for name in view.columns if _is_float(view, name))])
         with self._cursor() as connection:
             self._create(connection, {"t": view})
             found = connection.execute(f"""
@@ -119,13 +120,17 @@ class DuckDBEngine:
 
         Engines, and threads of one engine, add floats up in different orders.
         """
-        joined = ", ".join(_identifier(name) for name in dict.fromkeys(("day", *key)))
-        near = " AND ".join(_near(name) for name in new.columns if _is_float(new, name) and name not in key)
+        joined = ", ".join(identifier(name) for name in dict.fromkeys(("day", *key)))
+        close = " AND ".join(
+            near(name, type_, "old", "new")
+            for name, type_ in new.columns.items()
+            if type_ in FLOATS and name not in key
+        )
         with self._cursor() as connection:
             self._create(connection, {"old": old, "new": new})
             found = connection.execute(f"""
                 WITH met AS (
-                    SELECT day, count(*) AS n FROM old JOIN new USING ({joined}) WHERE {near or "true"} GROUP BY day
+                    SELECT day, count(*) AS n FROM old JOIN new USING ({joined}) WHERE {close or "true"} GROUP BY day
                 )
                 SELECT day FROM met
                 JOIN (SELECT day, count(*) AS n FROM old GROUP BY day) AS before USING (day, n)
@@ -148,27 +153,31 @@ class DuckDBEngine:
                 connection.register(name, view.rows)
                 continue
             typed = ", ".join(
-                f"CAST(NULL AS {type_}) AS {_identifier(column)}" for column, type_ in view.columns.items()
+                f"CAST(NULL AS {type_}) AS {identifier(column)}" for column, type_ in view.columns.items()
             )
             empty = f"SELECT {typed} WHERE false"
             if view.files:
                 paths = ", ".join(f"'{_quoted(path)}'" for path in view.files)
                 stored = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
-                listed = ", ".join(_identifier(column) for column in view.columns)
+                listed = ", ".join(identifier(column) for column in view.columns)
                 source = f"SELECT {listed} FROM ({empty} UNION ALL BY NAME {stored})"
             else:
                 source = empty
-            connection.execute(f"CREATE TEMP VIEW {_identifier(name)} AS {source}")
+            connection.execute(f"CREATE TEMP VIEW {identifier(name)} AS {source}")
 
 
 def _is_float(view: View, name: str) -> bool:
-    return view.columns[name] in ("DOUBLE", "FLOAT")
+    return view.columns[name] in FLOATS
 
 
-def _near(name: str) -> str:
-    old, new = (f"{side}.{_identifier(name)}" for side in ("old", "new"))
-    close = f"abs({old} - {new}) <= {FLOAT_TOLERANCE} * greatest(abs({old}), abs({new}))"
-    return f"({old} IS NOT DISTINCT FROM {new} OR coalesce({close}, false))"
+def near(name: str, type_: str, left: str, right: str) -> str:
+    """Condition under which two sides of a join have the same value of a column, floats to FLOAT_TOLERANCE."""
+    one, other = (f"{side}.{identifier(name)}" for side in (left, right))
+    same = f"{one} IS NOT DISTINCT FROM {other}"
+    if type_ not in FLOATS:
+        return f"({same})"
+    close = f"abs({one} - {other}) <= {FLOAT_TOLERANCE} * greatest(abs({one}), abs({other}))"
+    return f"({same} OR coalesce({close}, false))"
 
 
 def _require_columns(connection: DuckDBPyConnection, query: str, schema: TableSchema) -> None:
@@ -186,10 +195,11 @@ def columns_of(schema: TableSchema) -> dict[str, str]:
 
 
 def select_all(columns: Iterable[str], source: str) -> str:
-    return f"SELECT {', '.join(_identifier(column) for column in columns)} FROM {source}"
+    return f"SELECT {', '.join(identifier(column) for column in columns)} FROM {source}"
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """A column or a view in quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from dagster import (
@@ -16,11 +17,14 @@ from dagster import (
 from dagster import TableSchema as DagsterTableSchema
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.difference import Difference, Values, total
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Commit, Lake
 
 Lineage = Mapping[str, Sequence[tuple[str, str]]]
 """For each column, the (table, column) pairs that it comes from."""
+DAYS_SHOWN = 31
+"""Most lines of a table of days."""
 
 
 def report(lake: Lake, schema: TableSchema, commit: Commit, sources: Lineage | None = None) -> dict[str, Any]:
@@ -50,6 +54,39 @@ def coverage(lake: Lake, schema: TableSchema, days: Days, version: int | None = 
 def shown_coverage(shares: Mapping[str, float]) -> MetadataValue:
     """The shares as they are, or a sentence where no column has a gap."""
     return MetadataValue.json(shares) if shares else MetadataValue.text("every column is known in every row")
+
+
+def shown_day(change: Difference | None) -> dict[str, Any]:
+    """What a run changed in one day: nothing to say where nothing changed."""
+    if change is None:
+        return {}
+    return {"rows_added": change.added, "rows_removed": change.removed, "rows_changed": change.changed}
+
+
+def shown_difference(changes: Mapping[date, Difference]) -> dict[str, Any]:
+    """What a run changed, day by day and in all, as a table."""
+    if not changes:
+        return {}
+    lines = [_line(day.isoformat(), changes[day]) for day in sorted(changes)]
+    if len(lines) > DAYS_SHOWN:
+        lines = [*lines[: DAYS_SHOWN - 1], f"| … {len(lines) - DAYS_SHOWN + 1} days more | | | | |"]
+    table = [
+        "| day | rows added | removed | changed | values of the changed rows |",
+        "|---|---|---|---|---|",
+        *lines,
+        _line(f"{len(changes)} days", total(changes.values())),
+    ]
+    return {"difference": MetadataValue.md("\n".join(table))}
+
+
+def _line(name: str, change: Difference) -> str:
+    columns = ", ".join(f"{column}: {_in_words(values)}" for column, values in change.columns.items())
+    return f"| {name} | {change.added} | {change.removed} | {change.changed} | {columns} |"
+
+
+def _in_words(values: Values) -> str:
+    told = {"now known": values.known, "other": values.other, "now unknown": values.unknown}
+    return ", ".join(f"{count} {what}" for what, count in told.items() if count)
 
 
 def shown_lineage(sources: Lineage) -> dict[str, Any]:

@@ -8,6 +8,7 @@ The header is YAML in the file's first block comment:
     settings: [section.field]       # optional: columns of the one-row table `settings`, named after the field
     clock: true                     # optional: the one-row table `clock` (watermark DATE, log_end TIMESTAMP)
     horizons: [1, 3, 7]             # optional: days after which rows of a day change because something matured
+    waits: column                   # optional: BOOLEAN column, true in rows that change as the log goes on
     columns: {name: "TYPE, meaning and unit"}
 """
 
@@ -26,7 +27,7 @@ from evalloop_assets.days import BEFORE, Window
 from evalloop_assets.lake.schema import Column, TableSchema
 
 _FILE = re.compile(r"\s*/\*(?P<header>.*?)\*/(?P<query>.*)", re.DOTALL)
-_FIELDS = {"row", "key", "reads", "settings", "clock", "horizons", "columns"}
+_FIELDS = {"row", "key", "reads", "settings", "clock", "horizons", "waits", "columns"}
 
 
 class BadTransform(ValueError):
@@ -44,6 +45,8 @@ class SqlTransform:
     clock: bool
     horizons: tuple[int, ...]
     query: str
+    waits: str | None = None
+    """Column that is true in rows that change as the log goes on."""
 
     @property
     def code(self) -> str:
@@ -75,6 +78,7 @@ def load(path: Path) -> SqlTransform:
         bool(header.get("clock", False)),
         tuple(header.get("horizons", ())),
         query,
+        header.get("waits"),
     )
 
 

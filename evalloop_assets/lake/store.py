@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalloop_assets.days import Days, Window
@@ -54,6 +54,10 @@ class Computed(NamedTuple):
     """Version of the definition."""
     watermark: date | None
     """Last complete day of the logs at that time."""
+    log_end: datetime | None = None
+    """Time up to which the logs were known."""
+    waits: bool = False
+    """Some of its rows change as the logs go on."""
 
 
 class Commit(NamedTuple):
@@ -173,7 +177,8 @@ class Lake:
                         found[day] = found[day]._replace(changed=entry["version"])
                 continue
             mark = date.fromisoformat(note["watermark"]) if note["watermark"] else None
-            changed = set(note["changed"])
+            log_end = datetime.fromisoformat(note["log_end"]) if note.get("log_end") else None
+            changed, waits = set(note["changed"]), set(note.get("waits", ()))
             for text in note["days"]:
                 day = date.fromisoformat(text)
                 before = found[day].changed if day in found else entry["version"]
@@ -183,6 +188,8 @@ class Lake:
                     note["inputs"],
                     note["code"],
                     mark,
+                    log_end,
+                    text in waits,
                 )
         return found
 
@@ -197,6 +204,7 @@ class Lake:
         run: str = "",
         constants: Callable[[Clock], Mapping[str, View]] = lambda clock: {},
         engine: Engine | None = None,
+        waits: str | None = None,
     ) -> Commit:
         """Compute these days from one reading of the inputs and replace them in one commit.
 
@@ -204,7 +212,8 @@ class Lake:
         again with a fresh reading when somebody else committed one of the days meanwhile. `constants` gives further
         views, and `engine` runs the SELECT where that is not for the reader. Days whose rows are what they were, floats
         to 1e-9, are noted as computed but not rewritten, and a computation that was made before from the same versions
-        leaves no trace at all.
+        leaves no trace at all. `waits` names a column that is true in rows that change as the logs go on; the days that
+        have such rows are noted.
         """
         wanted = tuple(days)
         span = days if isinstance(days, Days) else Days(min(wanted), max(wanted))
@@ -213,7 +222,8 @@ class Lake:
             inputs = self.inputs(reads, span)
             try:
                 files = self._write(schema, wanted, inputs, compute, constants, engine or self.reader)
-                commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run)
+                waiting = self._waiting(schema, files, waits)
+                commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run, waiting)
             except Exception:
                 if all(self.version(name) == inputs.versions.get(name) for name in reads):
                     raise
@@ -253,6 +263,7 @@ class Lake:
         reads: Mapping[str, Window],
         code: str,
         run: str,
+        waiting: Sequence[date],
     ) -> Commit | None:
         from deltalake import CommitProperties, Schema
         from deltalake.exceptions import CommitFailedError
@@ -272,6 +283,8 @@ class Lake:
                 "code": code,
                 "run": run,
                 "watermark": _iso(inputs.clock.watermark),
+                "log_end": _iso(inputs.clock.log_end),
+                "waits": [day.isoformat() for day in waiting],
             }
             if not changed and _same_reading(schema.name, self.computed(schema.name), wanted, note):
                 return Commit(schema.name, table.version(), span, (), _counted(wanted, files), dict(inputs.versions))
@@ -298,6 +311,13 @@ class Lake:
             rows = _counted(wanted, files)
             return Commit(schema.name, table.version() + 1, span, changed, rows, dict(inputs.versions))
         raise RuntimeError(f"{schema.name}: no commit of {span.first} … {span.last} was accepted")
+
+    def _waiting(self, schema: TableSchema, files: Sequence[DataFile], column: str | None) -> list[date]:
+        if column is None or not files:
+            return []
+        view = View(columns_of(schema), [f"{self._path(schema.name)}/{file.path}" for file in files])
+        found = self.reader.fetch(f'SELECT DISTINCT day FROM t WHERE "{column}" ORDER BY day', {"t": view}, {})
+        return list(found.column("day").to_pylist())
 
     def _changed(
         self, table: DeltaTable, schema: TableSchema, wanted: Sequence[date], files: Sequence[DataFile]
@@ -350,7 +370,10 @@ class Lake:
             FROM log_deliveries"""
         row = self.reader.fetch(sql, {"log_deliveries": view}, {}).to_pydict()
         watermark, log_end = (values[0] for values in row.values())
-        clock = Clock(watermark.date() if isinstance(watermark, datetime) else watermark, log_end)
+        watermark = watermark.date() if isinstance(watermark, datetime) else watermark
+        if watermark is not None and log_end is not None:
+            log_end = max(log_end, datetime.combine(watermark + timedelta(days=1), datetime.min.time()))
+        clock = Clock(watermark, log_end)
         self._clocks[deliveries.version()] = clock
         return clock
 
@@ -450,7 +473,7 @@ def _same_reading(table: str, computed: Mapping[date, Computed], days: Sequence[
     )
 
 
-def _iso(day: date | None) -> str | None:
+def _iso(day: date | datetime | None) -> str | None:
     return day.isoformat() if day else None
 
 

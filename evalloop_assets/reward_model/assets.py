@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 
-from evalloop_assets.lake.assets import Frame, frame_asset
+from evalloop_assets.lake.assets import Frame, Scorer, frame_asset
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
+
+
+def champion_in_use(settings: Settings) -> str:
+    """Version of the champion; empty where there is none."""
+    from evalloop_assets.reward_model.registry import champion_version
+
+    return champion_version(settings) or ""
 
 
 @frame_asset(schema=TURN_EMBEDDINGS, reads={"turns": (0, 0)}, group=GROUP)
@@ -52,11 +59,13 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
     schema=REWARDS,
     reads={"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (0, 1), "reward_model_report": (0, 0)},
     group=GROUP,
+    scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
 def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Each kept reply of the day is scored by the champion, from its text and the message that it answers.
 
-    A reply without text has no reward. Where there is no champion yet, the day has no rows.
+    A reply without text has no reward. Where there is no champion yet, the day has no rows. Another champion scores the
+    newest days anew (`reward.rescore_days`); what was trained or decided with the former rewards stands.
     """
     from evalloop_assets.reward_model.scoring import score_day
 

@@ -80,6 +80,26 @@ def find_champion(settings: Settings) -> RewardModel | None:
     return load(_folder(found)) if found else None
 
 
+def champion_version(settings: Settings) -> str | None:
+    """Version of the reward model in use, None where none was ever promoted: one query, and no import of MLflow.
+
+    Whoever plans asks this at every look, in processes that otherwise never load MLflow.
+    """
+    folder = store_folder(settings.home)
+    if not (folder / "ready").exists():
+        return None
+    query = """
+        SELECT tags.value FROM registered_model_aliases AS aliases
+        JOIN model_version_tags AS tags ON tags.name = aliases.name AND tags.version = aliases.version
+        WHERE aliases.name = ? AND aliases.alias = ? AND tags.key = 'reward_version'"""
+    try:
+        with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOCK_SECONDS)) as connection:
+            row = connection.execute(query, (NAME, CHAMPION)).fetchone()
+    except sqlite3.Error as error:
+        raise _unusable(folder, error) from error
+    return str(row[0]) if row else None
+
+
 def load_version(settings: Settings, reward_version: str) -> RewardModel:
     """The reward model of that version, champion or not; UserError where the registry does not know it."""
     with _registry(settings.home) as client:

@@ -1,8 +1,11 @@
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from evalloop_assets.backfill.plan import Computed, Definition, Span, in_dependency_order, plan, stale
+from evalloop_assets.backfill.plan import Known, Span, in_dependency_order, spans, stale
+from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.freshness import Computed, Definition
 
 SESSIONS = Definition("sessions", {"turns": (-1, 1)}, (), "s1")
 USER_DAYS = Definition("user_days", {"sessions": (0, 0)}, (), "u1")
@@ -29,12 +32,19 @@ class History:
         }
         self.watermark = may(watermark)
 
+    def known(self, chain: list[Definition] | None = None) -> Known:
+        return Known(chain or CHAIN, self.computed, self.changed, Clock(self.watermark, None))
+
     def plan(self, first: int = 1, last: int = 30, chain: list[Definition] | None = None) -> list[Span]:
-        return plan(chain or CHAIN, self.computed, self.changed, self.watermark, may(first), may(last))
+        return [span._replace(stale=()) for span in spans(stale(self.known(chain), may(first), may(last)))]
 
     def stale(self, table: str) -> dict[int, tuple[str, ...]]:
-        found = stale(CHAIN, self.computed, self.changed, self.watermark, may(1), may(30))
+        found = stale(self.known(), may(1), may(30))
         return {item.day.day: item.reasons for item in found if item.table == table}
+
+    def causes(self, table: str, day: int, chain: list[Definition] | None = None) -> list[str]:
+        found = stale(self.known(chain), may(1), may(30))
+        return [cause.detail for item in found if (item.table, item.day) == (table, may(day)) for cause in item.causes]
 
 
 def test_what_is_up_to_date_is_left_alone():
@@ -58,6 +68,7 @@ def test_late_rows_reopen_the_days_whose_windows_they_touch():
     assert history.stale("user_days") == dict.fromkeys((4, 5, 6), ("late rows",))
     assert history.stale("first_seen") == dict.fromkeys((4, 5, 6), ("late rows",))
     assert history.stale("returns") == dict.fromkeys((1, 2, 3, 4, 5, 6), ("late rows",))
+    assert history.causes("returns", 1) == ["turns 2026-05-05 in version 2"]
     assert history.plan() == [Span(may(1), may(6), tuple(one.table for one in CHAIN), ("late rows",))]
     assert history.plan(first=5, last=5) == [Span(may(5), may(5), tuple(one.table for one in CHAIN), ("late rows",))]
 
@@ -74,7 +85,7 @@ def test_a_version_that_was_read_is_not_late():
 def test_a_table_that_reads_its_past_is_stale_after_a_change_of_it_but_not_after_its_own_commit():
     history = History()
     history.changed["first_seen"][may(4)] = 2
-    assert history.stale("first_seen") == dict.fromkeys(range(5, 11), ("late rows",))
+    assert history.stale("first_seen") == dict.fromkeys(range(5, 11), ("earlier days changed",))
     assert 4 in history.stale("returns")
 
 
@@ -83,6 +94,48 @@ def test_changed_code_spreads_to_what_reads_it():
     newer = Definition("user_days", USER_DAYS.reads, (), "u2")
     (span,) = history.plan(chain=[SESSIONS, newer, FIRST_SEEN, RETURNS])
     assert span == Span(may(1), may(10), ("user_days", "first_seen", "returns"), ("code changed",))
+    assert history.causes("returns", 3, [SESSIONS, newer, FIRST_SEEN, RETURNS]) == ["user_days u1 → u2"]
+
+
+def test_a_window_of_weeks_is_reopened_as_a_whole_and_nothing_outside_it():
+    history = History()
+    speeds = Definition("returns", {"user_days": (-3, -1)}, (), "r1")
+    history.changed["user_days"][may(2)] = 2
+    found = stale(history.known([SESSIONS, USER_DAYS, speeds]), may(1), may(30))
+    assert [(item.table, item.day.day) for item in found] == [("returns", 3), ("returns", 4), ("returns", 5)]
+
+
+def test_what_its_own_past_reopens_does_not_travel_until_it_is_known_to_have_changed():
+    history = History()
+    history.changed["first_seen"][may(4)] = 2
+    assert history.stale("returns") == {4: ("late rows",)}
+
+
+def test_a_day_with_open_sessions_waits_for_the_log_to_go_on():
+    history = History()
+    at = datetime(2026, 5, 11)
+    waiting = dict(history.computed["sessions"])
+    waiting[may(10)] = replace(waiting[may(10)], log_end=at, waits=True)
+    waiting[may(9)] = replace(waiting[may(9)], log_end=at)
+    history.computed["sessions"] = waiting
+    for log_end, found in ((at, []), (at + timedelta(minutes=1), [may(10)])):
+        known = history.known()._replace(clock=Clock(may(10), log_end))
+        assert [item.day for item in stale(known, may(1), may(30)) if item.table == "sessions"] == found
+
+
+@pytest.mark.parametrize(("rescored_from", "days"), [(9, [9, 10]), (None, [])])
+def test_a_new_model_scores_the_newest_days_anew_and_older_ones_stand(rescored_from: int | None, days: list[int]):
+    history = History()
+    day = may(rescored_from) if rescored_from else None
+    scores = Definition("returns", RETURNS.reads, (), "r1/new", day)
+    history.computed["returns"] = {
+        day: replace(known, code="r1/old") for day, known in history.computed["returns"].items()
+    }
+    found = stale(history.known([SESSIONS, USER_DAYS, FIRST_SEEN, scores]), may(1), may(30))
+    assert [(item.day.day, item.reasons) for item in found] == [(day, ("new reward model",)) for day in days]
+    assert {cause.detail for item in found for cause in item.causes} <= {"old → new"}
+    other_code = replace(scores, code="r2/new")
+    assert len(stale(history.known([SESSIONS, USER_DAYS, FIRST_SEEN, other_code]), may(1), may(30))) == 10
 
 
 def test_what_matured_since_is_computed_anew_and_nothing_else():
@@ -119,7 +172,7 @@ def test_a_new_day_is_no_late_row_to_a_label_that_waits_for_it():
 
 
 def test_without_logs_there_is_nothing_to_do():
-    assert plan(CHAIN, {}, {}, None, may(1), may(30)) == []
+    assert stale(Known(CHAIN, {}, {}, Clock(None, None)), may(1), may(30)) == []
 
 
 def test_definitions_may_come_in_any_order_and_a_circle_is_refused():
