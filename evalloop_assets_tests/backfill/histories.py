@@ -196,7 +196,7 @@ class History:
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         if self.lake.version(table) is None:
             return []
-        found = [row for row in self.lake.read(table).to_pylist()]
+        found = self.lake.read(table).to_pylist()
         return sorted((tuple(map(_comparable, row.values())) for row in found), key=repr)
 
     def versions(self) -> dict[str, int | None]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evalloop_assets.backfill.staleness import stale_spans
+from evalloop_assets.backfill.staleness import work
 from evalloop_assets.erasure.erase import erase
 from evalloop_assets.lake.assets import TRANSFORMS, run_transform
 from evalloop_assets.lake.errors import UserError
@@ -97,12 +97,12 @@ def test_computed_anew_every_query_is_what_it_would_be_without_the_person(home: 
     settings = world.settings(home)
     lake = open_lake(settings)
     assert not world.take_in(lake, home).deliveries, "a landing file without the person's rows is still known"
-    spans = stale_spans(lake, settings, world.RANGE.first, world.RANGE.last)
+    spans = work(lake, settings, world.RANGE.last, list(TRANSFORMS)).spans
     assert {"sessions", "horizon_labels", "preference_pairs"} <= {table for span in spans for table in span.tables}
     for span in spans:
         for table in span.tables:
             run_transform(lake, TRANSFORMS[table], world.Days(span.first, span.last), settings)
-    assert stale_spans(lake, settings, world.RANGE.first, world.RANGE.last) == []
+    assert work(lake, settings, world.RANGE.last, list(TRANSFORMS)).spans == []
     never = open_lake(world.settings(world.without_them()))
     for table in ("turns", "visits", "signups", "battles", "assignments", *world.queries()):
         assert world.rows(lake, table) == world.rows(never, table), table

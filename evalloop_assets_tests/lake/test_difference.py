@@ -26,13 +26,14 @@ MARKS = TableSchema(
     ),
 )
 D1, D2, D3 = (date(2026, 5, day) for day in (1, 2, 3))
+ALL = Days(D1, D3)
 
 
 def row(day: date, owner: str, place: int, value: float | None, note: str | None = "n") -> dict[str, Any]:
     return {"day": day, "owner": owner, "place": place, "value": value, "note": note, "parts": [1.0, 2.0]}
 
 
-def put(lake: Lake, rows: list[dict[str, Any]], days: Days = Days(D1, D3)) -> Commit:
+def put(lake: Lake, rows: list[dict[str, Any]], days: Days = ALL) -> Commit:
     table = pa.Table.from_pylist(rows, arrow_schema(MARKS))
     return lake.replace(MARKS, days, {}, lambda inputs: table)
 
