@@ -69,14 +69,41 @@ class DenoiseSettings(Section):
         30, ge=1, le=720, description="a longer silence ends a session; at most 12 hours, as a day looks one day back"
     )
     slowest_cps: float = Field(
-        2.0, gt=0, description="slowest plausible reading, characters per second: caps the time of one reply"
+        2.0,
+        gt=0,
+        description="slowest plausible reading of Latin script, characters per second: caps the time of one reply",
     )
-    pause_seconds: float = Field(10.0, ge=0, description="pause for thought that counts as reading, on top of the cap")
+    typical_cps: float = Field(
+        16.0,
+        gt=0,
+        description="reading of Latin script by most people, characters per second, until a log tells better",
+    )
     fastest_cps: float = Field(
-        60.0, gt=0, description="fastest plausible reading, characters per second: what is faster was skipped"
+        60.0, gt=0, description="fastest plausible reading of Latin script: what is faster was skipped"
     )
-    background_seconds: float = Field(
-        300.0, gt=0, description="longer than this on one reply, without a scroll or click, is absence"
+    han_pace: float = Field(
+        0.42,
+        gt=0,
+        description="characters of Chinese read or typed in the time of one of Latin script: scales all four",
+    )
+    other_pace: float = Field(0.7, gt=0, description="the same of scripts that are neither Latin nor Chinese")
+    typing_cps: float = Field(4.0, gt=0, description="typing of Latin script, characters per second, where not logged")
+    thinking_seconds: float = Field(2.0, gt=0, description="time on a reply that does not grow with its length")
+    pause_seconds: float = Field(10.0, ge=0, description="pause that counts as reading, on top of the slowest reading")
+    pace_spread: float = Field(
+        0.35, gt=0, description="standard deviation of the logarithm of a reader's times, until a log tells better"
+    )
+    away_deviations: float = Field(
+        1.75,
+        gt=0,
+        description="standard deviations above a reader's usual time at which an absence is as likely as not",
+    )
+    idle_deviations: float = Field(
+        4.0, gt=0, description="the same where the time in front is logged, and the app would have to be left open"
+    )
+    away_seconds: float = Field(2.0, gt=0, description="logged time in the background that counts as background")
+    imputed_replies: int = Field(
+        20, ge=2, description="times that one round dwell must be there on a day to be suspected of being imputed"
     )
     most_replies_a_day: int = Field(5_000, ge=1, description="more replies of one user on one day are no person's")
 
