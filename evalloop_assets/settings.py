@@ -117,10 +117,29 @@ class LabelSettings(Section):
     )
     feedback_weight: float = Field(1.0, ge=0, le=1, description="weight of explicit feedback in `immediate`")
     reading_weight: float = Field(0.5, ge=0, le=1, description="weight of the reading speed in `immediate`")
-    kept_weight: float = Field(0.3, ge=0, le=1, description="weight of being the version kept, in `immediate`")
-    next_weight: float = Field(0.2, ge=0, le=1, description="weight of a next message, or of its lack, in `immediate`")
+    kept_weight: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="weight of being the version kept, in `immediate`; low, since the version replaced was a poor one",
+    )
+    next_weight: float = Field(
+        0.3, ge=0, le=1, description="weight of the next message, long, short or none, in `immediate`"
+    )
+    turns_weight: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="weight of how many of the next five turns came, in `delayed_5`; the rest is their reception",
+    )
+    min_habit_replies: int = Field(
+        20, ge=2, description="replies read in the 28 days before that tell how fast a user usually reads"
+    )
     min_read_replies: int = Field(
         4, ge=2, description="replies of known reading that a session needs before its percentiles mean something"
+    )
+    validity_user_days: int = Field(
+        200, ge=2, description="days of users below which nothing is said of whether a signal still predicts returns"
     )
     tail_share: float = Field(
         0.35, gt=0, le=0.5, description="share of a session's replies that counts as read fast, and as read slowly"

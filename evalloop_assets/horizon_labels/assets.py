@@ -9,6 +9,8 @@ TABLES = (
     "returns",
     "absences",
     "horizon_labels",
+    "signal_sums",
+    "signal_validity",
     "tail_pairs",
     "regeneration_pairs",
     "preference_pairs",
