@@ -1,8 +1,8 @@
-"""A log of any size, drawn with numpy and committed to a lake as the tables of the contract, ten days from SEED alone.
+"""A log of any size, drawn with numpy and committed to a lake as the tables of the contract: ten days from one seed.
 
 Users come back to conversations of their own, speak English or Chinese, read at a speed of their own, leave the app in
-the background, ask for other versions, like and complain, say goodbye or just leave. Texts are runs of sentences from a
-fixed stock, so they compress about as real ones do. It is a load, not a product: its labels mean nothing.
+the background, ask for other versions, like and complain, say goodbye or just leave. Texts are runs of sentences from
+a fixed stock, so they compress about as real ones do. It is a load, not a product: its labels mean nothing.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ def _day(rng: np.random.Generator, day: date, turns: int, number: int, stock: St
     event = pc.binary_join_element_wise(f"e{number}", _text(np.arange(session.size)), "-")
     ids = _named("u", user)
     conversation = pc.binary_join_element_wise(ids, _named("c", character), "")
+    replaced = event.take(pa.array(np.arange(session.size) - again))
     unknown = rng.random(session.size) < 0.1
     feedback = rng.random(session.size)
     turns_table = pa.table(

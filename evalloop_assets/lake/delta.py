@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from evalloop_assets.lake.engine import DataFile, columns_of
@@ -77,3 +78,15 @@ def stored_columns(table: DeltaTable) -> dict[str, str]:
 
     columns = {field.name: named(field.type) for field in table.schema().fields}
     return {"day": columns.pop("day")} | columns
+
+
+def stored_rows(table: DeltaTable) -> dict[date, int | None]:
+    """Rows of each day that has any, from the log of the table alone; None where the log does not tell."""
+    import pyarrow as pa
+
+    files = pa.table(table.get_add_actions(flatten=True)).select(["partition.day", "num_records"])
+    rows: dict[date, int | None] = {}
+    for day, count in zip(*(column.to_pylist() for column in files.columns), strict=True):
+        known = rows.get(day, 0)
+        rows[day] = None if known is None or count is None else known + count
+    return rows

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns
+from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.registry import declared
@@ -325,15 +325,22 @@ class Lake:
         stored = stored_columns(table)
         if set(stored) != set(columns_of(schema)):
             return tuple(wanted)
-        stood = self._view(table, min(wanted), max(wanted))
-        root = self._path(schema.name)
-        fresh = View(columns_of(schema), [f"{root}/{file.path}" for file in files])
+        before, after = stored_rows(table), _counted(wanted, files)
+        alike = [day for day in wanted if after[day] and before.get(day, 0) in (after[day], None)]
+        unlike = {day for day in wanted if before.get(day, 0) != after[day]}.difference(alike)
+        differing = unlike | (self._differing(table, schema, alike, files) if alike else set())
+        return tuple(day for day in wanted if day in differing)
+
+    def _differing(
+        self, table: DeltaTable, schema: TableSchema, days: Sequence[date], files: Sequence[DataFile]
+    ) -> set[date]:
+        """Of these days, which have as many rows as before, those whose rows are others."""
+        stood, root = self._view(table, min(days), max(days)), self._path(schema.name)
+        fresh = View(columns_of(schema), [f"{root}/{file.path}" for file in files if file.day in days])
         old, new = self.reader.fingerprints(stood), self.reader.fingerprints(fresh)
-        differing = tuple(day for day in wanted if old.get(day) != new.get(day))
-        if not any(day in old and day in new and old[day][:2] == new[day][:2] for day in differing):
-            return differing
-        same = self.reader.same_floats(stood, fresh, schema.key)
-        return tuple(day for day in differing if day not in same or old[day][:2] != new[day][:2])
+        differing = {day for day in days if old.get(day) != new[day]}
+        near = {day for day in differing if day in old and old[day][:2] == new[day][:2]}
+        return differing - (near & self.reader.same_floats(stood, fresh, schema.key)) if near else differing
 
     def vacuum(self, cited: Mapping[str, Sequence[int]], retention_hours: int = 168) -> dict[str, list[str]]:
         """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""
