@@ -20,7 +20,7 @@ columns:
 WITH candidates AS (
   SELECT
     day, session_id, user_id, conversation_id, event_id, position, speed_percentile, following_turns, following_speed,
-    delayed_5,
+    immediate, delayed_5,
     COUNT(speed_percentile) OVER (PARTITION BY session_id) >= settings.min_read_replies AS by_reading,
     settings.tail_share, settings.sustained_turns, settings.tail_pairs_per_session, settings.label_gap, settings.tie_margin
   FROM horizon_labels
@@ -48,6 +48,7 @@ ranked AS (
     ROW_NUMBER() OVER (PARTITION BY session_id, good ORDER BY score DESC, MD5(event_id), event_id) AS good_place,
     ROW_NUMBER() OVER (PARTITION BY session_id, bad ORDER BY score, MD5(event_id), event_id) AS bad_place
   FROM scored
+  WHERE good OR bad
 ),
 met AS (
   SELECT
@@ -68,7 +69,9 @@ met AS (
   WHERE good.good AND bad.bad
     AND good.good_place <= 2 * good.tail_pairs_per_session
     AND bad.bad_place <= 2 * bad.tail_pairs_per_session
-    AND (good.by_reading OR good.score >= bad.score + good.label_gap)
+    -- Where reading is unknown, what followed must not speak against how the two were received themselves.
+    AND (good.by_reading OR (
+      good.score >= bad.score + good.label_gap AND COALESCE(good.immediate >= bad.immediate, TRUE)))
 ),
 chosen AS (
   SELECT

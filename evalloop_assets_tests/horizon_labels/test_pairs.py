@@ -67,6 +67,22 @@ def test_without_reading_the_labels_decide():
     assert {row["direction"] for row in rows} == {"good_early", "bad_early"}
 
 
+def test_without_reading_a_reply_disliked_itself_is_no_better_one_for_what_followed():
+    later = {f"e{n}": {"feedback": "like"} for n in (8, 9, 10, 11, 12)}
+    early = {f"e{n}": {"feedback": "like"} for n in (2, 3, 4, 5, 6)}
+    turns = [*session("a", [None] * 13, **later), *session("b", [None] * 13, **early)]
+    before = {row["chosen_event_id"] for row in World(turns=turns).run_to("tail_pairs")}
+    assert before
+    for row in turns:
+        if row["event_id"] in before:
+            row["feedback"] = "dislike"
+    labels = World(turns=turns)
+    rows = labels.run_to("tail_pairs")
+    received = {row["event_id"]: row["immediate"] for row in labels.tables["horizon_labels"].to_pylist()}
+    assert all(received[row["chosen_event_id"]] >= received[row["rejected_event_id"]] for row in rows)
+    assert not before & {row["chosen_event_id"] for row in rows}
+
+
 def regenerated(last: Row | None = None, **by_event: Row) -> list[Row]:
     """Three versions of the first reply, of which the last was kept, and one more reply."""
     by_event = {"e2": {"replaces_event_id": "a01"}, "e3": {"replaces_event_id": "a02"}} | by_event
