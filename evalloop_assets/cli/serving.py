@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 
+from evalloop_assets.backfill.vacuum import cited_versions
 from evalloop_assets.cli.home import open_home
+from evalloop_assets.lake.erasures import erased_citations, unreadable
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
@@ -42,12 +45,17 @@ def experiment_lines(entry: Entry) -> list[str]:
 
 
 def history(console: Console) -> None:
-    """Every entry, oldest first."""
-    entries = _ledger(Settings()).history()
+    """Every entry, oldest first, and what of its evidence went with people who were erased."""
+    settings = Settings()
+    entries = _ledger(settings).history()
     if not entries:
         console.print(NOTHING)
+    gone = unreadable(open_lake(settings))
     for entry in entries:
         console.print(entry_line(entry), soft_wrap=True)
+        cited = erased_citations(cited_versions([entry.evidence]), gone)
+        if cited:
+            console.print(f"     its evidence cites {', '.join(cited)}; its figures stand", soft_wrap=True)
 
 
 def entry_line(entry: Entry) -> str:

@@ -10,9 +10,11 @@ from rich.table import Table
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.backfill.staleness import log_days, work
+from evalloop_assets.backfill.vacuum import cited_versions, decided
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.serving import experiment_lines
+from evalloop_assets.lake.erasures import ERASURES, erased_citations, unreadable
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.serving.ledger import Ledger
@@ -35,6 +37,7 @@ def show_status(console: Console) -> None:
     _stale(console, lake, settings)
     _next_to_mature(console, lake)
     _rejected(console, lake)
+    _erased(console, lake)
     with open_instance(settings) as instance:
         _health(console, instance)
 
@@ -109,6 +112,22 @@ def _rejected(console: Console, lake: Lake) -> None:
     console.print(table)
     if len(found) > REJECTED_SHOWN:
         console.print(f"… and {len(found) - REJECTED_SHOWN} other reasons: table rejected_rows has them all")
+
+
+def _erased(console: Console, lake: Lake) -> None:
+    people = lake.row_count(ERASURES.name)
+    if not people:
+        return
+    gone = unreadable(lake)
+    citing = [words for evidence in decided(lake) if (words := erased_citations(cited_versions([evidence]), gone))]
+    waiting = (
+        "" if all(lake.read(ERASURES.name).column("completed_at").is_valid().to_pylist()) else " (one not complete)"
+    )
+    console.print(
+        f"[bold]erased[/] {people} people{waiting}; {len(citing)} decisions cite versions that went with them"
+    )
+    for words in citing[:REJECTED_SHOWN]:
+        console.print(f"  {', '.join(words)}: the decision keeps its figures", soft_wrap=True)
 
 
 def _health(console: Console, instance: DagsterInstance) -> None:

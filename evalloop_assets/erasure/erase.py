@@ -28,7 +28,7 @@ from evalloop_assets.lake.removal import remove_rows
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import DELIVERED, LOG_TABLES
 
-ROUNDS = 3
+ROUNDS = 2
 OWN = (erasures.ERASURES.name, erasures.ERASED_VERSIONS.name)
 Progress = Callable[[str], None]
 
@@ -116,7 +116,7 @@ def _round(
     for path in files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)]):
         done = clean(path, person)
         if done is not None:
-            receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.count)
+            receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.number)
     progress("searching")
     left = _left(scope, person, receipt, without=(*LOG_TABLES, "landing"))
     if left:
@@ -125,7 +125,7 @@ def _round(
     for table in LOG_TABLES:
         _delete_old(scope, table, person, erasure, receipt, now)
     for done in cleaned_landing(scope.lake, scope.landing, person):
-        receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.count)
+        receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
     progress("searching again")
     return _left(scope, person, receipt)
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 WINDOW = 6
 """Bytes by which a candidate is recognised; what is shorter says nothing outside a column of ids."""
@@ -113,6 +114,6 @@ def _is_word(content: bytes, start: int, end: int, term: bytes) -> bool:
     return not joined_before and not joined_after
 
 
-def _folded(heads: np.ndarray) -> np.ndarray:
+def _folded(heads: NDArray[np.uint64]) -> NDArray[np.int64]:
     mixed = heads ^ (heads >> np.uint64(16)) ^ (heads >> np.uint64(32))
-    return (mixed & np.uint64(MASK)).astype(np.int64)
+    return np.asarray(mixed & np.uint64(MASK), np.int64)

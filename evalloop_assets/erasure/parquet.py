@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
 
-from evalloop_assets.erasure.person import Person
+from evalloop_assets.erasure.person import Person, kind_of
+from evalloop_assets.lake.registry import all_declared
 
 
 class Undecodable(Exception):
@@ -42,22 +44,37 @@ def erase_rows(path: Path, person: Person) -> int:
 def _marked(path: Path, person: Person) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the view `marked`: the rows of the file and whether each is `theirs`."""
     source = f"read_parquet('{_quoted(path)}', hive_partitioning = false)"
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for name, view in person.views.items():
-            connection.register(name, view.rows)
-        try:
-            columns = {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
-            condition = person.condition(columns)
-            nested = [f'"{name}"' for name, type_ in columns.items() if "STRUCT" in type_ or type_.endswith("[]")]
-            if nested:
-                connection.create_function("names_them", _naming(person), ["VARCHAR"], "BOOLEAN")  # type: ignore[list-item, arg-type]
-                condition += "".join(f" OR names_them(CAST(to_json({name}) AS VARCHAR))" for name in nested)
+    try:
+        described = _database().cursor().execute(f"DESCRIBE FROM {source}").fetchall()
+        columns = {name: type_ for name, type_, *_ in described}
+        prose = [f'"{name}"' for name, type_ in columns.items() if _is_prose(name, type_)]
+        condition = person.condition(columns)
+        with duckdb.connect(config={"threads": 1}) if prose else _database().cursor() as connection:
+            for name, view in person.views.items():
+                connection.register(name, view.rows)
+            if prose:
+                connection.create_function("names_them", _naming(person), ["VARCHAR"], "BOOLEAN")
+                condition += "".join(f" OR names_them(CAST(to_json({name}) AS VARCHAR))" for name in prose)
             connection.execute(
                 f"CREATE TEMP VIEW marked AS SELECT *, coalesce({condition}, false) AS theirs FROM {source}"
             )
             yield connection
-        except duckdb.Error as error:
-            raise Undecodable(str(error).splitlines()[0]) from error
+    except duckdb.Error as error:
+        raise Undecodable(str(error).splitlines()[0]) from error
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for all files: opening one costs more than searching a small file."""
+    return duckdb.connect(config={"threads": 1})
+
+
+def _is_prose(name: str, type_: str) -> bool:
+    """Whether a column may hold anything anywhere: nested ones, and text that no table of the lake has."""
+    if "STRUCT" in type_ or type_.endswith("[]"):
+        return True
+    known = {column for schema in all_declared().values() for column in schema.column_names}
+    return type_ == "VARCHAR" and kind_of(name) is None and name not in known
 
 
 def _naming(person: Person) -> Callable[[str], bool]:

@@ -73,8 +73,11 @@ class Person:
         if is_distinctive(self.user_id):
             rows.append(("word", pattern(self.user_id)))
         kinds, terms = zip(*rows, strict=True)
+        deliveries, positions = zip(*self.rejects, strict=True) if self.rejects else ((), ())
+        rejects = {"delivery_id": pa.array(deliveries, pa.string()), "position": pa.array(positions, pa.int64())}
         return {
-            "person_terms": View({}, rows=pa.table({"kind": pa.array(kinds), "term": pa.array(terms, pa.string())}))
+            "person_terms": View({}, rows=pa.table({"kind": pa.array(kinds), "term": pa.array(terms, pa.string())})),
+            "person_rejects": View({}, rows=pa.table(rejects)),
         }
 
     def condition(self, columns: Mapping[str, str]) -> str:
@@ -116,8 +119,10 @@ def gathered(engine: DuckDBEngine, user_id: str, sources: Iterable[View]) -> dic
     return found
 
 
-def only_theirs(engine: DuckDBEngine, user_id: str, found: Mapping[str, set[str]], others: Sequence[View]) -> Person:
-    """The person, without the ids and texts that other people's rows in `others` have too.
+def only_theirs(
+    engine: DuckDBEngine, user_id: str, found: Mapping[str, set[str]], others: Sequence[View]
+) -> dict[str, frozenset[str]]:
+    """What was gathered, without the ids and texts that other people's rows in `others` have too.
 
     Of texts those count that are `LEAST_TEXT` bytes long and part of no text of anybody else.
     """

@@ -27,7 +27,7 @@ class Cleaned(NamedTuple):
     path: Path
     what: str
     """rows, lines or values."""
-    count: int
+    number: int
 
 
 class Left(NamedTuple):

@@ -54,7 +54,14 @@ def remove_rows(
         ).to_pydict()
         days = counts["day"]
         listed = [day.isoformat() for day in days]
-        note = {"days": listed, "changed": listed, "inputs": {}, "code": "", "run": "", "watermark": None}
+        note: dict[str, Any] = {
+            "days": listed,
+            "changed": listed,
+            "inputs": {},
+            "code": "",
+            "run": "",
+            "watermark": None,
+        }
         properties = CommitProperties(
             custom_metadata={"evalloop": json.dumps({**note, "erasure": erasure})}, max_commit_retries=0
         )

@@ -2,34 +2,60 @@
 
 import gzip
 import json
-import os
+import multiprocessing
 import random
-import signal
+import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from evalloop_assets.backfill.staleness import work
-from evalloop_assets.erasure.erase import erase
+from evalloop_assets.days import Days
+from evalloop_assets.erasure.erase import Outcome, erase
+from evalloop_assets.lake import erasures
 from evalloop_assets.lake.assets import TRANSFORMS, run_transform
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets_tests.erasure import world
 from evalloop_assets_tests.erasure.decoder import files_with
 
-PEOPLE = ("turns", "visits", "battles", "assignments", "sessions", "reading", "exits", "user_days", "horizon_labels")
+PEOPLE = ("turns", "visits", "assignments", "sessions", "reading", "exits", "user_days", "returns", "horizon_labels")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return world.copy_of(world.computed(), tmp_path / "home")
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """A home with its log taken in and nothing computed."""
+    return world.copy_of(world.taken_in(), tmp_path / "home")
+
+
+class Gone(NamedTuple):
+    """A home in which files of every kind named the busiest user, who was then erased."""
+
+    home: Path
+    before: dict[str, set[str]]
+    """Files that named them."""
+    outcome: Outcome
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def gone(tmp_path_factory: pytest.TempPathFactory) -> Gone:
+    home = world.copy_of(world.computed(), tmp_path_factory.mktemp("gone") / "home")
+    planted(home)
+    before, begun = files_with(home, terms()), time.monotonic()
+    outcome = world.erased(home, world.busiest().user_id)
+    return Gone(home, before, outcome, time.monotonic() - begun)
 
 
 def terms() -> set[str]:
@@ -57,43 +83,39 @@ def planted(home: Path) -> None:
         connection.executemany("INSERT INTO event_logs (event) VALUES (?)", [(shown,), ('{"kept": 1}',)])
 
 
-def test_nothing_of_the_person_is_left_in_any_file(home: Path):
-    planted(home)
-    before = files_with(home, terms())
-    assert {name.split("/")[0] for name in before} >= {"lake", "landing", "exports", "mlflow", "runs.db"}, before
-    world.erased(home, world.busiest().user_id)
-    assert files_with(home, terms()) == {}
+def test_nothing_of_the_person_is_left_in_any_file(gone: Gone):
+    assert {name.split("/")[0] for name in gone.before} >= {"lake", "landing", "exports", "mlflow", "runs.db"}
+    assert files_with(gone.home, terms()) == {}
 
 
-def test_what_is_not_theirs_stays(home: Path):
-    planted(home)
-    world.erased(home, world.busiest().user_id)
-    kept = [json.loads(line) for line in (home / "exports" / "pairs.jsonl").read_text().splitlines()]
+def test_what_is_not_theirs_stays_in_other_files(gone: Gone):
+    exports = gone.home / "exports"
+    kept = [json.loads(line) for line in (exports / "pairs.jsonl").read_text().splitlines()]
     assert kept == [{"prompt": "somebody else's words", "chosen": "b"}]
-    assert pq.read_table(home / "exports" / "pairs.parquet")["n"].to_pylist() == [2]
-    assert json.loads((home / "mlflow/artifacts/1/sample.json").read_text()) == {
+    assert gzip.decompress((exports / "more.jsonl.gz").read_bytes()) == b"{}\n"
+    assert pq.read_table(exports / "pairs.parquet")["n"].to_pylist() == [2]
+    assert json.loads((gone.home / "mlflow/artifacts/1/sample.json").read_text()) == {
         "anchors": ["[erased]", "kept"],
         "user": "[erased]",
     }
-    with closing(sqlite3.connect(home / "runs.db")) as connection:
+    with closing(sqlite3.connect(gone.home / "runs.db")) as connection:
         events = [row[0] for row in connection.execute("SELECT event FROM event_logs ORDER BY id")]
-    assert events[1] == '{"kept": 1}'
     assert json.loads(events[0])["examples"] == ["{'event_id': '[erased]'}", "[erased]"]
+    assert events[1] == '{"kept": 1}'
 
 
-def test_rows_of_others_are_untouched(home: Path):
-    lake = open_lake(world.settings(home))
-    before = {table: world.rows(lake, table) for table in PEOPLE}
-    world.erased(home, world.busiest().user_id)
-    lake = open_lake(world.settings(home))
+def test_rows_of_others_are_untouched(gone: Gone):
+    before, after = (open_lake(world.settings(home)) for home in (world.computed(), gone.home))
     for table in PEOPLE:
-        others = [row for row in before[table] if dict(row)["user_id"] != world.busiest().user_id]
-        assert len(others) < len(before[table]) or table == "battles", f"{table} never had the person"
-        assert world.rows(lake, table) == others, table
+        rows = world.rows(before, table)
+        others = [row for row in rows if dict(row)["user_id"] != world.busiest().user_id]
+        assert others, table
+        assert len(others) < len(rows), f"{table} never had the person"
+        assert world.rows(after, table) == others, table
 
 
-def test_computed_anew_every_query_is_what_it_would_be_without_the_person(home: Path):
-    world.erased(home, world.busiest().user_id)
+def test_computed_anew_every_query_is_what_it_would_be_without_the_person(gone: Gone, tmp_path: Path):
+    home = world.copy_of(gone.home, tmp_path / "home")
     settings = world.settings(home)
     lake = open_lake(settings)
     assert not world.take_in(lake, home).deliveries, "a landing file without the person's rows is still known"
@@ -101,123 +123,140 @@ def test_computed_anew_every_query_is_what_it_would_be_without_the_person(home: 
     assert {"sessions", "horizon_labels", "preference_pairs"} <= {table for span in spans for table in span.tables}
     for span in spans:
         for table in span.tables:
-            run_transform(lake, TRANSFORMS[table], world.Days(span.first, span.last), settings)
+            run_transform(lake, TRANSFORMS[table], Days(span.first, span.last), settings)
     assert work(lake, settings, world.RANGE.last, list(TRANSFORMS)).spans == []
     never = open_lake(world.settings(world.without_them()))
     for table in ("turns", "visits", "signups", "battles", "assignments", *world.queries()):
         assert world.rows(lake, table) == world.rows(never, table), table
 
 
-def test_an_old_version_says_why_it_cannot_be_read(home: Path):
-    lake = open_lake(world.settings(home))
-    old = lake.version("sessions")
-    world.erased(home, world.busiest().user_id)
-    lake = open_lake(world.settings(home))
+def test_an_old_version_says_why_it_cannot_be_read(gone: Gone):
+    before, lake = (open_lake(world.settings(home)) for home in (world.computed(), gone.home))
+    old = before.version("sessions")
     with pytest.raises(UserError, match=f"table sessions at version {old}: it held somebody who was erased on"):
         lake.read("sessions", version=old)
-    assert lake.read("models", version=lake.version("models")).num_rows, "what never held anybody is read as before"
+    assert lake.read("models", version=before.version("models")).num_rows, "what held nobody is read as before"
 
 
-def test_the_receipt_names_nobody_and_counts_what_went(home: Path):
-    outcome = world.erased(home, world.busiest().user_id)
-    text = outcome.path.read_text()
+def test_the_receipt_names_nobody_and_counts_what_went(gone: Gone):
+    text = gone.outcome.path.read_text()
     assert not [term for term in terms() if term in text]
     receipt = json.loads(text)
+    before = open_lake(world.settings(world.computed()))
+    for table in PEOPLE:
+        assert receipt["rows"][table] == len(world.rows(before, table, world.busiest().user_id)), table
+        assert receipt["files"][table] >= 1, table
+        assert receipt["versions"][table], table
     assert receipt["completed_at"]
-    assert receipt["rows"]["turns"] == sum("user_id" in one for one in []) + receipt["rows"]["turns"]
-    assert receipt["files"]["turns"] >= 1
-    assert receipt["versions"]["turns"]
     assert receipt["proof"]["files_left"] == 0
     assert receipt["proof"]["ids_looked_for"] > len(world.busiest().ids)
 
 
-def test_erased_twice_changes_nothing(home: Path):
-    world.erased(home, world.busiest().user_id)
-    before = {path: path.stat().st_mtime_ns for path in home.rglob("*") if path.is_file()}
-    assert world.erased(home, world.busiest().user_id).repeated
-    assert {path: path.stat().st_mtime_ns for path in home.rglob("*") if path.is_file()} == before
+def test_erased_twice_changes_nothing(gone: Gone):
+    before = {path: path.read_bytes() for path in gone.home.rglob("*") if path.is_file()}
+    assert world.erased(gone.home, world.busiest().user_id).repeated
+    assert {path: path.read_bytes() for path in gone.home.rglob("*") if path.is_file()} == before
 
 
-def test_the_person_does_not_come_back(home: Path):
-    world.erased(home, world.busiest().user_id)
-    late = home / "landing" / "turns" / "late.parquet"
-    late.write_bytes(next(path for path in sorted((world.served() / "landing/turns").glob("*")) if True).read_bytes())
+def test_the_person_does_not_come_back(gone: Gone, tmp_path: Path):
+    home = world.copy_of(gone.home, tmp_path / "home")
+    holding = next(name for name in gone.before if name.startswith("landing/turns/"))
     lake = open_lake(world.settings(home))
-    (delivery,) = world.take_in(lake, home).deliveries
+    shutil.copyfile(world.served() / holding, home / holding)
+    (same,) = world.take_in(lake, home).deliveries
+    assert (same.rows_added, same.days) == (0, ()), "the very file that was taken in before"
+    late = home / "landing" / "turns" / "late.parquet"
+    pq.write_table(pq.read_table(world.served() / holding), late, compression="gzip")
+    delivery = next(one for one in world.take_in(lake, home).deliveries if one.source == "turns/late.parquet")
     assert delivery.rows_erased > 0
     assert delivery.rows_added == 0
     assert delivery.rows_read == delivery.rows_duplicate + delivery.rows_rejected + delivery.rows_erased
     assert world.rows(lake, "turns", world.busiest().user_id) == []
-    assert world.busiest().user_id not in str(world.rows(lake, "rejected_rows"))
-    assert not world.erased(home, world.busiest().user_id).repeated, "the late file is cleaned by erasing again"
+    assert set(files_with(home, terms())) == {holding, "landing/turns/late.parquet"}
+    assert not world.erased(home, world.busiest().user_id).repeated, "delivered files are cleaned by erasing again"
     assert files_with(home, terms()) == {}
 
 
-def test_somebody_unknown_is_refused_from_then_on(home: Path):
-    outcome = world.erased(home, "nobody-0815")
+def test_somebody_unknown_leaves_a_receipt_and_is_refused(logs: Path):
+    outcome = world.erased(logs, "nobody-0815")
+    assert erasures.find(open_lake(world.settings(logs)), "nobody-0815").completed_at
     assert not outcome.receipt.found
     assert outcome.path.exists()
     assert "nobody-0815" not in outcome.path.read_text()
 
 
-def test_orphans_of_killed_writers_go_and_broken_ones_too(home: Path):
-    turns = home / "lake" / "turns"
-    whole = next(path for path in turns.rglob("*.parquet") if "_delta_log" not in path.parts)
+def test_orphans_of_killed_writers_go_and_broken_ones_too(logs: Path):
+    whole = next(path for path in (logs / "lake" / "turns").rglob("*.parquet") if "_delta_log" not in path.parts)
     orphan, torn = whole.with_name("orphan.parquet"), whole.with_name("torn.parquet")
     orphan.write_bytes(whole.read_bytes())
     torn.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    world.erased(home, world.busiest().user_id)
+    spilled = logs / "spill" / "of-a-killed-step" / "block"
+    spilled.parent.mkdir(parents=True)
+    spilled.write_bytes(b"anything")
+    world.erased(logs, world.busiest().user_id)
     assert not torn.exists()
-    assert files_with(home, terms()) == {}
+    assert not spilled.exists()
+    assert files_with(logs, terms()) == {}
 
 
-def test_a_file_that_nobody_can_read_is_named(home: Path):
-    (home / "exports").mkdir()
-    (home / "exports" / "torn.parquet").write_bytes(b"PAR1 and no more")
+def test_a_file_that_nobody_can_read_is_named_before_the_traces_of_the_person_go(logs: Path):
+    (logs / "exports").mkdir()
+    (logs / "exports" / "torn.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(UserError, match=r"torn\.parquet: it still holds the person, or nobody can tell"):
-        world.erased(home, world.busiest().user_id)
-    (home / "exports" / "torn.parquet").unlink()
-    world.erased(home, world.busiest().user_id)
-    assert files_with(home, terms()) == {}
+        world.erased(logs, world.busiest().user_id)
+    pq.write_table(pa.table({"prompt": sorted(world.busiest().texts)}), logs / "exports" / "torn.parquet")
+    world.erased(logs, world.busiest().user_id)
+    assert files_with(logs, terms()) == {}, "what was mended is searched for words that only the old logs told"
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from evalloop_assets_tests.erasure import world
-home = Path(sys.argv[1])
-scope = world.scope_of(world.settings(home))
-print("ready", flush=True)
-sys.stdin.readline()
-world.erase(scope, sys.argv[2], world.SALT, lambda: world.datetime.now(world.UTC).replace(tzinfo=None))
-print("done", flush=True)
-"""
-
-
-def test_killed_at_random_moments_and_run_again_it_completes(home: Path):
-    planted(home)
-    chance, kills, took = random.Random(3), 0, 4.0
-    for _ in range(12):
-        with subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(home), world.busiest().user_id],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        ) as child:  # fmt: skip
-            assert child.stdout.readline() == "ready\n"
-            begun = time.monotonic()
-            child.stdin.write("go\n")
-            child.stdin.flush()
-            time.sleep(chance.uniform(0, took))
-            os.kill(child.pid, signal.SIGKILL)
-            ended = child.stdout.read() == "done\n"
-        kills += not ended
-        if ended:
-            took = time.monotonic() - begun
-        if kills == 6:
-            break
-    world.erased(home, world.busiest().user_id)
-    assert files_with(home, terms()) == {}
+def test_rejected_rows_of_the_person_go_by_their_place_in_the_delivered_file(tmp_path: Path):
+    home = world.copy_of(world.served(), tmp_path / "home")
+    path = sorted((home / "landing" / "turns").glob("*"))[0]
+    table = pq.read_table(path)
+    users = table.column("user_id").to_pylist()
+    broken = [f"feedback of {user}" if place % 50 == 0 or user == world.busiest().user_id else None
+              for place, user in enumerate(users)]  # fmt: skip
+    column = table.column_names.index("feedback")
+    pq.write_table(table.set_column(column, "feedback", pa.array(broken)), path)
     lake = open_lake(world.settings(home))
-    never = open_lake(world.settings(world.without_them()))
+    world.take_in(lake, home)
+    theirs, others = users.count(world.busiest().user_id), lake.row_count("rejected_rows")
+    world.erased(home, world.busiest().user_id)
+    assert open_lake(world.settings(home)).row_count("rejected_rows") == others - theirs
+    assert files_with(home, terms()) == {}
+
+
+def test_what_old_decisions_cite_is_told_and_vacuum_spares_the_rest(gone: Gone, tmp_path: Path):
+    home = world.copy_of(gone.home, tmp_path / "home")
+    lake, old = open_lake(world.settings(home)), open_lake(world.settings(world.computed()))
+    cited = {"sessions": [old.version("sessions")], "models": [old.version("models")]}
+    (told,) = erasures.erased_citations(cited, erasures.unreadable(lake))
+    assert told.startswith(f"sessions version {old.version('sessions')}, erased on ")
+    lake.vacuum(cited, retention_hours=0)
+    assert lake.read("models", version=old.version("models")).num_rows
+    assert world.rows(lake, "sessions")
+
+
+def test_killed_at_random_moments_and_run_again_it_completes(gone: Gone, tmp_path: Path):
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["evalloop_assets_tests.erasure.world"])
+    home, chance, kills = tmp_path / "home", random.Random(3), 0
+    while kills < 6:
+        if not home.exists():
+            planted(world.copy_of(world.computed(), home))
+        child = processes.Process(target=world.erased, args=(home, world.busiest().user_id))
+        child.start()
+        child.join(chance.uniform(0.2, gone.seconds))
+        if child.is_alive():
+            child.kill()
+            kills += 1
+        elif kills < 6:
+            assert child.exitcode == 0
+            shutil.rmtree(home)
+        child.join()
+    world.erased(home, world.busiest().user_id)
+    assert files_with(home, terms()) == {}
+    lake, never = (open_lake(world.settings(one)) for one in (home, world.without_them()))
     for table in ("turns", "visits", "battles", "assignments"):
         assert world.rows(lake, table) == world.rows(never, table), table
 

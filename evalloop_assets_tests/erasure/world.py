@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -47,7 +46,19 @@ class Known(NamedTuple):
 def served() -> Path:
     """A home with the log of a small product, nothing computed."""
     home = Path(_KEPT.name) / "served"
-    serve(replace(resized(SCENARIOS["healthy"], 60)), Settings(home=home), 5, days=DAYS)
+    scenario = resized(SCENARIOS["padding"], 60)
+    trial = replace(scenario.trials[0], on_day=0)
+    serve(replace(scenario, trials=(trial,)), Settings(home=home), 5, days=DAYS)
+    for name in ("truth", "product"):
+        shutil.rmtree(home / name)
+    return home
+
+
+@cache
+def taken_in() -> Path:
+    """The same with its log in the lake."""
+    home = shutil.copytree(served(), Path(_KEPT.name) / "taken-in")
+    take_in(open_lake(settings(home)), home)
     return home
 
 
@@ -134,7 +145,3 @@ def rows(lake: Lake, table: str, user_id: str | None = None) -> list[tuple]:
         return []
     found = lake.read(table).to_pylist()
     return sorted((tuple(row.items()) for row in found if user_id is None or row.get("user_id") == user_id), key=repr)
-
-
-def days_of(lake: Lake, table: str) -> Iterator[date]:
-    yield from sorted(lake.computed(table))
