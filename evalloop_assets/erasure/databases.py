@@ -7,6 +7,7 @@ written anew, because SQLite leaves what was overwritten in its free pages.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,17 +16,24 @@ from evalloop_assets.erasure.person import Person
 BUSY_SECONDS = 60
 
 
+def values_with(path: Path, person: Person) -> int:
+    """Number of values that name the person; sqlite3.Error where the database is broken."""
+    with closing(_connected(path)) as connection:
+        return sum(1 for table in _tables(connection) for _ in _theirs(connection, table, person))
+
+
 def erase_values(path: Path, person: Person) -> int:
     """Blot out every value that names the person; gives the number of values."""
     changed = 0
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+    with closing(_connected(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:  # the ledger's own forbid any change; they come back in this transaction
             connection.execute(f"DROP TRIGGER {_quoted(name)}")
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            changed += _erase_in(connection, table, person)
+        for table in _tables(connection):
+            for column, row, clean in list(_theirs(connection, table, person)):
+                connection.execute(f"UPDATE {_quoted(table)} SET {_quoted(column)} = ? WHERE rowid = ?", (clean, row))
+                changed += 1
         for _, statement in triggers:
             connection.execute(statement)
         connection.execute("COMMIT")
@@ -34,22 +42,30 @@ def erase_values(path: Path, person: Person) -> int:
     return changed
 
 
-def _erase_in(connection: sqlite3.Connection, table: str, person: Person) -> int:
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({_quoted(table)})")]
-    changed = 0
-    for column in columns:
-        name, source = _quoted(column), _quoted(table)
-        found = connection.execute(
-            f"SELECT rowid, {name} FROM {source} WHERE typeof({name}) IN ('text', 'blob')"
-        ).fetchall()
-        for row, value in found:
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+    return connection
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    """Tables whose rows have an id of their own; none of the loop's stores has others."""
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%WITHOUT ROWID%'")
+    return [name for (name,) in found]
+
+
+def _theirs(connection: sqlite3.Connection, table: str, person: Person) -> Iterator[tuple[str, int, str | bytes]]:
+    """Column and row of each value that names the person, and the value without them."""
+    for _, column, *_ in connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall():
+        name = _quoted(column)
+        values = connection.execute(
+            f"SELECT rowid, {name} FROM {_quoted(table)} WHERE typeof({name}) IN ('text', 'blob')"
+        )
+        for row, value in values:
             raw = value.encode(errors="surrogateescape") if isinstance(value, str) else value
             clean = person.needles.without(raw)
             if clean != raw:
-                put = clean.decode(errors="replace") if isinstance(value, str) else clean
-                connection.execute(f"UPDATE {source} SET {name} = ? WHERE rowid = ?", (put, row))
-                changed += 1
-    return changed
+                yield column, row, clean.decode(errors="replace") if isinstance(value, str) else clean
 
 
 def _quoted(name: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -57,9 +59,7 @@ def clean(path: Path, person: Person) -> Cleaned | None:
             return None
         return Cleaned(path, "rows", count) if count else None
     if head.startswith(SQLITE):
-        if not person.needles.count(_database_bytes(path)):
-            return None
-        return Cleaned(path, "values", databases.erase_values(path, person))
+        return _clean_database(path, person)
     return _clean_text(path, person, head.startswith(GZIP))
 
 
@@ -73,18 +73,28 @@ def left_in(path: Path, person: Person) -> Left | None:
             return Left(str(path), f"cannot be decoded ({error})")
         return Left(str(path), f"{rows} rows") if rows else None
     try:
+        values = databases.values_with(path, person) if head.startswith(SQLITE) else 0
         content = gzip.decompress(path.read_bytes()) if head.startswith(GZIP) else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, sqlite3.Error) as error:
         return Left(str(path), f"cannot be decoded ({error})") if path.exists() else None
-    found = person.needles.count(content)
+    found = values + person.needles.count(content)  # of a database also the bytes, for what free pages keep
     return Left(str(path), f"{found} places") if found else None
+
+
+def _clean_database(path: Path, person: Person) -> Cleaned | None:
+    try:
+        if databases.values_with(path, person) or person.needles.count(path.read_bytes()):
+            return Cleaned(path, "values", databases.erase_values(path, person))
+    except (OSError, sqlite3.Error):
+        return None  # the search names it
+    return None
 
 
 def _clean_text(path: Path, person: Person, zipped: bool) -> Cleaned | None:
     try:
         content = gzip.decompress(path.read_bytes()) if zipped else path.read_bytes()
         content.decode()
-    except (OSError, EOFError, UnicodeDecodeError):
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         return None
     found = person.needles.count(content)
     if not found:
@@ -107,9 +117,3 @@ def _head(path: Path) -> bytes:
             return stream.read(16)
     except OSError:
         return b""
-
-
-def _database_bytes(path: Path) -> bytes:
-    """The database with what waits in its write-ahead log."""
-    waiting = path.with_name(f"{path.name}-wal")
-    return path.read_bytes() + (waiting.read_bytes() if waiting.exists() else b"")

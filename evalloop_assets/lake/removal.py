@@ -54,7 +54,7 @@ def remove_rows(
         ).to_pydict()
         days = counts["day"]
         listed = [day.isoformat() for day in days]
-        note: dict[str, Any] = {
+        note: dict[str, object] = {
             "days": listed,
             "changed": listed,
             "inputs": {},
