@@ -135,9 +135,7 @@ def _day(rng: np.random.Generator, day: date, turns: int, number: int, stock: St
             "foreground_ms": pa.array((dwell - away).astype(np.int64), mask=last | unknown | (user % 10 == 0)),
             "scrolls": rng.poisson(reply_chars / 150),
             "clicks": rng.poisson(0.1, session.size),
-            "replaces_event_id": pc.if_else(
-                pa.array(again), event.take(pa.array(np.arange(session.size) - again)), None
-            ),
+            "replaces_event_id": pc.if_else(pa.array(again), replaced, None),
             "interrupted": rng.random(session.size) < 0.003,
             "error": rng.random(session.size) < 0.003,
             "feedback": pa.array(np.select([feedback < 0.03, feedback < 0.04, feedback < 0.043],

@@ -1,8 +1,15 @@
 """Checks of the stage: keys that are unique and known."""
 
-from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetChecksDefinition, asset_check
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    asset_check,
+)
 
 from evalloop_assets.days import Days
+from evalloop_assets.denoise.shares import shares
 from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.resource import LakeResource
@@ -40,4 +47,51 @@ def key_check(table: str) -> AssetChecksDefinition:
     return _check
 
 
-CHECKS = [key_check(table) for table in ("sessions", "reading", "exits", "traffic", "reading_speeds")]
+def share_holds(lake: Lake, days: Days, table: str, condition: str, tolerance: float, said: str) -> AssetCheckResult:
+    """Passes where the share of such rows on the last day is above that of the week before by the tolerance at most.
+
+    A negative tolerance looks for a fall.
+    """
+    found = shares(lake, table, condition, days.last)
+    return AssetCheckResult(
+        passed=not found.jumped(tolerance),
+        severity=AssetCheckSeverity.WARN,
+        description=f"{said} {found.share:.1%} on {days.last}, {found.share_before:.1%} in the week before",
+        metadata={"share": found.share, "share_before": found.share_before, "rows": found.rows},
+    )
+
+
+@asset_check(
+    asset="reading",
+    description="Reading is known of about as many replies as in the week before. A fall: an app logs no more.",
+)
+def reading_is_still_logged(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    days = days_to_check(context, store, "reading")
+    return share_holds(store, days, "reading", "effective_read_s IS NOT NULL", -0.1, "reading is known of")
+
+
+@asset_check(
+    asset="exits",
+    description="About as many sessions end abruptly as in the week before. A rise is a worse model, or a broken log.",
+)
+def abrupt_ends_are_as_usual(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return share_holds(store, days_to_check(context, store, "exits"), "exits", "kind = 'abrupt'", 0.1, "abrupt ends:")
+
+
+@asset_check(
+    asset="traffic",
+    description="About as many sessions are of people as in the week before. A fall is a wave of scripts.",
+)
+def people_are_as_many_as_usual(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return share_holds(store, days_to_check(context, store, "traffic"), "traffic", "kind = 'people'", -0.1, "people:")
+
+
+CHECKS = [
+    *(key_check(table) for table in ("sessions", "reading", "exits", "traffic", "reading_speeds")),
+    reading_is_still_logged,
+    abrupt_ends_are_as_usual,
+    people_are_as_many_as_usual,
+]

@@ -1,5 +1,6 @@
 """Stage 3 as assets: who came back, labels by horizon, pairs."""
 
+from evalloop_assets.horizon_labels.pictures import PICTURES
 from evalloop_assets.lake.assets import sql_asset
 
 TABLES = (
@@ -16,4 +17,6 @@ TABLES = (
     "preference_pairs",
 )
 
-ASSETS = [sql_asset(f"horizon_labels/{table}.sql", group="horizon_labels") for table in TABLES]
+ASSETS = [
+    sql_asset(f"horizon_labels/{table}.sql", group="horizon_labels", picture=PICTURES.get(table)) for table in TABLES
+]

@@ -48,17 +48,18 @@ groups AS (
   JOIN centred ON centred.signal = days.signal AND centred.day BETWEEN days.day - 34 AND days.day
   GROUP BY days.day, centred.signal, centred.user_group
 ),
+-- Two units that differ by one step give a sum of squares of a half; what is smaller is rounding.
 totals AS (
   SELECT
     day, signal,
     COUNT(*)                                                             AS user_groups,
     SUM(units)                                                           AS units,
     SUM(units_before)                                                    AS units_before,
-    SQRT(NULLIF(SUM(sxx), 0e0))                                          AS x_length,
-    SQRT(NULLIF(SUM(syy), 0e0))                                          AS y_length,
+    CASE WHEN SUM(sxx) > 1e-1 THEN SQRT(SUM(sxx)) END                                          AS x_length,
+    CASE WHEN SUM(syy) > 1e-1 THEN SQRT(SUM(syy)) END                                          AS y_length,
     SUM(sxy)                                                             AS sxy,
-    SQRT(NULLIF(SUM(sxx_before), 0e0))                                   AS x_length_before,
-    SQRT(NULLIF(SUM(syy_before), 0e0))                                   AS y_length_before,
+    CASE WHEN SUM(sxx_before) > 1e-1 THEN SQRT(SUM(sxx_before)) END                                   AS x_length_before,
+    CASE WHEN SUM(syy_before) > 1e-1 THEN SQRT(SUM(syy_before)) END                                   AS y_length_before,
     SUM(sxy_before)                                                      AS sxy_before
   FROM groups
   GROUP BY day, signal
@@ -100,9 +101,9 @@ bounded AS (
     correlations.day, correlations.signal, correlations.units, correlations.units_before,
     correlations.correlation, correlations.correlation_before, errors.error_of_change,
     CASE WHEN correlations.units >= settings.validity_user_days AND correlations.user_groups >= 30
-      THEN ATANH(correlations.correlation) END                                                    AS z,
+      AND ABS(correlations.correlation) < 1e0 THEN ATANH(correlations.correlation) END                                              AS z,
     CASE WHEN correlations.units_before >= settings.validity_user_days AND correlations.user_groups >= 30
-      THEN ATANH(correlations.correlation_before) END                                             AS z_before,
+      AND ABS(correlations.correlation_before) < 1e0 THEN ATANH(correlations.correlation_before) END AS z_before,
     1.96e0 * errors.error / NULLIF(1e0 - correlations.correlation * correlations.correlation, 0)  AS reach,
     1.96e0 * errors.error_before
       / NULLIF(1e0 - correlations.correlation_before * correlations.correlation_before, 0)        AS reach_before
@@ -110,18 +111,29 @@ bounded AS (
   JOIN errors ON errors.day = correlations.day AND errors.signal = correlations.signal
   CROSS JOIN settings
 ),
-judged AS (
+directed AS (
+  SELECT *, CASE WHEN correlation_before < 0e0 THEN -1e0 ELSE 1e0 END AS direction
+  FROM bounded
+),
+turned AS (
+  SELECT
+    *,
+    direction * z                                          AS ahead,
+    direction * (correlation_before - correlation)         AS fall
+  FROM directed
+),
+named AS (
   SELECT
     *,
     CASE
       WHEN z - reach IS NULL OR z_before - reach_before IS NULL THEN 'thin'
       WHEN ABS(z_before) <= reach_before THEN 'did not predict before'
-      WHEN SIGN(z_before) * z > reach THEN 'predicts'
-      WHEN SIGN(z_before) * (correlation_before - correlation) <= 2.576e0 * error_of_change THEN 'weaker'
-      WHEN -SIGN(z_before) * z > reach THEN 'reversed'
+      WHEN ahead > reach THEN 'predicts'
+      WHEN fall <= 2.576e0 * error_of_change THEN 'weaker'
+      WHEN -ahead > reach THEN 'reversed'
       ELSE 'stopped'
     END AS reason
-  FROM bounded
+  FROM turned
 )
 SELECT
   day,
@@ -136,4 +148,4 @@ SELECT
   TANH(z_before + reach_before)   AS high_before,
   CASE WHEN reason <> 'thin' THEN reason IN ('stopped', 'reversed') END AS stopped,
   reason
-FROM judged
+FROM named

@@ -25,8 +25,16 @@ from evalloop_assets.lake.constants import constants, setting_values
 from evalloop_assets.lake.difference import difference
 from evalloop_assets.lake.engine import View, columns_of
 from evalloop_assets.lake.freshness import Computed, Definition, Newest, causes
+from evalloop_assets.lake.picture import Picture
 from evalloop_assets.lake.registry import declare, declared
-from evalloop_assets.lake.report import Lineage, dagster_schema, report, shown_day, shown_difference
+from evalloop_assets.lake.report import (
+    Lineage,
+    dagster_schema,
+    report,
+    shown_day,
+    shown_difference,
+    shown_picture,
+)
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.sql import SqlTransform, load
@@ -81,8 +89,11 @@ class Frame:
     """Shown in the UI beside the usual."""
 
 
-def sql_asset(path: str, group: str) -> AssetsDefinition:
-    """The asset of one `.sql` file (`stage/table.sql`); its header gives dependencies, columns, description."""
+def sql_asset(path: str, group: str, picture: Picture | None = None) -> AssetsDefinition:
+    """The asset of one `.sql` file (`stage/table.sql`); its header gives dependencies, columns, description.
+
+    The picture is drawn once a run.
+    """
     transform = load(PACKAGE / path)
     schema = declare(transform.schema)
     TRANSFORMS[schema.name] = transform
@@ -97,7 +108,8 @@ def sql_asset(path: str, group: str) -> AssetsDefinition:
         if not days:
             return NOTHING_STALE
         commit = run_transform(store, transform, days, settings, context.run.run_id)
-        return result(context, store, schema, commit, report(store, schema, commit, lineage(schema.name)))
+        shown = report(store, schema, commit, lineage(schema.name)) | shown_picture(store, commit, picture)
+        return result(context, store, schema, commit, shown)
 
     return _sql
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -18,6 +19,7 @@ from dagster import TableSchema as DagsterTableSchema
 
 from evalloop_assets.days import Days
 from evalloop_assets.lake.difference import Difference, Values, total
+from evalloop_assets.lake.picture import Picture, png
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Commit, Lake
 
@@ -100,6 +102,15 @@ def shown_lineage(sources: Lineage) -> dict[str, Any]:
         for column, found in sources.items()
     ]
     return {"dagster/column_lineage": TableColumnLineage(deps), "column_lineage": MetadataValue.table(rows)}
+
+
+def shown_picture(lake: Lake, commit: Commit, picture: Picture | None) -> dict[str, Any]:
+    """The picture of what a run committed, which the UI shows as Markdown; nothing where there is nothing to draw."""
+    drawn = png(picture, lake, commit) if picture else None
+    if drawn is None:
+        return {}
+    encoded = base64.b64encode(drawn).decode()
+    return {"picture": MetadataValue.md(f"![{commit.table}](data:image/png;base64,{encoded})")}
 
 
 def dagster_schema(schema: TableSchema) -> DagsterTableSchema:

@@ -218,7 +218,7 @@ def test_a_tail_pair_prefers_on_the_medium_horizon():
 def test_a_label_decided_within_the_margin_is_a_tie_and_a_missing_one_is_censored():
     settings = Settings(labels=LabelSettings(tie_margin=0.9))
     world = World(turns=[*session("a", FALLING), *session("b", RISING)])
-    world.run_to("regeneration_pairs")
+    world.run_to("preference_pairs")
     world.settings = settings
     assert {row["immediate"] for row in world.run("preference_pairs")} <= {"tie", "A", "B"}
     assert "tie" in {row["delayed_5"] for row in world.run("preference_pairs")}
