@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import glob
 import secrets
 import tempfile
 import time
@@ -21,6 +21,7 @@ from evalloop_assets.erasure.erase import Outcome, Scope, erase
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.exports import exported_files, manifest_of
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.logs.contract import MAX_ID_CHARS
 from evalloop_assets.logs.deliver import STAGING
@@ -29,8 +30,6 @@ from evalloop_assets.settings import Settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-EXPORTS = "exports.jsonl"
-"""Registry of exports that were written outside the home: one JSON object a line, with the paths of their files."""
 STAGED_SECONDS = 3600
 """Age from which a staged delivery belongs to no process any more."""
 
@@ -61,11 +60,14 @@ def scope_of(settings: Settings) -> Scope:
     """Where this home may hold a person."""
     home = settings.home.resolve()
     leftovers = [*_children(home / "spill"), *_children(home / "spark"), *_staged()]  # before this process spills
+    exports = exported_files(home)
+    company = [one for path in exports for one in _with_company(path)]
     return Scope(
         lake=open_lake(settings),
         derived=derived_tables(),
         landing=settings.landing.resolve(),
-        places=[home, *_outside(home, [instance_home(settings).resolve(), *exported(home)])],
+        places=[home, *_outside(home, [instance_home(settings).resolve(), *company])],
+        exports=exports,
         leftovers=leftovers,
         receipts=home / "erasures",
     )
@@ -79,16 +81,10 @@ def derived_tables() -> list[str]:
     return list(TopologicalSorter(graph).static_order())
 
 
-def exported(home: Path) -> list[Path]:
-    """Files and folders that the registry of exports names and that are still there."""
-    registry = home / EXPORTS
-    lines = registry.read_text(encoding="utf-8").splitlines() if registry.exists() else []
-    named = [Path(value) for line in lines if line.strip() for value in json.loads(line).values() if _is_path(value)]
-    return list(dict.fromkeys(path.resolve() for path in named if path.exists()))
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("/")
+def _with_company(path: Path) -> list[Path]:
+    """An exported file, its manifest, and what killed exports to the same place left beside it."""
+    beside = path.parent.glob(f".{glob.escape(path.name)}.*.part") if path.parent.is_dir() else ()
+    return [one for one in (path, manifest_of(path), *beside) if one.exists()]
 
 
 def _outside(home: Path, places: list[Path]) -> list[Path]:

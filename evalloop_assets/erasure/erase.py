@@ -24,6 +24,7 @@ from evalloop_assets.lake import erasures
 from evalloop_assets.lake.engine import View
 from evalloop_assets.lake.erasures import Erasure
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.exports import manifest_of, note_erasure
 from evalloop_assets.lake.removal import remove_rows
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import DELIVERED, LOG_TABLES
@@ -43,6 +44,8 @@ class Scope:
     landing: Path
     places: Sequence[Path]
     """Folders and files outside the lake, the landing folder's own parent among them."""
+    exports: Sequence[Path]
+    """Files that were exported; their manifests follow them."""
     leftovers: Sequence[Path]
     """Folders with what killed steps left: they are removed unread."""
     receipts: Path
@@ -117,6 +120,9 @@ def _round(
         done = clean(path, person)
         if done is not None:
             receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.number)
+    for path in scope.exports:
+        if path.exists() and manifest_of(path).exists():
+            note_erasure(path, now().date())
     progress("searching")
     left = _left(scope, person, receipt, without=(*LOG_TABLES, "landing"))
     if left:

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,6 +60,30 @@ def publish(home: Path, written: Path, path: Path, about: Mapping[str, Any]) -> 
         os.replace(temporary, manifest_of(target))
         os.replace(written, target)
     return manifest
+
+
+def note_erasure(path: Path, on: date) -> bool:
+    """Make the manifest of a file that has lost rows tell of what is left; False where it does already."""
+    manifest = json.loads(manifest_of(path).read_text(encoding="utf-8"))
+    if digest(path) == manifest["sha256"]:
+        return False
+    left = {"rows": _rows(path), "bytes": path.stat().st_size, "sha256": digest(path)}
+    erased = [*manifest.get("erased", []), {"on": on.isoformat(), "rows": manifest["rows"] - left["rows"]}]
+    with writing(manifest_of(path)) as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump({**manifest, **left, "erased": erased}, file, indent=1, ensure_ascii=False)
+            _settle(file)
+        os.replace(temporary, manifest_of(path))
+    return True
+
+
+def _rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(path).num_rows)
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def digest(path: Path) -> str:

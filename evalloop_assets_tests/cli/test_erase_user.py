@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from evalloop_assets.lake import exports
 from evalloop_assets_tests.cli.conftest import line, reply
 from evalloop_assets_tests.erasure.decoder import files_with
 
@@ -43,17 +44,22 @@ def test_somebody_unknown_and_an_id_that_is_none(loaded, home):
     assert line(loaded("erase-user", " ")).startswith("ID: no user id is empty or longer than 512")
 
 
-def test_exports_that_were_written_elsewhere_are_cleaned(loaded, home, tmp_path):
-    export, manifest = tmp_path / "out" / "pairs.jsonl", tmp_path / "out" / "pairs.manifest.json"
-    export.parent.mkdir()
-    export.write_text('{"user_id": "user-1x"}\n{"user_id": "user-0x"}\n')
-    manifest.write_text('{"rows": 2}')
-    gone = {"path": str(tmp_path / "gone.jsonl"), "manifest": None, "rows": 3}
-    (home / "exports.jsonl").write_text(
-        json.dumps({"path": str(export), "manifest": str(manifest)}) + "\n" + json.dumps(gone) + "\n"
-    )
-    loaded("erase-user", "user-1x")
-    assert export.read_text() == '{"user_id": "user-0x"}\n'
+def test_exports_that_were_written_elsewhere_are_cleaned_and_their_manifests_follow(loaded, home, tmp_path):
+    path = tmp_path / "out" / "pairs.jsonl"
+    path.parent.mkdir()
+    for name in (path, path.with_name("gone.jsonl")):
+        with exports.writing(name) as part:
+            part.write_text('{"user_id": "user-1x"}\n{"user_id": "user-0x"}\n')
+            exports.publish(home, part, name, {"rows": 2})
+    path.with_name("gone.jsonl").unlink()
+    killed = path.with_name(".pairs.jsonl.17.part")
+    killed.write_text('{"user_id": "user-1x"}')
+    assert loaded("erase-user", "user-1x").status == 0
+    assert path.read_text() == '{"user_id": "user-0x"}\n'
+    assert "user-1x" not in killed.read_text()
+    manifest = json.loads(exports.manifest_of(path).read_text())
+    assert (manifest["rows"], manifest["sha256"]) == (1, exports.digest(path))
+    assert [one["rows"] for one in manifest["erased"]] == [1]
 
 
 def test_history_tells_which_evidence_is_gone(loaded, home, tmp_path):

@@ -35,7 +35,7 @@ def test_a_lake_on_an_object_store_is_cleaned_and_searched_alike(remote: Lake, t
             TURNS, world.RANGE, {}, lambda inputs, rows=rows: pa.Table.from_pylist(rows, arrow_schema(TURNS))
         )
     before = [file.uri for file in table_files(remote, "turns") if file.is_data]
-    scope = Scope(remote, [], tmp_path / "landing", [tmp_path], [], tmp_path / "erasures")
+    scope = Scope(remote, [], tmp_path / "landing", [tmp_path], [], [], tmp_path / "erasures")
     outcome = erase(scope, "user-17", world.SALT, lambda: world.NOW)
     assert outcome.receipt.rows == {"turns": 2}
     assert outcome.receipt.files == {"turns": 2}
