@@ -1,8 +1,9 @@
 """The lake as a Dagster resource: a root, DuckDB in memory with its limits, and Spark where it is asked for."""
 
 import uuid
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 from dagster_duckdb import DuckDBResource
@@ -14,6 +15,9 @@ from evalloop_assets.lake.spark import SparkEngine
 from evalloop_assets.lake.spark_session import SparkSetup
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 class LakeResource(ConfigurableResource[Lake]):
@@ -30,11 +34,16 @@ class LakeResource(ConfigurableResource[Lake]):
         config = {**self.duckdb.connection_config, "temp_directory": f"{self.spill}/{uuid.uuid4().hex}"}
         duckdb = DuckDBResource(database=self.duckdb.database, connection_config=config)
         engine: Engine | None = SparkEngine(SparkSetup(**self.spark)) if self.spark else None
+
+        def connect() -> "AbstractContextManager[DuckDBPyConnection]":
+            Path(self.spill).mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of a path only
+            return duckdb.get_connection()
+
         if "://" not in self.root:
-            return Lake(self.root, DuckDBEngine(duckdb.get_connection), engine)
+            return Lake(self.root, DuckDBEngine(connect), engine)
         from evalloop_assets.lake.remote import filesystem
 
-        return Lake(self.root, DuckDBEngine(duckdb.get_connection, lambda: filesystem(self.root)), engine)
+        return Lake(self.root, DuckDBEngine(connect, lambda: filesystem(self.root)), engine)
 
 
 def lake_resource(settings: Settings) -> LakeResource:
