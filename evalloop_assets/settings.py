@@ -102,6 +102,14 @@ class DenoiseSettings(Section):
         4.0, gt=0, description="the same where the time in front is logged, and the app would have to be left open"
     )
     away_seconds: float = Field(2.0, gt=0, description="logged time in the background that counts as background")
+    pace_replies: int = Field(
+        100,
+        ge=2,
+        description="replies of one script and day that tell what time is usual; below, only endless times count",
+    )
+    background_seconds: float = Field(
+        300.0, gt=0, description="longer than this without a scroll or click is absence where too few replies tell more"
+    )
     imputed_replies: int = Field(
         20, ge=2, description="times that one round dwell must be there on a day to be suspected of being imputed"
     )

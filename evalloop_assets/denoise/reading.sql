@@ -4,7 +4,7 @@ key: [event_id]
 reads:
   turns: [0, 1]
   sessions: [0, 0]
-settings: [denoise.slowest_cps, denoise.typical_cps, denoise.fastest_cps, denoise.han_pace, denoise.other_pace, denoise.typing_cps, denoise.thinking_seconds, denoise.pause_seconds, denoise.pace_spread, denoise.away_deviations, denoise.idle_deviations, denoise.away_seconds, denoise.imputed_replies]
+settings: [denoise.slowest_cps, denoise.typical_cps, denoise.fastest_cps, denoise.han_pace, denoise.other_pace, denoise.typing_cps, denoise.thinking_seconds, denoise.pause_seconds, denoise.pace_spread, denoise.away_deviations, denoise.idle_deviations, denoise.away_seconds, denoise.background_seconds, denoise.pace_replies, denoise.imputed_replies]
 columns:
   event_id: VARCHAR, the reply
   session_id: VARCHAR, its session
@@ -228,6 +228,7 @@ habits AS (
 usual AS (
   SELECT
     habits.day, habits.script,
+    SUM(replies)                                                                         AS replies,
     COUNT(*)                                                                             AS readers,
     PERCENTILE_CONT(5e-1) WITHIN GROUP (ORDER BY middle)                                 AS middle,
     COUNT(CASE WHEN replies >= 5 THEN 1 END)                                             AS spread_readers,
@@ -238,6 +239,7 @@ usual AS (
 expected AS (
   SELECT
     habits.day, habits.user_id, habits.script, habits.act_rate, habits.replies, habits.middle, habits.spread,
+    usual.replies >= settings.pace_replies                                               AS is_known,
     usual.readers * usual.middle / NULLIF(usual.readers + 5, 0)                          AS usual_middle,
     (usual.spread_readers * COALESCE(usual.spread, 0) + 5 * settings.pace_spread)
       / NULLIF(usual.spread_readers + 5, 0)                                              AS usual_spread,
@@ -248,16 +250,18 @@ expected AS (
 ),
 shrunk AS (
   SELECT
-    day, user_id, script, act_rate, replies,
+    day, user_id, script, act_rate, replies, is_known,
     LEAST(((replies - 1) * middle + 5e-1 * usual_middle) / NULLIF(replies - 5e-1, 0), slowest) AS middle,
-    GREATEST((replies * COALESCE(spread, usual_spread) + 20 * usual_spread) / NULLIF(replies + 20, 0), 15e-2)    AS spread
+    GREATEST((replies * COALESCE(spread, usual_spread) + 20 * usual_spread) / NULLIF(replies + 20, 0), 15e-2)
+                                                                                         AS spread
   FROM expected
 ),
 -- Acts tell how long somebody was there: each more, or less, than usual moves the time that is to be expected.
 weighed AS (
   SELECT
     timed.*,
-    COALESCE(shrunk.middle, 0)                                                           AS middle,
+    shrunk.is_known,
+    shrunk.middle,
     shrunk.spread * SQRT(1 + 1 / NULLIF(shrunk.replies - 5e-1, 0))                       AS spread,
     shrunk.act_rate * (timed.needed_s + timed.typing_s + timed.thinking_seconds) * EXP(shrunk.middle) AS usual_acts
   FROM timed
@@ -267,36 +271,50 @@ weighed AS (
     AND shrunk.script = COALESCE(timed.script, '')
     AND timed.log_time IS NOT NULL
 ),
-placed_in_habit AS (
+compared_to_habit AS (
   SELECT
     weighed.*,
     (log_time - middle - COALESCE((acts - usual_acts) / NULLIF(usual_acts + 1 / NULLIF(spread * spread, 0), 0), 0e0))
-      / NULLIF(spread, 0)                                                                AS z
+      / NULLIF(spread, 0)                                                                AS z,
+    GREATEST(active_s, 0) * CASE WHEN is_known AND typing_s > 0
+      THEN (needed_s + thinking_seconds) / NULLIF(needed_s + typing_s + thinking_seconds, 0) ELSE 1e0
+    END                                                                                  AS read_s
   FROM weighed
+),
+bounded AS (
+  SELECT
+    compared_to_habit.*,
+    (z * ABS(z)
+      - POWER(CASE WHEN foreground_ms IS NULL THEN settings.away_deviations ELSE settings.idle_deviations END, 2)
+    ) / 2                                                                                AS log_odds,
+    reply_chars / NULLIF(settings.slowest_cps * pace, 0) + settings.pause_seconds        AS longest_s,
+    settings.fastest_cps * pace                                                          AS fastest_cps,
+    settings.background_seconds,
+    settings.away_seconds
+  FROM compared_to_habit
+  CROSS JOIN settings
 ),
 scored AS (
   SELECT
-    placed_in_habit.*,
-    z * ABS(z) / 2
-    - POWER(CASE WHEN foreground_ms IS NULL THEN settings.away_deviations ELSE settings.idle_deviations END, 2) / 2
-                                                                                         AS log_odds
-  FROM placed_in_habit
-  CROSS JOIN settings
+    bounded.*,
+    1 / NULLIF(1 + EXP(-LEAST(GREATEST(log_odds, -50e0), 50e0)), 0)                      AS slowness,
+    read_s > GREATEST(background_seconds, longest_s) AND COALESCE(acts, 0) = 0           AS is_endless
+  FROM bounded
+),
+-- While a day's log is too small to tell what is usual, only a time without end is an absence.
+absent AS (
+  SELECT
+    scored.*,
+    CASE WHEN is_known THEN slowness ELSE slowness / 2 + CASE WHEN is_endless THEN 5e-1 ELSE 0e0 END END AS absence,
+    CASE WHEN away_s > 0 THEN away_s / NULLIF(away_s + away_seconds, 0) ELSE 0e0 END     AS away
+  FROM scored
 ),
 judged AS (
   SELECT
-    scored.*,
-    CASE WHEN untold IS NULL THEN GREATEST(
-      1 / NULLIF(1 + EXP(-LEAST(GREATEST(log_odds, -50e0), 50e0)), 0),
-      CASE WHEN away_s > 0 THEN away_s / NULLIF(away_s + settings.away_seconds, 0) ELSE 0e0 END
-    ) END                                                                                AS background_score,
-    CASE WHEN untold IS NULL THEN log_odds >= 0 OR COALESCE(foreground_ms = 0 AND dwell_ms > 0, FALSE) END AS is_lost,
-    GREATEST(active_s, 0) * CASE WHEN typing_s > 0
-      THEN (needed_s + scored.thinking_seconds) / NULLIF(needed_s + typing_s + scored.thinking_seconds, 0) ELSE 1e0 END AS read_s,
-    reply_chars / NULLIF(settings.slowest_cps * pace, 0) + settings.pause_seconds        AS longest_s,
-    settings.fastest_cps * pace                                                          AS fastest_cps
-  FROM scored
-  CROSS JOIN settings
+    absent.*,
+    CASE WHEN untold IS NULL THEN GREATEST(absence, away) END                            AS background_score,
+    absence >= 5e-1 OR COALESCE(foreground_ms = 0 AND dwell_ms > 0, FALSE)               AS is_lost
+  FROM absent
 ),
 told AS (
   SELECT
@@ -308,7 +326,7 @@ told AS (
       WHEN reply_chars > fastest_cps * read_s THEN 'skipped'
       WHEN read_s > longest_s THEN 'capped'
       WHEN background_score >= 5e-1 THEN 'partial'
-      WHEN typing_s > 0 THEN 'shared'
+      WHEN is_known AND typing_s > 0 THEN 'shared'
       ELSE 'read'
     END                                                                                  AS reason,
     CASE WHEN untold IS NULL AND NOT is_lost THEN LEAST(read_s, longest_s) END           AS effective_read_s
