@@ -48,7 +48,7 @@ def test_a_message_counts_by_its_length_among_those_of_the_session():
 
 
 def test_immediate_reads_the_reading_speed_where_enough_was_read():
-    dwell = [20_000, 10_000, 5_000, 4_000]
+    dwell = [9_000, 8_000, 7_000, 6_000]
     turns = replies(5, **{f"e{n}": {"reply_chars": 100, "dwell_ms": ms} for n, ms in enumerate(dwell, 1)})
     found = labels(turns)
     # Percentiles 1/8, 3/8, 5/8, 7/8, so values 0.75, 0.25, -0.25, -0.75 at weight 0.5; the next message adds 0.
@@ -87,7 +87,7 @@ def test_a_single_reply_is_read_faster_or_slower_than_the_user_usually_does():
     fast_reader = read_once(habits(replies=10, bins={40: 1, 50: 1}))["habit_percentile"]
     assert fast_reader < 0.05 < 0.95 < slow_reader
     # Both known: the mean of the two places.
-    dwell = [20_000, 10_000, 5_000, 4_000]
+    dwell = [9_000, 8_000, 7_000, 6_000]
     turns = replies(4, **{f"e{n}": {"reply_text": "x" * 100, "dwell_ms": ms} for n, ms in enumerate(dwell, 1)})
     world = World(turns=turns, reading_speeds=habits(replies=10, bins={20: 1, 30: 1}))
     for table in ("sessions", "reading", "exits", "traffic", "reading_speeds", "next_day_returns"):
