@@ -101,7 +101,7 @@ def test_the_nested_form_has_every_element(regenerated: Lake):
         "timestamp": "2026-05-01T10:04:00.000000Z", "conversation_id": "a", "user_id": "ua", "choice_id": "a04",
         "propensity": 1 / 9,
         "implicit_signals": {
-            f"read_speed_cps_{kept}": 100 / 40, f"read_speed_cps_{replaced}": 100 / 4, "continued_turns": 5,
+            f"read_speed_cps_{kept}": 100 / 16, f"read_speed_cps_{replaced}": 100 / 4, "continued_turns": 5,
             "returned_next_day": False,
         },
         "definition_version": LIMITS.definition_version,

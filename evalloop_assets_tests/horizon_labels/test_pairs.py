@@ -5,7 +5,7 @@ import pytest
 from evalloop_assets.settings import LabelSettings, Settings
 from evalloop_assets_tests.denoise.world import Row, World, at, turn
 
-SLOW, FAST, EVEN = 40_000, 4_000, 10_000
+SLOW, FAST, EVEN = 16_000, 4_000, 8_000
 
 
 def session(conversation: str, dwell: list[int | None], **by_event: Row) -> list[Row]:
@@ -13,7 +13,7 @@ def session(conversation: str, dwell: list[int | None], **by_event: Row) -> list
 
     def reply(n: int, ms: int | None) -> Row:
         said = {"user_text": f"say {n}", "reply_text": f"reply {conversation}{n:02}"}
-        read = {"reply_chars": 100, "dwell_ms": ms}
+        read = {"reply_chars": 100, "dwell_ms": ms, "foreground_ms": ms, "typing_ms": 0, "scrolls": 2}
         who = {"conversation_id": conversation, "user_id": f"u{conversation}"}
         return turn(f"{conversation}{n:02}", f"05-01 10:{n:02}", **who | said | read | by_event.get(f"e{n}", {}))
 
@@ -143,7 +143,7 @@ def test_a_kept_version_that_was_hurried_through_is_no_choice_unless_it_was_like
 
 
 def test_a_kept_version_read_faster_than_the_one_it_replaced_is_no_choice():
-    read_longest = [FAST, 3 * SLOW, FAST, SLOW, EVEN, EVEN, EVEN, EVEN, EVEN]
+    read_longest = [FAST, SLOW + 4_000, FAST, SLOW, EVEN, EVEN, EVEN, EVEN, EVEN]
     assert set(rejected_by(World(turns=star(read_longest)).run_to("regeneration_pairs"))) == {"a01", "a03"}
     too_short_to_rank = [EVEN, FAST, FAST, FAST, None]
     assert set(rejected_by(World(turns=star(too_short_to_rank)).run_to("regeneration_pairs"))) == {"a02", "a03"}
