@@ -143,5 +143,10 @@ def rows(lake: Lake, table: str, user_id: str | None = None) -> list[tuple]:
     """Rows of the newest version in an order of their own, those of one user where said."""
     if not lake.view(table).columns:
         return []
-    found = lake.read(table).to_pylist()
-    return sorted((tuple(row.items()) for row in found if user_id is None or row.get("user_id") == user_id), key=repr)
+    found = [row for row in lake.read(table).to_pylist() if user_id is None or row.get("user_id") == user_id]
+    return sorted((tuple((name, _comparable(value)) for name, value in row.items()) for row in found), key=repr)
+
+
+def _comparable(value: object) -> object:
+    """Floats to nine digits: the last ones follow the order in which threads add."""
+    return float(f"{value:.9g}") if isinstance(value, float) else value
