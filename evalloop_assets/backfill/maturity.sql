@@ -7,7 +7,7 @@ reads:
   horizon_labels: [0, 0]
   decisions: [0, 0]
 clock: true
-horizons: [1, 2, 3, 4, 7, 8]
+horizons: [1, 2, 3, 4, 5, 7, 8, 9]
 columns:
   table_name: VARCHAR, the table that holds the label
   label_day: DATE, its day

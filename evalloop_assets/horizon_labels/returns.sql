@@ -4,10 +4,10 @@ key: [user_id, local_day]
 reads:
   next_day_returns: [0, 0]
   first_seen: [0, 0]
-  user_days: [-30, 8]
+  user_days: [-30, 9]
 settings: [labels.absence_days]
 clock: true
-horizons: [1, 2, 3, 4, 7, 8]
+horizons: [1, 2, 3, 4, 5, 7, 8, 9]
 columns:
   user_id: VARCHAR, who was active
   local_day: DATE, the user's local day (UTC where the offset is unknown)
@@ -51,7 +51,7 @@ later AS (
   FROM days
   JOIN user_days AS again
     ON again.user_id = days.user_id
-    AND again.day BETWEEN days.day AND days.day + 8
+    AND again.day BETWEEN days.day AND days.day + 9
     AND again.starts > 0
   WHERE days.new_user
   GROUP BY days.user_id, days.local_day

@@ -53,7 +53,7 @@ TRANSFORMS: dict[str, SqlTransform] = {}
 """Every SQL asset by its table, for the planner of recomputation."""
 STEPS: dict[str, "Step"] = {}
 """Every asset that is a table of the lake, SQL or Python, by name."""
-STALE_ONLY = {"evalloop/days": "stale"}
+STALE_ONLY = {"evalloop/only": "stale"}
 """Tag of a run whose steps compute, of the days asked for, only those that are stale when their turn comes."""
 
 

@@ -162,7 +162,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lake = Lake(str(folder / "lake"), DuckDBEngine(_one_thread))
-        self.settings = Settings(home=folder)
+        self.settings = Settings(home=folder, labels={"absence_days": 3})
         self.files = 0
 
     def take_in(self, rows: Sequence[Arrived], complete_through: date | None = None) -> None:

@@ -9,7 +9,8 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Lake
-from evalloop_assets_tests.denoise.world import World, day, turn
+from evalloop_assets.settings import Settings
+from evalloop_assets_tests.denoise.world import FILES, World, day, load, turn
 
 DECISION = {"day": day("05-01"), "experiment_id": "x"}
 
@@ -26,6 +27,35 @@ def test_every_label_says_when_it_matures(watermark: str, next_day: int, d7: int
     assert told["horizon_labels", "delayed_session"] == (day("05-02"), 1, next_day)
     assert told["decisions", "next_day"] == (day("05-03"), 1, decision)
     assert rows["returns", "d7"]["mature"] is (d7 == 0)
+
+
+def test_a_traveller_s_day_ends_later_and_so_do_its_labels():
+    """A local day that began at UTC+14 and ended at UTC-8: its seventh day after ends on the ninth UTC day after."""
+    turns = [
+        turn("e1", "05-01 10:30", utc_offset_minutes=840),
+        turn("e2", "05-02 20:00", utc_offset_minutes=-480),
+        turn("e3", "05-10 07:00", utc_offset_minutes=-480),
+    ]
+    for watermark, d7 in (("05-09", None), ("05-10", True)):
+        world = World(watermark=watermark, turns=turns)
+        world.run_to("user_days", "05-01", "05-10")
+        row = next(row for row in world.run_to("returns", "05-01", "05-10") if row["day"] == day("05-01"))
+        assert (row["d7"], row["d7_matures_on"]) == (d7, day("05-10"))
+    assert 9 in load(FILES["returns"]).horizons
+    assert 9 in load(FILES["maturity"]).horizons
+
+
+def test_a_return_after_absence_matures_a_week_after_the_days_away():
+    settings = Settings(labels={"absence_days": 3})
+    world = World(watermark="05-10", settings=settings, turns=[turn("e1", "05-01 10:00")])
+    rows = world.run_to("maturity", "05-01", "05-10")
+    (row,) = [row for row in rows if row["table_name"] == "absences"]
+    assert (row["label_day"], row["matures_on"], row["mature"], row["censored"]) == (
+        day("05-04"),
+        day("05-11"),
+        False,
+        1,
+    )
 
 
 def test_a_label_that_has_no_date_never_matures():

@@ -1,0 +1,74 @@
+"""`evalloop run --dry-run`: what would be computed and why, and nothing else; and runs that change nothing."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from evalloop_assets.cli.instance import open_instance
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.settings import Settings
+from evalloop_assets_tests.cli.conftest import reply
+
+
+@pytest.fixture
+def computed(evalloop, log, mapping, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    days = [reply(number, at=f"2026-03-0{number}T10:00:00Z") for number in range(1, 6)]
+    assert evalloop("ingest", log(*days), "--map", mapping()).status == 0
+    assert evalloop("run").status == 0
+    return evalloop
+
+
+def state(home: Path) -> tuple[dict[str, int | None], int]:
+    """Version of every table, and the number of runs."""
+    settings = Settings(home=home)
+    lake = open_lake(settings)
+    with open_instance(settings) as instance:
+        return {table: lake.version(table) for table in lake.tables()}, instance.get_runs_count()
+
+
+def test_it_names_the_late_delivery_the_tables_and_the_days_and_does_nothing(computed, log, mapping, home):
+    assert "nothing to do" in computed("run", "--dry-run").printed
+    late = log(reply(9, at="2026-03-02T10:05:00Z", chat="c2"))
+    assert computed("ingest", late, "--map", mapping()).status == 0
+    before = state(home)
+    said = computed("run", "--dry-run").printed
+    assert re.search(rf"late rows: turns 2026-03-02 in version \d+ \({Path(late).name}\)", said)
+    assert _days_of(said, "sessions") == 3
+    assert "reward_model_report" not in said
+    assert state(home) == before
+    assert computed("run").status == 0
+    after = state(home)
+    assert after != before
+    assert "nothing to do" in computed("run", "--dry-run").printed
+    assert "nothing to do" in computed("run").printed
+    assert state(home) == after
+
+
+def test_it_names_the_old_and_the_new_definition(computed, home, monkeypatch):
+    before = state(home)
+    code = json.loads(_last_note(home, "horizon_labels"))["code"]
+    monkeypatch.setenv("EVALLOOP_LABELS__FEEDBACK_WEIGHT", "0.5")
+    said = " ".join(computed("run", "--dry-run").printed.split())
+    assert f"code changed: horizon_labels {code} → " in said
+    assert "sessions" not in said.split("every table")[0].split()
+    assert state(home) == before
+
+
+def test_what_waits_for_its_date_is_shown_by_status(computed):
+    said = computed("status").printed
+    assert "next to mature" in said
+    assert "d7" in said
+
+
+def _days_of(printed: str, table: str) -> int:
+    (row,) = [line.replace("│", " ").replace("|", " ").split() for line in printed.splitlines() if f" {table} " in line]
+    return int(row[row.index(table) + 1])
+
+
+def _last_note(home: Path, table: str) -> str:
+    from deltalake import DeltaTable
+
+    return next(entry["evalloop"] for entry in DeltaTable(str(home / "lake" / table)).history() if "evalloop" in entry)
