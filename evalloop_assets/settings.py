@@ -113,7 +113,19 @@ class DenoiseSettings(Section):
     imputed_replies: int = Field(
         20, ge=2, description="times that one round dwell must be there on a day to be suspected of being imputed"
     )
+    automatic_replies: int = Field(
+        20, ge=5, description="replies of a user on a day from which on it can be told whether a script was behind them"
+    )
     most_replies_a_day: int = Field(5_000, ge=1, description="more replies of one user on one day are no person's")
+    longest_silence_hours: float = Field(
+        4.0, gt=0, le=24, description="a user never silent for so long on a whole UTC day was active around the clock"
+    )
+    fastest_typing_cps: float = Field(
+        20.0, gt=0, description="fastest plausible typing, characters per second: what is faster was not typed by a person"
+    )
+    low_intent_replies: int = Field(
+        3, ge=1, description="most replies of a session without any message of the user that nobody meant to have"
+    )
 
 
 class LabelSettings(Section):
