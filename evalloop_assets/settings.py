@@ -116,6 +116,14 @@ class DenoiseSettings(Section):
     automatic_replies: int = Field(
         20, ge=5, description="replies of a user on a day from which on it can be told whether a script was behind them"
     )
+    closure_score: float = Field(
+        0.5, gt=0, lt=1, description="evidence, from 0 to 1, from which on a session counts as closed by itself"
+    )
+    quiet_ratio: float = Field(
+        1.0,
+        gt=0,
+        description="time on the last reply over what its length takes the user, at which a silent end is as likely natural",
+    )
     most_replies_a_day: int = Field(5_000, ge=1, description="more replies of one user on one day are no person's")
     longest_silence_hours: float = Field(
         4.0, gt=0, le=24, description="a user never silent for so long on a whole UTC day was active around the clock"

@@ -90,7 +90,7 @@ def people_are_as_many_as_usual(context: AssetCheckExecutionContext, lake: LakeR
 
 
 CHECKS = [
-    *(key_check(table) for table in ("sessions", "reading", "exits", "traffic", "reading_speeds")),
+    *(key_check(table) for table in ("sessions", "reading", "closures", "exits", "traffic", "reading_speeds")),
     reading_is_still_logged,
     abrupt_ends_are_as_usual,
     people_are_as_many_as_usual,

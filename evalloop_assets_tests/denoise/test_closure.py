@@ -1,0 +1,156 @@
+"""`endings`: any dialogue in, the asset's answer out."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalloop_assets.denoise.closure import endings
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.settings import DenoiseSettings, Settings
+from evalloop_assets_tests.denoise.closing_cases import CLOSING, GOING_ON
+from evalloop_assets_tests.denoise.world import World, turn
+
+
+def frame(dialogues: dict, speakers: tuple[str, str] = ("user", "assistant")) -> pd.DataFrame:
+    """Dialogues by id, their messages in turn."""
+    rows = [
+        (name, place, speakers[place % 2], text) for name, said in dialogues.items() for place, text in enumerate(said)
+    ]
+    return pd.DataFrame(rows, columns=["conversation_id", "position", "speaker", "text"])
+
+
+def ended(*said: str | None, speakers: tuple[str, str] = ("user", "assistant")) -> bool:
+    return bool(endings(frame({"c": said}, speakers))["closed"].item())
+
+
+@pytest.mark.parametrize("said", CLOSING, ids=lambda said: " | ".join(said[-2:]))
+def test_it_closes(said: tuple[str, ...]):
+    assert ended(*said)
+
+
+@pytest.mark.parametrize("said", GOING_ON, ids=lambda said: " | ".join(said[-2:]))
+def test_it_goes_on(said: tuple[str, ...]):
+    assert not ended(*said)
+
+
+@pytest.mark.parametrize(
+    ("said", "marker"),
+    [
+        (("a", "b", "ok, bye!", "Bye."), "farewell"),
+        (("a", "b", "好的，谢谢！", "不客气。"), "thanks"),
+        (("a", "b", "That's all I needed.", "Good."), "goal"),
+        (("a", "b", "What a beautiful ending.", "It is."), "resolved"),
+        (("a", "b", "and?", "And then she left."), None),
+    ],
+)
+def test_markers(said: tuple[str, ...], marker: str | None):
+    row = endings(frame({1: said})).iloc[0]
+    assert (row["closed"], row["marker"]) == (marker is not None, marker)
+    assert (row["score"] >= 0.5) == row["closed"]
+
+
+def test_scores_are_graded_and_the_threshold_is_a_setting():
+    told = frame({"weak": ("a", "b", "thanks", "Sure."), "strong": ("a", "b", "thanks, that's all, bye", "Goodbye!")})
+    weak, strong = endings(told)["score"]
+    assert 0.5 <= weak < strong <= 1
+    strict = Settings(denoise=DenoiseSettings(closure_score=0.9))
+    assert endings(told, strict)["closed"].tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "speakers", [("Human", "BOT"), ("usr", "sys"), ("customer", "Mara"), ("A", "B"), ("x", "agent")]
+)
+def test_speakers_are_known_by_their_names_or_by_who_begins(speakers: tuple[str, str]):
+    told = endings(frame({"c": ("hi", "Is there anything else?", "no", "Fine.")}, speakers))
+    assert told["marker"].tolist() == ["goal"]
+
+
+def test_who_begins_is_the_user_only_where_no_name_tells():
+    told = frame({"c": ("Anything else?", "nope", "Fine.")}, ("assistant", "user"))
+    assert endings(told)["marker"].tolist() == ["goal"]
+    assert endings(told.assign(speaker=["A", "B", "A"]))["marker"].tolist() == [None]
+
+
+def test_several_messages_in_a_row_and_last_words_without_a_reply_take_part():
+    rows = [("user", "hm"), ("bot", "So it is."), ("user", "ok"), ("user", "see you tomorrow!")]
+    told = pd.DataFrame(rows, columns=["speaker", "text"]).assign(conversation_id=7, position=range(4))
+    assert endings(told)["closed"].tolist() == [True]
+    assert endings(told.iloc[:3])["closed"].tolist() == [False]
+
+
+def test_order_is_that_of_position_and_ids_come_back_as_they_were():
+    told = frame({2: ("a", "b", "bye", "bye"), 10: ("bye", "So soon?", "no, tell me more", "There was a wolf.")})
+    shuffled = told.sample(frac=1, random_state=1)
+    assert endings(shuffled).sort_values("conversation_id", ignore_index=True).equals(endings(told))
+    assert endings(told)["conversation_id"].tolist() == [2, 10]
+
+
+@pytest.mark.parametrize("said", [("",), (None,), ("hello",), (None, None, "", ""), ("?", "!")])
+def test_little_or_nothing_said_closes_nothing(said: tuple[str | None, ...]):
+    row = endings(frame({"c": said})).iloc[0]
+    assert (row["closed"], row["marker"]) == (False, None)
+
+
+def test_no_rows_give_no_rows():
+    assert len(endings(frame({}))) == 0
+
+
+@pytest.mark.parametrize("missing", ["conversation_id", "position", "speaker", "text"])
+def test_a_missing_column_is_named(missing: str):
+    with pytest.raises(UserError, match=f"column {missing}"):
+        endings(frame({"c": ("a", "b")}).drop(columns=missing))
+
+
+def test_a_message_without_a_place_is_refused():
+    with pytest.raises(UserError, match="column position"):
+        endings(frame({"c": ("a", "b")}).assign(position=[None, "second"]))
+
+
+def test_unknown_languages_are_told_by_time_alone():
+    told = frame({"c": ("привет", "Жили-были старик со старухой. " * 5, "дальше", "И пошёл он к морю. " * 6)})
+    dwell = {"read": [None, 14_000, None, 15_000], "left": [None, 14_000, None, 2_000]}
+    markers = {name: endings(told.assign(dwell_ms=ms))["marker"].item() for name, ms in dwell.items()}
+    assert markers == {"read": "quiet", "left": None}
+
+
+WORDS = st.sampled_from(
+    ["bye", "Thanks!", "谢谢", "再见", "that's all", "Anything else?", "No", "go on", "", "晚安", "hm", "你好吗？", "The End."]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4), min_size=1, max_size=5))
+def test_equal_to_the_asset(dialogues: list[list[tuple[str, str]]]):
+    """Replies of the log, one after the other, against the same messages in a frame."""
+    turns = [
+        turn(f"{n}-{k}", f"05-01 10:{k:02}", user_id=f"u{n}", conversation_id=f"c{n}",
+             user_text=said or None, reply_text=reply or None, dwell_ms=4_000 if k else None)
+        for n, dialogue in enumerate(dialogues)
+        for k, (said, reply) in enumerate(dialogue)
+    ]  # fmt: skip
+    world = World(turns=turns)
+    told = {row["session_id"]: row for row in world.run_to("closures")}
+    names = {row["conversation_id"]: row["session_id"] for row in world.tables["sessions"].to_pylist()}
+    messages = frame({f"c{n}": [text for pair in dialogue for text in pair] for n, dialogue in enumerate(dialogues)})
+    messages["dwell_ms"] = [4_000 if place > 1 and place % 2 else None for place in messages["position"]]
+    for row in endings(messages).to_dict("records"):
+        asset = told[names[row["conversation_id"]]]
+        assert (row["closed"], row["marker"]) == (asset["closed"], asset["marker"])
+        assert row["score"] == pytest.approx(asset["score"], rel=1e-12)
+
+
+def test_real_chats_of_a_partial_log_are_told_without_a_loop(shared_data: Path):
+    chats = json.loads(gzip.decompress((shared_data / "convai" / "data_intermediate.json.gz").read_bytes()))
+    rows = [
+        (number, place, message["sender_class"], message["text"])
+        for number, chat in enumerate(chats)
+        for place, message in enumerate(chat["dialog"])
+    ]
+    told = endings(pd.DataFrame(rows, columns=["conversation_id", "position", "speaker", "text"]))
+    assert len(told) == len({row[0] for row in rows})
+    assert 0 < told["closed"].sum() < len(told) / 4
+    assert "quiet" not in set(told["marker"])
