@@ -151,8 +151,9 @@ def arrivals(draw: st.DrawFn, rows: Sequence[Arrived]) -> list[Step]:
 
 
 def by_day(rows: Sequence[Arrived]) -> list[Step]:
-    """Each day's rows on their day, complete and computed before the next."""
-    days = Days(BEGIN.date(), LAST)
+    """Each day's rows on their day, complete and computed before the next; days without rows only where they follow."""
+    busy = {one.day for one in rows}
+    days = [day for day in Days(BEGIN.date(), LAST) if day in busy or day - date.resolution in busy or day == LAST]
     return [Step([one for one in rows if one.day == day], day, run=True) for day in days]
 
 

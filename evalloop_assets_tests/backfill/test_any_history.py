@@ -1,5 +1,9 @@
-"""However a log arrives and whenever it is computed, the tables are the same; and what matured stays as it is."""
+"""However a log arrives and whenever it is computed, the tables are the same; and what matured stays as it is.
 
+An example takes seconds, so the suite tries few; for a long search set EVALLOOP_TEST_EXAMPLES.
+"""
+
+import os
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -19,7 +23,8 @@ from evalloop_assets_tests.backfill.histories import (
     logs,
 )
 
-FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("EVALLOOP_TEST_EXAMPLES", "3"))
+FEW = settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 3, suppress_health_check=list(HealthCheck))
 LABELS = {
     "returned_24h": "returned_24h_matures_on",
     "returned_next_day": "next_day_matures_on",
