@@ -122,14 +122,16 @@ class DenoiseSettings(Section):
     quiet_ratio: float = Field(
         1.0,
         gt=0,
-        description="time on the last reply over what its length takes the user, at which a silent end is as likely natural",
+        description="time on the last reply over what its length takes, at which a silent end is as likely natural",
     )
     most_replies_a_day: int = Field(5_000, ge=1, description="more replies of one user on one day are no person's")
     longest_silence_hours: float = Field(
         4.0, gt=0, le=24, description="a user never silent for so long on a whole UTC day was active around the clock"
     )
     fastest_typing_cps: float = Field(
-        20.0, gt=0, description="fastest plausible typing, characters per second: what is faster was not typed by a person"
+        20.0,
+        gt=0,
+        description="fastest plausible typing, characters per second: what is faster was not typed by a person",
     )
     low_intent_replies: int = Field(
         3, ge=1, description="most replies of a session without any message of the user that nobody meant to have"
