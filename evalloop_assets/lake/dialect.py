@@ -178,7 +178,7 @@ def _nan_of_constants(tree: exp.Expr) -> list[str]:
         f"{node.sql('duckdb')} is NaN on DuckDB and NULL on Spark where a side does not vary; "
         "wrap it in NULLIF(…, CAST('NaN' AS DOUBLE))"
         for node in tree.find_all(*_VARYING)
-        if not isinstance(node.parent, exp.Nullif)
+        if node.find_ancestor(exp.Nullif) is None
     ]
 
 

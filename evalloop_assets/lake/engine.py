@@ -176,7 +176,8 @@ def near(name: str, type_: str, left: str, right: str) -> str:
     same = f"{one} IS NOT DISTINCT FROM {other}"
     if type_ not in FLOATS:
         return f"({same})"
-    close = f"abs({one} - {other}) <= {FLOAT_TOLERANCE} * greatest(abs({one}), abs({other}))"
+    finite = f"isfinite({one}) AND isfinite({other})"
+    close = f"{finite} AND abs({one} - {other}) <= {FLOAT_TOLERANCE} * greatest(abs({one}), abs({other}))"
     return f"({same} OR coalesce({close}, false))"
 
 

@@ -20,7 +20,7 @@ from evalloop_assets.lake.engine import DataFile, View, WrongColumns, columns_of
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.spark_session import SparkSetup, spark_session
-from evalloop_assets.lake.spark_sql import spark_query, spark_type
+from evalloop_assets.lake.spark_sql import recursion_inputs, spark_query, spark_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,13 +54,19 @@ class SparkEngine:
             )
         session = spark_session(self.setup)
         _create(session, views)
-        found = _typed(session.sql(spark_query(query)), schema)
+        bases, rest = recursion_inputs(query) if "RECURSIVE" in query else ({}, query)
+        kept = [session.sql(spark_query(base)).persist() for base in bases.values()]
+        for name, base in zip(bases, kept, strict=True):
+            base.createOrReplaceTempView(name)
+        found = _typed(session.sql(spark_query(rest)), schema)
         staging = Path(folder) / f"spark-{uuid.uuid4().hex}"
         try:
-            found.hint("rebalance", "day").write.partitionBy("day").parquet(staging.as_uri())
+            found.hint("rebalance", "day").write.partitionBy("day").parquet(_located(str(staging)))
             return [_moved(path, Path(folder)) for path in sorted(staging.glob("day=*/*.parquet"))]
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+            for base in kept:
+                base.unpersist()
 
 
 def _create(session: SparkSession, views: Mapping[str, View]) -> None:
@@ -70,16 +76,17 @@ def _create(session: SparkSession, views: Mapping[str, View]) -> None:
         else:
             declared = ", ".join(f"`{column}` {spark_type(type_)}" for column, type_ in view.columns.items())
             if view.files:
-                root = view.files[0].rpartition("/day=")[0]
+                root = _located(view.files[0].rpartition("/day=")[0])
                 reader = session.read.schema(declared).option("basePath", root)
-                frame = reader.parquet(*map(_as_uri, view.files)).select(*(f"`{column}`" for column in view.columns))
+                frame = reader.parquet(*map(_located, view.files)).select(*(f"`{column}`" for column in view.columns))
             else:
                 frame = session.createDataFrame([], declared)
         frame.createOrReplaceTempView(name)
 
 
-def _as_uri(path: str) -> str:
-    return path if "://" in path else Path(path).as_uri()
+def _located(path: str) -> str:
+    """Hadoop takes what follows the scheme as it is, and would look elsewhere without one on some clusters."""
+    return path if "://" in path else f"file://{os.path.abspath(path)}"
 
 
 def _typed(found: DataFrame, schema: TableSchema) -> DataFrame:

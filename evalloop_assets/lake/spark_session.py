@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import logging
 import os
 import re
 import shutil
@@ -84,8 +86,9 @@ def stop_spark() -> None:
 def _stop() -> None:
     global _running
     if _running is not None:
-        _running[1].stop()
-        _running = None
+        session, _running = _running[1], None
+        with contextlib.suppress(Exception):  # a JVM that died has nothing left to stop
+            session.stop()
 
 
 def require_spark() -> None:
@@ -140,6 +143,7 @@ def _start(setup: SparkSetup) -> SparkSession:
         **_SAME_AS_DUCKDB,
         **setup.options,
     }
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # repeats what is raised anyway
     builder = SparkSession.builder
     for name, value in options.items():
         builder = builder.config(name, value)

@@ -15,6 +15,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -387,18 +388,20 @@ class Lake:
     def _ensure(self, schema: TableSchema) -> int:
         """Create the table where it is missing, add columns that are new to it, and give its version."""
         from deltalake import DeltaTable, Schema
+        from deltalake.exceptions import CommitFailedError
 
         table = self._open(schema.name, None)
         if table is None:
-            DeltaTable.create(
-                self._path(schema.name),
-                Schema.from_arrow(arrow_schema(schema)),
-                mode="ignore",
-                partition_by=["day"],
-                description=schema.row,
-                configuration=TABLE_PROPERTIES,
-                storage_options=self.options or None,
-            )
+            with suppress(CommitFailedError):  # somebody else made it at the same time
+                DeltaTable.create(
+                    self._path(schema.name),
+                    Schema.from_arrow(arrow_schema(schema)),
+                    mode="ignore",
+                    partition_by=["day"],
+                    description=schema.row,
+                    configuration=TABLE_PROPERTIES,
+                    storage_options=self.options or None,
+                )
             table = self._must_open(schema.name)
         new = set(columns_of(schema)) - set(stored_columns(table))
         if new:

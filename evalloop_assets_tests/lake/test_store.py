@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -5,10 +7,11 @@ import pyarrow as pa
 import pytest
 
 from evalloop_assets.days import BEFORE, Days
-from evalloop_assets.lake.engine import View, WrongColumns
+from evalloop_assets.lake.engine import DuckDBEngine, View, WrongColumns
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Inputs, Lake
+from evalloop_assets_tests.conftest import connect
 
 D1, D2, D3 = (date(2026, 1, day) for day in (1, 2, 3))
 FRUIT = declare(
@@ -216,3 +219,61 @@ def test_fingerprints_do_not_depend_on_files_or_order(lake: Lake):
     put(lake, Days.one(D1), (D1, "b", 2))
     put(lake, Days.one(D1), (D1, "b", 2), (D1, "a", 1))
     assert lake.reader.fingerprints(lake.view("fruit")) == one
+
+
+def test_many_that_make_a_table_at_once_all_get_their_day_in(lake: Lake):
+    start_together = threading.Barrier(8)
+
+    def first(number: int) -> None:
+        own = Lake(lake.root, DuckDBEngine(connect))
+        start_together.wait()
+        put(own, Days.one(date(2026, 2, number + 1)), (date(2026, 2, number + 1), "fig", number))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(first, range(8)))
+    assert [row[2] for row in content(lake)] == list(range(8))
+
+
+FIGURES = declare(
+    TableSchema(
+        "figures",
+        "one figure",
+        (Column("name", "VARCHAR", "its name"), Column("x", "DOUBLE", "its value"), Column("n", "BIGINT", "count")),
+        ("name",),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "changed"),
+    [
+        ("1e0 + 1e-12", False),
+        ("1e0 - 1e-12", False),
+        ("1e0 + 1e-6", True),
+        ("NULL", True),
+        ("'NaN'::DOUBLE", True),
+        ("'inf'::DOUBLE", True),
+    ],
+)
+def test_the_last_digits_of_a_float_are_no_change_and_others_are(lake: Lake, value: str, changed: bool):
+    def figures(lake: Lake, x: str, n: int = 1):
+        query = f"""
+            SELECT DATE '2026-01-01' AS day, name, CAST(x AS DOUBLE) AS x, {n}::BIGINT AS n
+            FROM (VALUES ('a', {x}), ('none', NULL), ('nan', 'NaN'::DOUBLE)) AS t(name, x)"""
+        return lake.replace(FIGURES, Days.one(D1), {}, lambda inputs: query)
+
+    figures(lake, "1e0")
+    files = lake.view("figures").files
+    assert bool(figures(lake, value).changed) is changed
+    assert (lake.view("figures").files == files) is not changed
+    assert figures(lake, "1e0", n=2).changed == (D1,), "a whole number is compared exactly"
+
+
+def test_two_floats_that_change_places_are_a_change(lake: Lake):
+    def figures(first: str, second: str):
+        query = f"""SELECT DATE '2026-01-01' AS day, 'a' AS name, {first} AS x, 1::BIGINT AS n
+            UNION ALL SELECT DATE '2026-01-01', 'b', {second}, 1::BIGINT"""
+        return lake.replace(FIGURES, Days.one(D1), {}, lambda inputs: query)
+
+    figures("1e0", "2e0")
+    assert figures("2e0", "1e0").changed == (D1,)
