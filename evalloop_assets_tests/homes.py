@@ -16,8 +16,11 @@ CLOCKED = {"delivered_at", "rejected_at"}
 """Columns that tell when a delivery was taken in, and so differ between homes."""
 
 
-def serve(home: Path) -> None:
-    """Three days of a small simulated product, with one experiment, in the landing folder of `home`."""
+def serve(home: Path, ledger_url: str | None = None) -> None:
+    """Three days of a small simulated product, with one experiment, in the landing folder of `home`.
+
+    The ledger is that of `home` unless another one is named.
+    """
     from datetime import datetime
 
     from evalloop_assets.serving.flagd import publish
@@ -28,7 +31,7 @@ def serve(home: Path) -> None:
     from evalloop_assets.simulator.traffic import published_flags
 
     begun = datetime(2026, 3, 2)
-    ledger = Ledger(f"sqlite:///{home / 'ledger.sqlite'}")
+    ledger = Ledger(ledger_url or f"sqlite:///{home / 'ledger.sqlite'}")
     ledger.begin("incumbent", Change("start", "test", "first", begun, "first"))
     ledger.apply(
         Change("start", "test", "padded", begun, "padded"),
@@ -52,12 +55,13 @@ def copy_of(home: Path, to: Path) -> Path:
     return to
 
 
-def command(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `evalloop …` on that home."""
+def command(home: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    """Start `evalloop …` on that home, with more variables in its environment."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("EVALLOOP_", "DAGSTER_"))},
         "EVALLOOP_HOME": str(home),
         "COLUMNS": "200",
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, "-m", "evalloop_assets", *arguments],
@@ -70,9 +74,9 @@ def command(home: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def run(home: Path, *arguments: str) -> str:
+def run(home: Path, *arguments: str, **more: str) -> str:
     """Run `evalloop …` to its end and give what it printed; it must succeed."""
-    process = command(home, *arguments)
+    process = command(home, *arguments, **more)
     printed, _ = process.communicate(timeout=280)
     assert process.returncode == 0, printed
     return printed

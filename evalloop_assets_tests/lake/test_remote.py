@@ -2,23 +2,29 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 
 import boto3
 import pytest
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.assets import TRANSFORMS
 from evalloop_assets.lake.report import coverage
-from evalloop_assets.lake.resource import lake_resource
+from evalloop_assets.lake.resource import lake_resource, open_lake
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Inputs, Lake
 from evalloop_assets.settings import Settings
+from evalloop_assets_tests.lake.engines import DAYS, assert_same_rows, compute, deliver_log
+from evalloop_assets_tests.lake.test_faults import assert_all_get_through
 
 FRUIT = TableSchema("fruit", "one fruit", (Column("name", "VARCHAR", "its name"),), ("name",))
 DAY = Days.one(date(2026, 1, 1))
-
-
 SERVER = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -48,6 +54,13 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
         server.kill()
 
 
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    landing = tmp_path_factory.mktemp("log") / "landing"
+    deliver_log(landing, tmp_path_factory.mktemp("product"))
+    return landing
+
+
 def named(name: str) -> str:
     return f"SELECT DATE '2026-01-01' AS day, '{name}' AS name"
 
@@ -65,3 +78,47 @@ def test_writes_reads_and_refuses_a_stale_writer(remote: Lake):
     assert remote.read("fruit").to_pydict()["name"] == ["ours 2"]
     assert remote.tables() == ["fruit"]
     assert coverage(remote, FRUIT, DAY, commit.version) == {}
+
+
+def test_of_many_that_write_one_version_one_wins(remote: Lake):
+    """What the store must give: a put that fails where the object is there already (If-None-Match)."""
+    remote.replace(FRUIT, DAY, {}, lambda inputs: named("first"))
+    writers, rounds = 6, 5
+    start_together = threading.Barrier(writers)
+
+    def commit(number: int) -> bool:
+        table = DeltaTable(f"{remote.root}/fruit")
+        start_together.wait()
+        try:
+            table.create_write_transaction(
+                [],
+                "append",
+                table.schema(),
+                partition_by=["day"],
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        except CommitFailedError:
+            return False
+        return True
+
+    for number in range(rounds):
+        with ThreadPoolExecutor(writers) as threads:
+            assert sum(threads.map(commit, range(writers))) == 1
+        assert remote.version("fruit") == 2 + number
+
+
+def test_processes_on_partitions_of_their_own_and_on_common_ones_all_get_through(remote: Lake):
+    assert_all_get_through(remote, rounds=2)
+
+
+def test_the_chain_gives_the_tables_of_a_chain_in_a_folder(remote: Lake, log: Path, tmp_path: Path):
+    here = Settings(home=tmp_path / "here")
+    there = Settings(home=tmp_path / "there", lake="s3://lake/chain")
+    for settings in (here, there):
+        compute(settings, log)
+    lakes = open_lake(here), open_lake(there)
+    assert not (there.home / "lake").exists()
+    for name in TRANSFORMS:
+        expected, found = (lake.read(name, DAYS) for lake in lakes)
+        assert_same_rows(found, expected, TRANSFORMS[name].schema.key)
+    assert lakes[1].read("preference_pairs", DAYS).num_rows
