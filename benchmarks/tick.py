@@ -1,0 +1,155 @@
+"""One day of about 100,000 turns from its delivery to the decisions, without retraining, on a real Dagster instance.
+
+    python -m benchmarks.tick
+
+A simulated product with one experiment serves three days; the third is the tick. What runs inside the transforms (the
+queries of SQL steps, the functions of Python steps, the merge of the delivery) is told from all the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Cost, cost
+from evalloop_assets.days import Days
+from evalloop_assets.lake.store import Lake
+from evalloop_assets.settings import Settings
+
+USERS = 19_000
+HISTORY = 2
+TRAINING = ("reward_model", "policy_iteration", "scoreboard")
+"""Groups that learn, or hold the loop against the truth."""
+PROMISED_SECONDS = 60
+
+
+def lines() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder, _environment(EVALLOOP_HOME=folder, EVALLOOP_FIRST_DAY="2026-03-02"):
+        settings = Settings()
+        serve = _product(settings)
+        for number in range(HISTORY):
+            serve(number)
+            _tick(settings, number)
+        turns = serve(HISTORY)
+        inside, steps = Inside(), []
+        with inside.measuring():
+            whole = cost(lambda: steps.extend(_tick(settings, HISTORY)))
+    outside = whole.wall - inside.wall
+    share = outside / whole.wall
+    yield (
+        f"tick: {turns:,} turns from delivery to decisions in {whole.wall:.0f} s, {whole.cpu:.0f} CPU-s, "
+        f"{len(steps)} steps (promise: {PROMISED_SECONDS} s, {_kept(whole.wall <= PROMISED_SECONDS)}); "
+        f"outside the transforms {outside:.0f} s, {share:.0%} (promise: at most half, {_kept(share <= 0.5)})"
+    )
+
+
+class Inside:
+    """Wall seconds spent inside transforms."""
+
+    def __init__(self) -> None:
+        self.wall = 0.0
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Count what `Lake.replace` computes and writes, but neither its commits nor its comparisons."""
+        replace = Lake.replace
+
+        def measured(lake: Lake, schema: Any, days: Any, reads: Any, compute: Any, **more: Any) -> Any:
+            engine = more.pop("engine", None) or lake.reader
+            return replace(lake, schema, days, reads, self._timed(compute), engine=_Timed(engine, self), **more)
+
+        Lake.replace = measured  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            Lake.replace = replace  # type: ignore[method-assign]
+
+    def _timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            found: list[Any] = []
+            self.wall += cost(lambda: found.append(call(*arguments))).wall
+            return found[0]
+
+        return timed
+
+
+class _Timed:
+    """An engine whose writes are counted."""
+
+    def __init__(self, engine: Any, inside: Inside) -> None:
+        self._engine = engine
+        self.write = inside._timed(engine.write)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+def _product(settings: Settings) -> Callable[[int], int]:
+    """A product with an experiment of two arms; serves the day of that number into the landing folder."""
+    from evalloop_assets.serving.flagd import publish
+    from evalloop_assets.serving.ledger import Change, Ledger
+    from evalloop_assets.serving.transitions import start_experiment
+    from evalloop_assets.simulator.conditions import Scale
+    from evalloop_assets.simulator.demo_cast import demo_policies, demo_product
+    from evalloop_assets.simulator.serve import FIRST_DAY
+    from evalloop_assets.simulator.traffic import published_flags
+
+    begun = datetime.combine(FIRST_DAY, time())
+    ledger = Ledger(settings.ledger_url)
+    ledger.begin("incumbent", Change("start", "benchmark", "first", begun, "first"))
+    ledger.apply(
+        Change("start", "benchmark", "padded", begun, "padded"),
+        lambda allocation: start_experiment(allocation, "exp", "padded", begun, weight_percent=50, user_share=50),
+    )
+    publish(settings.flags, ledger)
+    ledger.close()
+    product = demo_product(settings.home, 7, FIRST_DAY, Scale(base_users=USERS, new_users=USERS // 26, battles=1_000))
+
+    def serve(number: int) -> int:
+        with published_flags(settings.flags) as client:
+            day = FIRST_DAY + timedelta(days=number)
+            return product.serve_day(day, client, demo_policies(), settings.landing).turns
+
+    return serve
+
+
+def _tick(settings: Settings, number: int) -> list[str]:
+    """Take the delivery in and run the loop for its day; gives the steps."""
+    from evalloop_assets.cli.instance import execute, open_instance, require_success
+    from evalloop_assets.definitions import build_definitions
+    from evalloop_assets.lake.assets import STEPS
+    from evalloop_assets.simulator.serve import FIRST_DAY
+
+    steps: list[str] = []
+    day = Days.one(FIRST_DAY + timedelta(days=number))
+    defs = build_definitions(settings)
+    tables = [name for name, step in STEPS.items() if step.group not in TRAINING]
+    with open_instance(settings) as instance:
+        for job, chosen in (("ingest", None), ("daily", tables)):
+            require_success(execute(defs, job, instance, day, steps.append, tables=chosen), job)
+    return steps
+
+
+@contextmanager
+def _environment(**names: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _kept(is_kept: bool) -> str:
+    return "kept" if is_kept else "BROKEN"
+
+
+if __name__ == "__main__":
+    for line in lines():
+        print(line, flush=True)
