@@ -24,7 +24,9 @@ ROOT = Path(__file__).parent.parent
 CHAIN = [load(ROOT / f"evalloop_assets/denoise/{name}.sql") for name in ("sessions", "reading", "closures", "exits")]
 ENDS = """
 WITH last_replies AS (
-  SELECT session_id, event_id, ROW_NUMBER() OVER (PARTITION BY session_id ORDER BY shown_at DESC, event_id DESC) AS place
+  SELECT
+    session_id, event_id,
+    ROW_NUMBER() OVER (PARTITION BY session_id ORDER BY shown_at DESC, event_id DESC) AS place
   FROM reading
 )
 SELECT

@@ -428,6 +428,7 @@ weighed AS (
       END
     + CASE WHEN NOT u_looks_back THEN 0e0 WHEN r_said AND NOT r_asks THEN 12e-1 ELSE 3e-1 END
     + CASE
+        WHEN r_resolved AND NOT r_asks THEN 0e0
         WHEN u_farewell AND (u_asks OR u_requests) THEN -1e0
         WHEN u_asks THEN -4e0
         WHEN u_requests AND (u_done OR u_resolved) THEN -25e-1

@@ -58,8 +58,8 @@ def prefixes(dialogues: Iterator[tuple[str, list[str]]]) -> Any:
 
 
 def figures(told: Any) -> dict[str, float]:
-    """Of cuts with `closed`, `score` and `whole`: precision, recall and F1 of whole dialogues against one cut of each in
-    mid-dialogue (the same number of both), AUC of the score, and false positives per cut in mid-dialogue."""
+    """Of cuts with `closed`, `score` and `whole`: precision, recall and F1 of whole dialogues against one cut of each
+    in mid-dialogue, AUC of the score against all such cuts, and the share of these that is taken for an end."""
     whole, middle = told[told["whole"]], told[~told["whole"]]
     cut = middle.groupby("dialogue").sample(1, random_state=0)
     hits, false = int(whole["closed"].sum()), int(cut["closed"].sum())
