@@ -1,9 +1,11 @@
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evalloop_assets.settings import DenoiseSettings, Settings
-from evalloop_assets_tests.denoise.world import World, at, shifted, turn
+from evalloop_assets_tests.denoise.world import Row, World, at, shifted, turn
 
 
 def test_a_silence_longer_than_the_gap_cuts_and_one_of_exactly_the_gap_does_not():
@@ -76,9 +78,9 @@ def test_a_session_is_open_while_the_log_ends_within_the_gap(log_end: str | None
 
 
 def test_the_gap_is_a_setting():
-    settings = Settings(denoise=DenoiseSettings(session_idle_minutes=5))
+    five = Settings(denoise=DenoiseSettings(session_idle_minutes=5))
     turns = [turn("e1", "05-01 10:00"), turn("e2", "05-01 10:06")]
-    assert len(World(settings=settings, turns=turns).run("sessions")) == 2
+    assert len(World(settings=five, turns=turns).run("sessions")) == 2
 
 
 def test_a_script_that_never_pauses_is_cut_by_the_day_alike_in_one_range_and_day_by_day():
@@ -92,3 +94,70 @@ def test_a_script_that_never_pauses_is_cut_by_the_day_alike_in_one_range_and_day
         (4, 72),
         (5, 6),
     ]
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Row]:
+    """Two users in two conversations over three days, with silences of about the gap and some regenerations."""
+    gaps = st.sampled_from([0, 1, 5, 29, 30, 31, 90, 700]) | st.floats(0, 40)
+    rows: list[Row] = []
+    for user, conversation in (("u", "c"), ("u", "d"), ("v", "c")):
+        minutes = draw(st.floats(0, 1400))
+        for n in range(draw(st.integers(0, 12))):
+            minutes += draw(gaps)
+            replaces = f"{user}{conversation}{draw(st.integers(0, n)):02}" if n and draw(st.booleans()) else None
+            rows.append(
+                turn(
+                    f"{user}{conversation}{n:02}", shifted("05-01 00:00", minutes), user_id=user,
+                    conversation_id=conversation, replaces_event_id=replaces,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def cut_by_hand(turns: list[Row], idle_minutes: float = 30) -> list[tuple[str, str, list[str]]]:
+    """Users, conversations and replies of each session, cut wherever a silence is longer than the gap."""
+    found: list[tuple[str, str, list[str]]] = []
+    before: Row | None = None
+    for row in sorted(
+        turns, key=lambda row: (row["user_id"], row["conversation_id"], row["shown_at"], row["event_id"])
+    ):
+        same = before and all(before[name] == row[name] for name in ("user_id", "conversation_id"))
+        if not same or (row["shown_at"] - before["shown_at"]).total_seconds() > 60 * idle_minutes:
+            found.append((row["user_id"], row["conversation_id"], []))
+        found[-1][2].append(row["event_id"])
+        before = row
+    return sorted(found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(logs(), st.randoms())
+def test_whatever_the_order_and_the_range_sessions_are_those_cut_by_hand(turns: list[Row], random):
+    world = World(turns=turns)
+    world.run_to("reading", "05-01", "05-03")
+    by_hand = cut_by_hand(turns)
+    replies: dict[str, list[str]] = {}
+    for row in world.tables["reading"].to_pylist():
+        replies.setdefault(row["session_id"], []).append(row["event_id"])
+    sessions = world.tables["sessions"].to_pylist()
+    assert sorted((s["user_id"], s["conversation_id"], sorted(replies[s["session_id"]])) for s in sessions) == by_hand
+    assert all(s["turns"] == len(replies[s["session_id"]]) for s in sessions)
+
+    shuffled = random.sample(turns, len(turns))
+    assert World(turns=shuffled).run("sessions", "05-01", "05-03") == sorted(sessions, key=repr)
+    assert World(turns=turns).run_daily("sessions", "05-01", "05-03") == sorted(sessions, key=repr)
+
+
+@settings(max_examples=25, deadline=None)
+@given(logs(), st.integers(0, 4_400))
+def test_only_sessions_that_the_end_of_the_log_reaches_are_open_and_more_log_never_opens_one(
+    turns: list[Row], minute: int
+):
+    end = shifted("05-01 00:00", minute)
+    seen = [row for row in turns if row["shown_at"] <= at(end)]
+    now = World(log_end=end, turns=seen).run("sessions", "05-01", "05-04")
+    later = {row["session_id"]: row for row in World(turns=turns).run("sessions", "05-01", "05-04")}
+    for session in now:
+        assert session["open"] == ((at(end) - session["ended_at"]).total_seconds() <= 1_800)
+        if not session["open"]:
+            assert later[session["session_id"]] == session
