@@ -23,8 +23,8 @@ from evalloop_assets_tests.backfill.histories import (
     logs,
 )
 
-EXAMPLES = int(os.environ.get("EVALLOOP_TEST_EXAMPLES", "3"))
-FEW = settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 3, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("EVALLOOP_TEST_EXAMPLES", "2"))
+FEW = settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 2, suppress_health_check=list(HealthCheck))
 LABELS = {
     "returned_24h": "returned_24h_matures_on",
     "returned_next_day": "next_day_matures_on",
