@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Cost, cost
+from benchmarks.measure import cost
 from evalloop_assets.days import Days
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
