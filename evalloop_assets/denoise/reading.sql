@@ -30,7 +30,7 @@ WITH RECURSIVE placed AS (
     turns.dwell_ms, turns.foreground_ms, turns.typing_ms,
     COALESCE(turns.reply_chars, LENGTH(turns.reply_text))                                AS reply_chars,
     COALESCE(turns.user_chars, LENGTH(turns.user_text))                                  AS user_chars,
-    SUBSTRING(turns.reply_text, 1, 100)                                                  AS opening,
+    SUBSTRING(turns.reply_text, 1, 60)                                                   AS opening,
     CASE WHEN turns.scrolls IS NOT NULL OR turns.clicks IS NOT NULL
       THEN COALESCE(turns.scrolls, 0) + COALESCE(turns.clicks, 0) END                    AS acts,
     CASE
@@ -144,8 +144,9 @@ ordered AS (
     CASE
       WHEN placed.opening IS NULL OR placed.opening = '' THEN NULL
       WHEN BIT_LENGTH(placed.opening) < 12 * LENGTH(placed.opening) THEN 'latin'
-      WHEN LENGTH(REGEXP_REPLACE(placed.opening, '[ぁ-ヿ가-힣]+', '', 'g')) < 9e-1 * LENGTH(placed.opening) THEN 'other'
-      WHEN LENGTH(REGEXP_REPLACE(placed.opening, '[㐀-鿿]+', '', 'g')) < 75e-2 * LENGTH(placed.opening) THEN 'han'
+      WHEN REGEXP_MATCHES(placed.opening, '[ぁ-ヿ가-힣]')
+        AND LENGTH(REGEXP_REPLACE(placed.opening, '[ぁ-ヿ가-힣]+', '', 'g')) < 9e-1 * LENGTH(placed.opening) THEN 'other'
+      WHEN REGEXP_MATCHES(placed.opening, '[㐀-鿿]') THEN 'han'
       ELSE 'other'
     END                                                                                  AS script
   FROM placed
@@ -354,9 +355,12 @@ SELECT
   effective_read_s,
   chars_per_second,
   CASE WHEN chars_per_second IS NOT NULL THEN (
-    RANK() OVER (PARTITION BY session_id, chars_per_second IS NOT NULL ORDER BY chars_per_second)
-    + (COUNT(*) OVER (PARTITION BY session_id, chars_per_second) - 1) / 2e0 - 5e-1
-  ) / NULLIF(COUNT(chars_per_second) OVER (PARTITION BY session_id), 0) END AS speed_percentile,
+    RANK() OVER (PARTITION BY session_id ORDER BY chars_per_second) - 1
+    + COUNT(*) OVER (
+      PARTITION BY session_id ORDER BY chars_per_second RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  ) / NULLIF(2 * COUNT(chars_per_second) OVER (
+      PARTITION BY session_id ORDER BY chars_per_second ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), 0)
+  END AS speed_percentile,
   background,
   background_score,
   reason

@@ -17,13 +17,17 @@ WITH user_replies AS (
     day, user_id,
     COUNT(*)                                                                             AS replies,
     COUNT(CASE WHEN scrolls IS NOT NULL OR clicks IS NOT NULL OR typing_ms IS NOT NULL THEN 1 END) AS told,
-    COUNT(CASE WHEN scrolls > 0 OR clicks > 0 OR typing_ms > 0 THEN 1 END)               AS signs
+    COUNT(CASE WHEN scrolls > 0 OR clicks > 0 OR typing_ms > 0 THEN 1 END)               AS signs,
+    COUNT(CASE WHEN user_text <> '' OR user_chars > 0 THEN 1 END)                        AS messages
   FROM turns
   GROUP BY day, user_id
 ),
--- Whether the app shows signs of people at all: each user has one voice.
+-- Whether the log tells of messages, and of signs of people, for which each user has one voice.
 apps AS (
-  SELECT day, COUNT(CASE WHEN signs > 0 THEN 1 END) / NULLIF(COUNT(CASE WHEN told > 0 THEN 1 END), 0) AS signing
+  SELECT
+    day,
+    COUNT(CASE WHEN signs > 0 THEN 1 END) / NULLIF(COUNT(CASE WHEN told > 0 THEN 1 END), 0) AS signing,
+    MAX(messages) > 0                                                                    AS tells_messages
   FROM user_replies
   GROUP BY day
 ),
@@ -118,35 +122,30 @@ automatic AS (
     ON scripts.user_id = sessions.user_id AND scripts.day BETWEEN sessions.day AND CAST(sessions.ended_at AS DATE)
   GROUP BY sessions.session_id
 ),
-messaging AS (
-  SELECT day, COUNT(CASE WHEN user_text <> '' OR user_chars > 0 THEN 1 END) AS messages
-  FROM turns
-  GROUP BY day
-),
 -- Sessions short enough to have come about by chance, in which the user is not known to have said anything.
 wordless AS (
-  SELECT sessions.session_id, messaging.messages > 0 AS others_speak
+  SELECT sessions.session_id, apps.tells_messages
   FROM sessions
-  JOIN messaging ON messaging.day = sessions.day
+  JOIN apps ON apps.day = sessions.day
   JOIN turns
     ON turns.user_id = sessions.user_id
     AND turns.conversation_id = sessions.conversation_id
     AND turns.shown_at BETWEEN sessions.started_at AND sessions.ended_at
   CROSS JOIN settings
   WHERE sessions.turns <= settings.low_intent_replies
-  GROUP BY sessions.session_id, messaging.messages
+  GROUP BY sessions.session_id, apps.tells_messages
   HAVING COUNT(CASE WHEN turns.user_text <> '' OR turns.user_chars > 0 THEN 1 END) = 0
 ),
 unmeant AS (
   SELECT
     wordless.session_id,
     CASE
-      WHEN wordless.others_speak THEN 'a greeting or two, and no message of the user'
+      WHEN wordless.tells_messages THEN 'a greeting or two, and no message of the user'
       WHEN COUNT(CASE WHEN reading.reason = 'skipped' THEN 1 END) = COUNT(*) THEN 'nobody read what was shown'
     END AS reason
   FROM wordless
   JOIN reading ON reading.session_id = wordless.session_id
-  GROUP BY wordless.session_id, wordless.others_speak
+  GROUP BY wordless.session_id, wordless.tells_messages
 )
 SELECT
   sessions.day,
