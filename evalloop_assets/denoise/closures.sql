@@ -19,18 +19,19 @@ WITH recent AS (
   FROM reading
   WHERE position IS NOT NULL
 ),
--- Closing words stand at the end of what is said last: the last 120 characters of the last two exchanges.
+-- Closing words stand at the end of what is said last: the last 120 characters of the last
+-- exchange, 60 of the one before.
 spoken AS (
   SELECT
     recent.session_id, 2 * recent.position AS place, TRUE AS by_user, LENGTH(turns.user_text) AS chars,
-    LOWER(RIGHT(turns.user_text, 120)) AS ending
+    LOWER(RIGHT(turns.user_text, CASE recent.from_end WHEN 1 THEN 120 ELSE 60 END)) AS ending
   FROM recent
   JOIN turns ON turns.event_id = recent.event_id
   WHERE recent.from_end <= 2 AND turns.user_text <> ''
   UNION ALL
   SELECT
     recent.session_id, 2 * recent.position + 1 AS place, FALSE AS by_user, LENGTH(turns.reply_text) AS chars,
-    LOWER(RIGHT(turns.reply_text, 120)) AS ending
+    LOWER(RIGHT(turns.reply_text, CASE recent.from_end WHEN 1 THEN 120 ELSE 60 END)) AS ending
   FROM recent
   JOIN turns ON turns.event_id = recent.event_id
   WHERE recent.from_end <= 2 AND turns.reply_text <> ''
