@@ -1,9 +1,9 @@
 import math
 import statistics
 
+import pyarrow as pa
 import pytest
 
-from evalloop_assets.settings import DenoiseSettings, Settings
 from evalloop_assets_tests.denoise.world import Row, World, at, day, turn
 
 
@@ -71,9 +71,7 @@ def read_once(speeds: list[Row]) -> Row:
     """One reply of 100 characters read within e seconds, of a user with these habits."""
     reply = turn("e1", "05-01 10:00", reply_text="x" * 100, dwell_ms=round(1000 * math.e), user_text="and")
     world = World(turns=[reply], reading_speeds=speeds)
-    for table in ("sessions", "reading", "exits", "traffic", "reading_speeds", "next_day_returns"):
-        world.run(table)
-    return world.run("horizon_labels")[0]
+    return world.run_to("horizon_labels")[0]
 
 
 def test_a_single_reply_is_read_faster_or_slower_than_the_user_usually_does():
@@ -90,9 +88,7 @@ def test_a_single_reply_is_read_faster_or_slower_than_the_user_usually_does():
     dwell = [9_000, 8_000, 7_000, 6_000]
     turns = replies(4, **{f"e{n}": {"reply_text": "x" * 100, "dwell_ms": ms} for n, ms in enumerate(dwell, 1)})
     world = World(turns=turns, reading_speeds=habits(replies=10, bins={20: 1, 30: 1}))
-    for table in ("sessions", "reading", "exits", "traffic", "reading_speeds", "next_day_returns"):
-        world.run(table)
-    for row in world.run("horizon_labels")[:3]:
+    for row in world.run_to("horizon_labels")[:3]:
         places = row["speed_percentile"] + row["habit_percentile"]
         assert row["immediate"] == pytest.approx(0.5 * (1 - places))
 
@@ -117,10 +113,14 @@ def test_a_habit_reaches_back_28_days():
     assert read_once(habits(replies=20, bins={30: 1, 40: 1}, day=day("04-03")))["habit_percentile"] is not None
 
 
-def test_nobody_but_people_is_labelled():
-    settings = Settings(denoise=DenoiseSettings(most_replies_a_day=4))
-    script = [turn(f"s{n}", f"05-01 12:{n:02}", user_id="script", conversation_id="s") for n in range(5)]
-    assert set(labels([], world=World(turns=[*replies(4), *script], settings=settings))) == {"e1", "e2", "e3", "e4"}
+@pytest.mark.parametrize("kind", ["automatic", "low_intent"])
+def test_nobody_but_people_is_labelled(kind: str):
+    other = [turn(f"s{n}", f"05-01 12:{n:02}", user_id="other", conversation_id="s", user_text="so") for n in range(3)]
+    world = World(turns=[*replies(4), *other])
+    assert len(labels([], world=world)) == 7
+    told = [row | ({"kind": kind} if row["user_id"] == "other" else {}) for row in world.tables["traffic"].to_pylist()]
+    world.tables["traffic"] = pa.Table.from_pylist(told, world.tables["traffic"].schema)
+    assert {row["event_id"] for row in world.run("horizon_labels")} == {"e1", "e2", "e3", "e4"}
 
 
 def test_the_version_kept_is_preferred_and_only_it_has_a_row():
@@ -196,9 +196,7 @@ def test_delayed_session_is_the_matured_return(watermark: str, value: float | No
     visits = [{"user_id": "u", "opened_at": at("05-02 09:00")}]
     world = World(watermark=watermark, turns=replies(4), visits=visits)
     world.run("user_days", "05-02")
-    for table in ("sessions", "reading", "exits", "traffic", "user_days", "first_seen", "next_day_returns"):
-        world.run(table)
-    found = {row["event_id"]: row for row in world.run("horizon_labels")}
+    found = labels([], world=world)
     assert {row["delayed_session"] for row in found.values()} == {value}
     assert {row["delayed_session_strength"] for row in found.values()} == {None if value is None else 0.25}
     assert found["e1"]["delayed_session_matures_on"] == at("05-02 00:00").date()

@@ -17,11 +17,6 @@ from evalloop_assets.lake.store import Lake
 from evalloop_assets_tests.denoise.world import Row, World, at, day, turn
 from evalloop_assets_tests.horizon_labels.populations import LAST, Units, groups_of, lived, validity
 
-CHAIN = (
-    "sessions", "reading", "exits", "traffic", "reading_speeds", "user_days", "first_seen", "next_day_returns",
-    "horizon_labels", "signal_sums",
-)  # fmt: skip
-
 
 def group_of(user: str) -> str:
     return hashlib.md5(user.encode()).hexdigest()[:2]
@@ -46,9 +41,7 @@ def signal_sums(watermark: str = "05-02") -> dict[tuple[str, str], Row]:
         visits=[{"user_id": "u", "opened_at": at("05-02 09:00")}],
         battles=[battle | {"decided_at": at("05-01 12:00")}],
     )
-    for table in CHAIN[:-1]:
-        world.run(table, "05-01", "05-02")
-    rows = world.run("signal_sums")
+    rows = world.run_to("signal_sums", "05-01", "05-02")
     users = {group_of(user): user for user in ("u", "v")}
     return {(users[row["user_group"]], row["signal"]): row for row in rows}
 
@@ -82,9 +75,7 @@ def test_a_local_day_over_two_utc_days_is_one_unit():
     late = {"user_id": "u", "utc_offset_minutes": -300, "user_text": "x" * 9}
     turns = [turn("e1", "05-01 20:00", **late), turn("e2", "05-02 02:00", **late | {"user_text": "x" * 99})]
     world = World(turns=turns)
-    for table in CHAIN[:-1]:
-        world.run(table, "05-01", "05-03")
-    rows = {row["signal"]: row for row in world.run("signal_sums", "05-01", "05-02")}
+    rows = {row["signal"]: row for row in world.run_to("signal_sums", "05-01", "05-03")}
     assert rows["next_message"]["day"] == day("05-01")
     assert rows["next_message"]["units"] == 1
     assert rows["next_message"]["x"] == pytest.approx(1e4 * (math.log(10) + math.log(100)) / 2, abs=1)
