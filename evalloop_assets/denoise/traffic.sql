@@ -122,7 +122,7 @@ automatic AS (
     ON scripts.user_id = sessions.user_id AND scripts.day BETWEEN sessions.day AND CAST(sessions.ended_at AS DATE)
   GROUP BY sessions.session_id
 ),
--- Sessions short enough to have come about by chance, in which the user is not known to have said anything.
+-- Sessions short enough to have come about by chance, in which the user is not known to have said or judged anything.
 wordless AS (
   SELECT sessions.session_id, apps.tells_messages
   FROM sessions
@@ -134,7 +134,7 @@ wordless AS (
   CROSS JOIN settings
   WHERE sessions.turns <= settings.low_intent_replies
   GROUP BY sessions.session_id, apps.tells_messages
-  HAVING COUNT(CASE WHEN turns.user_text <> '' OR turns.user_chars > 0 THEN 1 END) = 0
+  HAVING COUNT(CASE WHEN turns.user_text <> '' OR turns.user_chars > 0 OR turns.feedback IS NOT NULL THEN 1 END) = 0
 ),
 unmeant AS (
   SELECT

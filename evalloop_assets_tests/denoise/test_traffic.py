@@ -128,6 +128,7 @@ def test_interpolated_times_are_no_evidence():
     [
         (user("u", [0, 5], user_text=None), ("low_intent", "a greeting or two, and no message of the user")),
         (user("u", [0, 5, 9, 20], user_text=""), ("people", None)),
+        (user("u", [0, 5], user_text=None, feedback="dislike"), ("people", None)),
         (user("u", [0, 5], user_text=lambda n: "hi" if n else None), ("people", None)),
         (user("u", [0], reply_chars=500, dwell_ms=300), ("people", None)),
     ],
