@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SHARED := $(VENV)/.ready-shared
 UI_HOME := $(abspath $(or $(EVALLOOP_HOME),data))/dagster
 
 .PHONY: demo test lint bench ui clean
@@ -9,7 +10,7 @@ UI_HOME := $(abspath $(or $(EVALLOOP_HOME),data))/dagster
 demo: $(READY)
 	$(BIN)/evalloop demo
 
-test: $(READY)
+test: $(SHARED)
 	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(READY)
@@ -18,7 +19,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)
+bench: $(SHARED)
 	$(BIN)/python -m benchmarks
 
 ui: $(READY)
@@ -33,4 +34,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --upgrade "$$(grep '^pip==' constraints.txt)"
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/pip install --quiet -c constraints.txt -e . --group dev
+	touch $@
+
+$(SHARED): $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[spark,postgres]'
 	touch $@

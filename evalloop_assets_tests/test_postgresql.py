@@ -16,7 +16,8 @@ def shared(home: Path, url: str) -> dict[str, str]:
     folder = home / "shared-dagster"
     folder.mkdir()
     shutil.copyfile(ROOT / "docs" / "dagster-postgres.yaml", folder / "dagster.yaml")
-    return {"DAGSTER_HOME": str(folder), "DAGSTER_POSTGRES_URL": url, "EVALLOOP_LEDGER": url}
+    dagster = url.replace("postgresql://", "postgresql+psycopg2://")
+    return {"DAGSTER_HOME": str(folder), "DAGSTER_POSTGRES_URL": dagster, "EVALLOOP_LEDGER": url}
 
 
 def texts(url: str) -> list[str]:

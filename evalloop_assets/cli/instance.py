@@ -122,4 +122,5 @@ def _reason(error: Any) -> str:
     """The user's mistake where there is one in the chain, else what started it."""
     while error is not None and error.cause is not None and error.cls_name != UserError.__name__:
         error = error.cause
-    return str(error.message).strip().splitlines()[0] if error is not None else "no reason was recorded"
+    lines = [line.strip() for line in str(error.message).splitlines() if line.strip()] if error is not None else []
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]) if lines else "no reason was recorded"

@@ -20,7 +20,7 @@ from evalloop_assets.lake.engine import DataFile, View, WrongColumns, columns_of
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.spark_session import SparkSetup, spark_session
-from evalloop_assets.lake.spark_sql import recursion_inputs, spark_query, spark_type
+from evalloop_assets.lake.spark_sql import spark_query, spark_steps, spark_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,19 +54,19 @@ class SparkEngine:
             )
         session = spark_session(self.setup)
         _create(session, views)
-        bases, rest = recursion_inputs(query) if "RECURSIVE" in query else ({}, query)
-        kept = [session.sql(spark_query(base)).persist() for base in bases.values()]
-        for name, base in zip(bases, kept, strict=True):
-            base.createOrReplaceTempView(name)
-        found = _typed(session.sql(spark_query(rest)), schema)
+        steps, rest = spark_steps(query)
+        kept = {name: session.sql(step).persist() for name, step in steps.items()}
+        for name, frame in kept.items():
+            frame.createOrReplaceTempView(name)
+        found = _typed(session.sql(rest), schema)
         staging = Path(folder) / f"spark-{uuid.uuid4().hex}"
         try:
             found.hint("rebalance", "day").write.partitionBy("day").parquet(_located(str(staging)))
             return [_moved(path, Path(folder)) for path in sorted(staging.glob("day=*/*.parquet"))]
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-            for base in kept:
-                base.unpersist()
+            for frame in kept.values():
+                frame.unpersist()
 
 
 def _create(session: SparkSession, views: Mapping[str, View]) -> None:

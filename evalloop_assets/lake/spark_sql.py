@@ -1,6 +1,6 @@
 """A transform's SELECT in Spark's words: SQLGlot's translation, and what it gets wrong put right.
 
-What cannot be put right here is refused by the dialect's lint (docs/decisions/0003, 0009).
+What cannot be put right here is refused by the dialect's lint (docs/decisions/0003, 0011).
 """
 
 from __future__ import annotations
@@ -30,37 +30,41 @@ def spark_type(name: str) -> str:
     return f"ARRAY<{spark_type(name[:-2])}>" if name.endswith("[]") else _TYPES[name]
 
 
-def recursion_inputs(query: str) -> tuple[dict[str, str], str]:
-    """Steps that a recursive step of the query reads, as SELECTs by name, and the query without these steps.
-
-    Spark computes them anew for every round of the recursion, so that its engine keeps their rows first.
-    """
-    tree = parse_one(query, read="duckdb")
-    steps = {cte.alias: cte for cte in tree.find_all(exp.CTE)}
-    written = {name: cte.sql(dialect="duckdb") for name, cte in steps.items()}
-    recursive = [cte for name, cte in steps.items() if name in _read(cte)]
-    needed = {name for cte in recursive for name in _read(cte) & steps.keys() if steps[name] not in recursive}
-    kept = {}
-    for place, name in enumerate(steps):
-        if name in needed:
-            kept[name] = f"WITH {', '.join(list(written.values())[: place + 1])} SELECT * FROM {name}"
-            steps[name].pop()
-    return kept, tree.sql(dialect="duckdb")
-
-
-def _read(step: exp.CTE) -> set[str]:
-    return {table.name for table in step.this.find_all(exp.Table)}
-
-
 @functools.lru_cache(maxsize=256)
 def spark_query(query: str) -> str:
     """The SELECT for Spark 4 in ANSI mode; `$name` becomes `:name`."""
+    return _translated(query).sql(dialect="spark")
+
+
+def spark_steps(query: str) -> tuple[dict[str, str], str]:
+    """What recursive steps of the query read, as SELECTs by name in order, and the query without these steps.
+
+    Spark would compute them anew in every round of the recursion, so that its engine keeps their rows first.
+    """
+    tree = _translated(query)
+    steps = {cte.alias: cte for cte in tree.find_all(exp.CTE)}
+    written = [cte.sql(dialect="spark") for cte in steps.values()]
+    recursive = {name for name, cte in steps.items() if name in _read(cte)}
+    needed = {name for one in recursive for name in _read(steps[one]) & steps.keys() - recursive}
+    kept = {}
+    for place, name in enumerate(steps):
+        if name in needed:
+            kept[name] = f"WITH {', '.join(written[: place + 1])} SELECT * FROM {name}"
+            steps[name].pop()
+    return kept, tree.sql(dialect="spark")
+
+
+def _translated(query: str) -> exp.Expr:
     tree = parse_one(query, read="duckdb")
     for node in reversed(list(tree.dfs())):
         better = _put_right(node)
         if better is not node:
             node.replace(better)
-    return tree.sql(dialect="spark")
+    return tree
+
+
+def _read(step: exp.CTE) -> set[str]:
+    return {table.name for table in step.this.find_all(exp.Table)}
 
 
 def _put_right(node: exp.Expr) -> exp.Expr:

@@ -12,7 +12,7 @@ from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.spark import SparkEngine
 from evalloop_assets.lake.spark_session import SparkSetup, require_spark
-from evalloop_assets.lake.spark_sql import recursion_inputs, spark_query, spark_type
+from evalloop_assets.lake.spark_sql import spark_query, spark_steps, spark_type
 from evalloop_assets.settings import Settings
 
 FRUIT = TableSchema("fruit", "one fruit", (Column("n", "BIGINT", "count"),), ("n",))
@@ -57,12 +57,14 @@ def test_types_keep_their_width():
 def test_what_a_recursion_reads_is_computed_before_it():
     query = (
         "WITH RECURSIVE a AS (SELECT x FROM t), b AS (SELECT x FROM a), "
-        "c AS (SELECT x FROM b UNION ALL SELECT b.x FROM b JOIN c ON b.x = c.x + 1) SELECT x FROM c JOIN a USING (x)"
+        "c AS (SELECT x FROM b UNION ALL SELECT b.x FROM b JOIN c ON b.x = c.x + 1) "
+        "SELECT percentile_cont(5e-1) WITHIN GROUP (ORDER BY x) AS m FROM c JOIN a USING (x)"
     )
-    before, rest = recursion_inputs(query)
+    before, rest = spark_steps(query)
     assert list(before) == ["b"]
     assert before["b"].startswith("WITH a AS (SELECT x FROM t), b AS (")
     assert "b AS (" not in rest
+    assert "PERCENTILE(x, 5e-1)" in rest
     assert "a AS (" in rest
 
 
