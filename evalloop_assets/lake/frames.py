@@ -72,8 +72,6 @@ def typed(frame: pd.DataFrame, schema: TableSchema) -> pa.Table:
     """
     import pyarrow as pa
 
-    from evalloop_assets.lake.delta import arrow_schema
-
     wanted = arrow_schema(schema)
     arrays = {}
     for column in schema.columns:
