@@ -45,7 +45,7 @@ def test_the_clock_follows_deliveries(lake, tmp_path):
     take_in(lake, log(tmp_path, "a.jsonl", turn(1, shown_at="2026-03-03T10:00:00Z")))
     assert lake.clock() == Clock(date(2026, 3, 2), datetime(2026, 3, 3, 10))
     take_in(lake, log(tmp_path, "b.jsonl", turn(2)), complete_through=date(2026, 3, 5))
-    assert lake.clock() == Clock(date(2026, 3, 5), datetime(2026, 3, 3, 10))
+    assert lake.clock() == Clock(date(2026, 3, 5), datetime(2026, 3, 6))
 
 
 def test_the_same_file_twice_changes_nothing(lake, tmp_path):

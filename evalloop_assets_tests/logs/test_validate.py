@@ -67,7 +67,7 @@ def test_a_good_row_gets_all_columns_their_types_and_its_day():
         ({"utc_offset_minutes": 900}, "utc_offset_minutes is above 840: 900"),
         ({"feedback": "meh"}, "feedback is none of like, dislike, complaint: meh"),
         ({"interrupted": "maybe"}, "interrupted is neither true nor false: maybe"),
-        ({"reply_text": "a\0b"}, "reply_text holds a NUL character: a␀b"),
+        ({"reply_text": "a\0b"}, "reply_text holds a NUL character"),
         ({"event_id": "x" * (MAX_ID_CHARS + 1)}, f"event_id is 513 characters long, above 512: {'x' * 60}…"),
         ({"dwell_ms": -5, "propensity": 2.0}, "dwell_ms is below 0: -5; propensity is above 1: 2"),
     ],
@@ -78,8 +78,7 @@ def test_every_rule_catches_its_planted_fault(changes, expected):
 
 def test_a_reply_of_two_megabytes_is_rejected_with_a_short_reason():
     reason = rejection(reply_text="ü" * 2_000_000)
-    assert reason.startswith("reply_text is 2000000 characters long, above 1000000: üüü")
-    assert len(reason) < 200
+    assert reason == "reply_text is 2000000 characters long, above 1000000"
     assert accepted(reply_text="ü" * MAX_TEXT_CHARS)["reply_chars"] == MAX_TEXT_CHARS
 
 

@@ -63,14 +63,14 @@ def test_the_query_is_portable():
 def test_one_conversation_adds_itself_to_every_metric():
     turns = chat("c", "05-01 10:00", 3)
     turns[1]["feedback"] = "complaint"
-    turns[2]["replaces_event_id"] = turns[1]["event_id"]
+    turns[2] |= {"replaces_event_id": turns[1]["event_id"], "dwell_ms": 5_000}
     found, rows = users(
         [*turns, *chat("d", "05-02 10:00")], [assigned("conversation", "c", "treatment", "05-01 10:00")]
     )
     assert {key[3]: value for key, value in found.items()} == {
         "exposure": (1, 0.0, 1),
         "chat_send": (1, 3.0, 1),
-        "chat_duration": (1, 30.0, 1),
+        "chat_duration": (1, 23.0, 1),
         "drop_off": (1, 1.0, 1),
         "regeneration": (3, 1.0, 3),
         "complaint": (3, 1.0, 3),
@@ -348,7 +348,7 @@ def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_l
     for user in "abcd":
         treated = user in "ab"
         for name, start in [("1", "10:00"), ("2", "18:00")][: 2 if treated else 1]:
-            turns += chat(user + name, f"05-01 {start}", 3 if treated else 4, user_id=user)
+            turns += chat(user + name, f"05-01 {start}", 2 if treated else 3, user_id=user)
             exposures.append(
                 assigned("conversation", user + name, "treatment" if treated else "control", f"05-01 {start}", user)
             )
@@ -359,4 +359,4 @@ def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_l
         mine = pa.Table.from_pylist([row for row in rows if row["unit"] == unit])
         results = compare("x", unit, units_of(mine), {}, 100, 0.05)
         effect[unit] = next(one.effect for one in results if one.metric == "chat_duration")
-    assert effect == {"user": 20.0, "conversation": -10.0}
+    assert effect == {"user": 10.0, "conversation": -10.0}

@@ -276,7 +276,7 @@ def test_publishers_that_overtake_each_other_leave_the_newest_entry(ledger, tmp_
     path = tmp_path / "flags.json"
     ledger.begin("old", change("start", "first"))
     ledger.apply(change("start", "exp"), lambda state: start_experiment(state, "exp", "new", NOON, weight_percent=1))
-    url = str(ledger._engine.url)
+    url = ledger._engine.url.render_as_string(hide_password=False)
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.starmap(widen_and_publish, [(url, path, step) for step in range(24)])
     assert json.loads(path.read_text()) == flag_file(ledger.head().allocation, 26)
