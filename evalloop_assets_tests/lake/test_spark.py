@@ -33,7 +33,7 @@ try:
 except UserError as error:
     pytest.skip(str(error), allow_module_level=True)
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 ON_WORKERS = ("sessions", "reading", "horizon_labels", "preference_pairs")
 
 
