@@ -218,6 +218,7 @@ class Lake:
         """
         wanted = tuple(days)
         span = days if isinstance(days, Days) else Days(min(wanted), max(wanted))
+        failure: Exception | None = None
         for attempt in range(ATTEMPTS):
             base = self._ensure(schema)
             inputs = self.inputs(reads, span)
@@ -225,14 +226,15 @@ class Lake:
                 files = self._write(schema, wanted, inputs, compute, constants, engine or self.reader)
                 waiting = self._waiting(schema, files, waits)
                 commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run, waiting)
-            except Exception:
+            except Exception as error:
                 if all(self.version(name) == inputs.versions.get(name) for name in reads):
                     raise
-                commit = None  # an input has moved on, and an erasure may have deleted files of what was read
+                # An input has moved on, and an erasure may have deleted files of what was read.
+                failure, commit = error, None
             if commit is not None:
                 return commit
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
-        raise RuntimeError(f"{schema.name}: other writers kept replacing {span.first} … {span.last}")
+        raise RuntimeError(f"{schema.name}: other writers kept replacing {span.first} … {span.last}") from failure
 
     def _write(
         self,
