@@ -2,9 +2,12 @@ from pathlib import Path
 
 import pytest
 
+import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.days import BEFORE, Days, ranges
+from evalloop_assets.lake.assets import TRANSFORMS
 from evalloop_assets.lake.engine import columns_of
 from evalloop_assets.lake.lineage import column_lineage
+from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.sql import BadTransform, load
 
@@ -22,6 +25,7 @@ columns:
   replies: BIGINT, replies, regenerated ones included
 */
 """
+CLOCK = {"clock": {"watermark": "DATE", "log_end": "TIMESTAMP"}}
 QUERY = """
 WITH counted AS (
     SELECT t.day, t.user_id, CAST(count(t.event_id) AS BIGINT) AS shown  -- all of them
@@ -84,6 +88,23 @@ def test_lineage_goes_through_ctes_to_the_tables(tmp_path: Path):
         "user_id": [("turns", "user_id")],
         "replies": [("first_seen", "base"), ("turns", "event_id")],
     }
+
+
+@pytest.mark.parametrize("name", ["absences", "returns", "sessions", "traffic"])
+def test_lineage_is_that_of_sqlglot_which_follows_every_path(name: str):
+    from sqlglot import exp
+    from sqlglot.lineage import lineage
+
+    transform = TRANSFORMS[name]
+    columns = {read: columns_of(declared(read)) for read in transform.reads}
+    schema = {**columns, "settings": {one.rpartition(".")[2]: "DOUBLE" for one in transform.settings}}
+    found = column_lineage(transform, columns)
+    assert any(found.values())
+    for column, origins in found.items():
+        nodes = lineage(column, transform.query, schema={**schema, **CLOCK}, dialect="duckdb").walk()
+        tables = [node for node in nodes if not node.downstream and isinstance(node.expression, exp.Table)]
+        expected = {(node.expression.name, node.name.rpartition(".")[2].strip('"')) for node in tables}
+        assert set(origins) == {one for one in expected if one[0] in transform.reads}, column
 
 
 def test_ranges_join_neighbours_only():
