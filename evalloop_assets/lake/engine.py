@@ -82,6 +82,7 @@ class DuckDBEngine:
         self._connect = connect
         self._filesystem = filesystem
         self._database: DuckDBPyConnection | None = None
+        self._finalizer: Callable[[], object] | None = None
 
     def fetch(self, query: str, views: Mapping[str, View], parameters: Mapping[str, object]) -> pa.Table:
         with self._cursor() as connection:
@@ -137,12 +138,18 @@ class DuckDBEngine:
                 JOIN (SELECT day, count(*) AS n FROM new GROUP BY day) AS after USING (day, n)""").fetchall()
         return {day for (day,) in found}
 
+    def close(self) -> None:
+        """Close the database; the next call opens another one."""
+        if self._finalizer is not None:
+            self._finalizer()
+        self._database, self._finalizer = None, None
+
     def _cursor(self) -> DuckDBPyConnection:
         """A connection to the engine's database with temporary views of its own."""
         if self._database is None:
             opened = self._connect()
             self._database = opened.__enter__()
-            weakref.finalize(self, opened.__exit__, None, None, None)
+            self._finalizer = weakref.finalize(self, opened.__exit__, None, None, None)
             if self._filesystem is not None:
                 self._database.register_filesystem(self._filesystem())
         return self._database.cursor()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from evalloop_assets.lake.sql import SqlTransform
 
 if TYPE_CHECKING:
-    from sqlglot.exp import Query
     from sqlglot.optimizer import Scope
 
 Origins = frozenset[tuple[str, str]]
@@ -22,7 +21,7 @@ def column_lineage(
     `columns` gives the columns of every table that the query reads, name to type. Costs up to a tenth of a second a
     query, so it is called when an asset is materialised and not when the code is loaded.
     """
-    from sqlglot import parse_one
+    from sqlglot import exp, parse_one
     from sqlglot.optimizer import build_scope, qualify
 
     schema: dict[str, object] = {name: dict(found) for name, found in columns.items()}
@@ -34,9 +33,10 @@ def column_lineage(
         parse_one(transform.query, read="duckdb"), schema=schema, dialect="duckdb", validate_qualify_columns=False
     )
     scope = build_scope(tree)
-    assert scope is not None, f"{transform.schema.name} is no query"
+    assert scope is not None
+    assert isinstance(scope.expression, exp.Query)
     known: dict[tuple[int, int], Origins] = {}
-    names = _query(scope).named_selects
+    names = scope.expression.named_selects
     return {
         name: sorted(leaf for leaf in _origins(scope, names.index(name), known) if leaf[0] in transform.reads)
         for name in transform.schema.column_names
@@ -57,25 +57,20 @@ def _followed(scope: Scope, position: int, known: dict[tuple[int, int], Origins]
     from sqlglot import exp
     from sqlglot.optimizer import Scope, find_all_in_scope
 
+    query = scope.expression
+    assert isinstance(query, exp.Query)
     for side in scope.set_operation_scopes:
         yield from _origins(side, position, known)
     if scope.set_operation_scopes:
         return
-    chosen = _query(scope).selects[position]
+    chosen = query.selects[position]
     for inner in scope.subquery_scopes:
         if any(node is inner.expression for node in chosen.walk()):
-            for number in range(len(_query(inner).selects)):
-                yield from _origins(inner, number, known)
+            yield from _origins(inner, 0, known)
     for column in find_all_in_scope(chosen, exp.Column):
         source = scope.sources.get(column.table)
         if isinstance(source, Scope):
-            yield from _origins(source, _query(source).named_selects.index(column.name), known)
+            if isinstance(source.expression, exp.Query):  # VALUES come from no table
+                yield from _origins(source, source.expression.named_selects.index(column.name), known)
         elif source is not None:
             yield source.name, column.name
-
-
-def _query(scope: Scope) -> Query:
-    from sqlglot import exp
-
-    assert isinstance(scope.expression, exp.Query), f"a scope of {type(scope.expression).__name__}"
-    return scope.expression

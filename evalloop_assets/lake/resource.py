@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 from dagster_duckdb import DuckDBResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from evalloop_assets.lake.engine import DuckDBEngine, Engine
 from evalloop_assets.lake.errors import UserError
@@ -26,24 +26,37 @@ class LakeResource(ConfigurableResource[Lake]):
     root: str = Field(description="a folder or an object store URL")
     duckdb: DuckDBResource
 
-    spill: str = Field(description="folder that steps spill to, each in one of its own")
+    spill: str = Field(description="folder that runs spill to, each in one of its own")
 
     spark: dict[str, Any] | None = Field(None, description="set-up of Spark, where it runs the transforms")
 
+    _reader: DuckDBEngine | None = PrivateAttr(None)
+
     def open(self) -> Lake:
+        """A lake with pinned versions of its own; those of one resource share the DuckDB that reads for them."""
+        if self._reader is None:
+            self._reader = self._duckdb_engine()
+        engine: Engine | None = SparkEngine(SparkSetup(**self.spark)) if self.spark else None
+        return Lake(self.root, self._reader, engine)
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _duckdb_engine(self) -> DuckDBEngine:
         config = {**self.duckdb.connection_config, "temp_directory": f"{self.spill}/{uuid.uuid4().hex}"}
         duckdb = DuckDBResource(database=self.duckdb.database, connection_config=config)
-        engine: Engine | None = SparkEngine(SparkSetup(**self.spark)) if self.spark else None
+        root, spill = self.root, Path(self.spill)
 
         def connect() -> "AbstractContextManager[DuckDBPyConnection]":
-            Path(self.spill).mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of a path only
+            spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of a path only
             return duckdb.get_connection()
 
-        if "://" not in self.root:
-            return Lake(self.root, DuckDBEngine(connect), engine)
+        if "://" not in root:
+            return DuckDBEngine(connect)
         from evalloop_assets.lake.remote import filesystem
 
-        return Lake(self.root, DuckDBEngine(connect, lambda: filesystem(self.root)), engine)
+        return DuckDBEngine(connect, lambda: filesystem(root))
 
 
 def lake_resource(settings: Settings) -> LakeResource:

@@ -25,6 +25,7 @@ from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.opened import newest
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import TableSchema
 
@@ -38,6 +39,8 @@ __all__ = ["Commit", "Computed", "Days", "Inputs", "Lake", "Window"]
 
 ATTEMPTS = 30
 COMMIT_ATTEMPTS = 200
+_CLOCKS: dict[str, tuple[tuple[str, ...], Clock]] = {}
+"""Of each root the clock last read and the files that told it, whose names are never used again."""
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 36500 days", "delta.checkpointInterval": "10"}
 """Nothing of the log is ever cleaned up; a checkpoint every ten versions keeps opening a table as fast as at first."""
 
@@ -106,7 +109,6 @@ class Lake:
         self.reader = reader
         self.engine: Engine = engine or reader
         self.options = dict(options or {})
-        self._clocks: dict[int, Clock] = {}
         self._pinned: dict[tuple[str, int], DeltaTable] = {}
         self._unreadable: list[Unreadable] | None = None
 
@@ -132,9 +134,9 @@ class Lake:
     def clock(self) -> Clock:
         return self._clock(self._open("log_deliveries", None))
 
-    def delta(self, table: str, version: int | None = None) -> DeltaTable | None:
-        """The Delta table itself, newest or at that version; None where it does not exist."""
-        return self._open(table, version)
+    def delta(self, table: str) -> DeltaTable | None:
+        """The Delta table itself at its newest version; None where it does not exist."""
+        return None if self._open(table, None) is None else self._to_write(table)
 
     def tables(self) -> list[str]:
         """Names of the tables that exist, in order."""
@@ -272,7 +274,7 @@ class Lake:
         from deltalake.exceptions import CommitFailedError
 
         for attempt in range(COMMIT_ATTEMPTS):
-            table = self._must_open(schema.name)
+            table = self._to_write(schema.name)
             notes = _notes(table, base) if table.version() != base else []
             theirs = {date.fromisoformat(text) for note in notes for text in note["days"]}
             erased = any("erasure" in note for note in notes)  # what was read may hold somebody who is gone
@@ -349,7 +351,7 @@ class Lake:
         """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""
         removed = {}
         for name in self.tables():
-            table = self._must_open(name)
+            table = self._to_write(name)
             removed[name] = table.vacuum(
                 retention_hours,
                 dry_run=False,
@@ -363,8 +365,10 @@ class Lake:
         view = self._view(deliveries, None, None)
         if deliveries is None or not view.files:
             return Clock(None, None)
-        if deliveries.version() in self._clocks:
-            return self._clocks[deliveries.version()]
+        files = tuple(view.files)
+        known, clock = _CLOCKS.get(self.root, ((), Clock(None, None)))
+        if known == files:
+            return clock
         sql = """
             WITH telling AS (  -- chats tell the time where there are any, else openings of the app
                 SELECT CASE WHEN bool_or(table_name = 'turns' AND last_day IS NOT NULL) THEN 'turns' ELSE 'visits' END
@@ -384,7 +388,7 @@ class Lake:
         if watermark is not None and log_end is not None:
             log_end = max(log_end, datetime.combine(watermark + timedelta(days=1), datetime.min.time()))
         clock = Clock(watermark, log_end)
-        self._clocks[deliveries.version()] = clock
+        _CLOCKS[self.root] = (files, clock)
         return clock
 
     def _ensure(self, schema: TableSchema) -> int:
@@ -404,12 +408,12 @@ class Lake:
                     configuration=TABLE_PROPERTIES,
                     storage_options=self.options or None,
                 )
-            table = self._must_open(schema.name)
+            table = self._to_write(schema.name)
         new = set(columns_of(schema)) - set(stored_columns(table))
         if new:
             fields = Schema.from_arrow(arrow_schema(schema)).fields
-            table.alter.add_columns([field for field in fields if field.name in new])
-            table = self._must_open(schema.name)
+            self._to_write(schema.name).alter.add_columns([field for field in fields if field.name in new])
+            table = self._to_write(schema.name)
         return table.version()
 
     def _view(self, table: DeltaTable | None, first: date | None, last: date | None) -> View:
@@ -419,25 +423,27 @@ class Lake:
         files = table.file_uris(file_pruning_predicate=" AND ".join(limits)) if limits else table.file_uris()
         return View(stored_columns(table), files)
 
-    def _must_open(self, name: str) -> DeltaTable:
-        table = self._open(name, None)
-        assert table is not None
-        return table
+    def _to_write(self, name: str) -> DeltaTable:
+        """The newest version as an object that nobody else has, for calls that move it."""
+        from deltalake import DeltaTable
+
+        return DeltaTable(self._path(name), storage_options=self.options or None)
 
     def _open(self, name: str, version: int | None) -> DeltaTable | None:
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
-        if version is not None and (name, version) in self._pinned:
-            return self._pinned[name, version]
-        try:
-            table = DeltaTable(self._path(name), version=version, storage_options=self.options or None)
-        except TableNotFoundError:
-            return None
-        if version is not None:
+        table = newest(self._path(name), self.options)
+        if version is None or table is None or table.version() == version:
+            return table
+        if (name, version) not in self._pinned:
+            try:
+                table = DeltaTable(self._path(name), version=version, storage_options=self.options or None)
+            except TableNotFoundError:
+                return None
             self._require_readable(name, version)
             self._pinned[name, version] = table
-        return table
+        return self._pinned[name, version]
 
     def _require_readable(self, name: str, version: int) -> None:
         from evalloop_assets.lake.erasures import unreadable
