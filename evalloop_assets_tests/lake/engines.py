@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -58,13 +58,13 @@ def _in_one_file(folder: Path, to: Path) -> None:
     pq.write_table(rows, to / "all.parquet")
 
 
-def compute(settings: Settings, log: Path) -> None:
-    """Take in the log and compute every table that is a query, through the jobs of the code location."""
+def compute(settings: Settings, log: Path, days: Days = DAYS, tables: Sequence[str] | None = None) -> None:
+    """Take in the log and compute these of the tables that are queries, or all, through the jobs of the location."""
     shutil.copytree(log, settings.landing)
     definitions = build_definitions(settings)
     with open_instance(settings) as instance:
-        for job in ("ingest", "relabel"):
-            require_success(execute(definitions, job, instance, DAYS), job)
+        require_success(execute(definitions, "ingest", instance, days), "ingest")
+        require_success(execute(definitions, "relabel", instance, days, tables=tables), "relabel")
 
 
 def assert_same_rows(found: pa.Table, expected: pa.Table, key: tuple[str, ...]) -> None:
