@@ -21,7 +21,8 @@ from evalloop_assets.simulator.serve import serve, truth_folder
 from evalloop_assets_tests.denoise.dialogues import SETS, figures, prefixes
 
 ROOT = Path(__file__).parent.parent
-CHAIN = [load(ROOT / f"evalloop_assets/denoise/{name}.sql") for name in ("sessions", "reading", "closures", "exits")]
+TABLES = ("sessions", "reading", "closing_words", "closures", "exits")
+CHAIN = [load(ROOT / f"evalloop_assets/denoise/{name}.sql") for name in TABLES]
 ENDS = """
 WITH last_replies AS (
   SELECT

@@ -9,6 +9,7 @@ from dagster import (
 )
 
 from evalloop_assets.days import Days
+from evalloop_assets.denoise.assets import TABLES
 from evalloop_assets.denoise.shares import shares
 from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.registry import declared
@@ -90,7 +91,7 @@ def people_are_as_many_as_usual(context: AssetCheckExecutionContext, lake: LakeR
 
 
 CHECKS = [
-    *(key_check(table) for table in ("sessions", "reading", "closures", "exits", "traffic", "reading_speeds")),
+    *(key_check(table) for table in TABLES),
     reading_is_still_logged,
     abrupt_ends_are_as_usual,
     people_are_as_many_as_usual,

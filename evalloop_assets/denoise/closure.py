@@ -29,6 +29,7 @@ REPLIERS = frozenset(
     {"assistant", "bot", "system", "agent", "sys", "character", "model", "ai", "chatbot", "wizard", "gpt", "operator"}
 )
 BEGAN = datetime(2000, 1, 1)
+CHAIN = ("sessions", "reading", "closing_words", "closures")
 
 REPLIES = """
 WITH said AS (
@@ -143,4 +144,4 @@ def _by_user(messages: pd.DataFrame) -> pd.Series:
 
 @functools.cache
 def _chain() -> tuple[SqlTransform, ...]:
-    return tuple(load(Path(__file__).with_name(f"{name}.sql")) for name in ("sessions", "reading", "closures"))
+    return tuple(load(Path(__file__).with_name(f"{name}.sql")) for name in CHAIN)

@@ -149,6 +149,31 @@ def test_equal_to_the_asset(dialogues: list[list[tuple[str, str]]]):
         assert row["score"] == pytest.approx(asset["score"], rel=1e-12)
 
 
+def test_closing_words_are_kept_where_something_speaks_for_an_end():
+    thanked = [("a tale, please", "Once there was a fox."), ("谢謝！ ok？", "Bye.")]
+    goes_on = [("What is the capital?", "Paris. Shall I book it?"), ("tell me more", "It lies on the Seine.")]
+    turns = [
+        turn(f"{name}-{k}", f"05-01 10:0{k}", user_id=name, conversation_id=name, user_text=said, reply_text=reply)
+        for name, dialogue in {"thanked": thanked, "goes_on": goes_on}.items()
+        for k, (said, reply) in enumerate(dialogue)
+    ]
+    world = World(turns=turns)
+    scores = {row["session_id"]: row["score"] for row in world.run_to("closures")}
+    sessions = {row["session_id"]: row["conversation_id"] for row in world.tables["sessions"].to_pylist()}
+    assert {sessions[name]: score > 0 for name, score in scores.items()} == {"thanked": True, "goes_on": False}
+    told = [
+        (sessions[row["session_id"]], row["place"], row["by_user"], row["length"],
+         {name for name, value in row.items() if value is True and name != "by_user"})
+        for row in world.tables["closing_words"].to_pylist()
+    ]  # fmt: skip
+    assert sorted(told, key=repr) == [
+        ("thanked", 2, True, 14, set()),
+        ("thanked", 3, False, 21, set()),
+        ("thanked", 4, True, 21, {"thanks", "asks"}),
+        ("thanked", 5, False, 4, {"farewell"}),
+    ]
+
+
 def test_real_chats_of_a_partial_log_are_told_without_a_loop(shared_data: Path):
     chats = json.loads(gzip.decompress((shared_data / "convai" / "data_intermediate.json.gz").read_bytes()))
     rows = [
