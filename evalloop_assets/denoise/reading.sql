@@ -23,7 +23,7 @@ columns:
   background_score: DOUBLE, evidence from 0 to 1 that part of the time shown was background; NULL where unknown
   reason: VARCHAR, read, skipped, capped, partial (away for a part, the rest was read), shared (typing was not logged, its usual share is taken off), background (it cannot be told how much of the time was reading), error, interpolated, imputed (a constant of the log, no time of reading) or unknown
 */
-WITH RECURSIVE placed AS (
+WITH RECURSIVE opened AS (
   SELECT
     sessions.day, turns.event_id, sessions.session_id, turns.user_id, turns.conversation_id, turns.model_id,
     turns.shown_at, turns.replaces_event_id,
@@ -43,6 +43,20 @@ WITH RECURSIVE placed AS (
     ON turns.user_id = sessions.user_id
     AND turns.conversation_id = sessions.conversation_id
     AND turns.shown_at BETWEEN sessions.started_at AND sessions.ended_at
+),
+placed AS (
+  SELECT
+    day, event_id, session_id, user_id, conversation_id, model_id, shown_at, replaces_event_id,
+    dwell_ms, foreground_ms, typing_ms, reply_chars, user_chars, acts, untold,
+    CASE
+      WHEN opening IS NULL OR opening = '' THEN NULL
+      WHEN BIT_LENGTH(opening) < 12 * LENGTH(opening) THEN 'latin'
+      WHEN REGEXP_MATCHES(opening, '[ぁ-ヿ가-힣]')
+        AND LENGTH(REGEXP_REPLACE(opening, '[ぁ-ヿ가-힣]+', '', 'g')) < 9e-1 * LENGTH(opening) THEN 'other'
+      WHEN REGEXP_MATCHES(opening, '[㐀-鿿]') THEN 'han'
+      ELSE 'other'
+    END                                                                                  AS script
+  FROM opened
 ),
 replacements AS (
   SELECT again.event_id, again.shown_at, replaced.event_id AS replaced_event_id, replaced.shown_at AS replaced_at
@@ -141,14 +155,7 @@ ordered AS (
       WHEN placed.untold IS NOT NULL THEN placed.untold
       WHEN constants_of_days.dwell_ms IS NOT NULL OR constants_of_users.dwell_ms IS NOT NULL THEN 'imputed'
     END                                                                                  AS untold,
-    CASE
-      WHEN placed.opening IS NULL OR placed.opening = '' THEN NULL
-      WHEN BIT_LENGTH(placed.opening) < 12 * LENGTH(placed.opening) THEN 'latin'
-      WHEN REGEXP_MATCHES(placed.opening, '[ぁ-ヿ가-힣]')
-        AND LENGTH(REGEXP_REPLACE(placed.opening, '[ぁ-ヿ가-힣]+', '', 'g')) < 9e-1 * LENGTH(placed.opening) THEN 'other'
-      WHEN REGEXP_MATCHES(placed.opening, '[㐀-鿿]') THEN 'han'
-      ELSE 'other'
-    END                                                                                  AS script
+    placed.script
   FROM placed
   LEFT JOIN regenerated ON regenerated.event_id = placed.event_id
   LEFT JOIN constants_of_days
