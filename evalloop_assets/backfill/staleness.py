@@ -13,6 +13,9 @@ from evalloop_assets.lake.assets import as_known, definition_of, recomputed, ver
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
 
+USED = ("turns", "visits")
+OTHER_SIGNS = ("signups", "battles", "assignments")
+
 
 class Work(NamedTuple):
     """What there is to do in a lake."""
@@ -34,9 +37,17 @@ class Work(NamedTuple):
 
 
 def log_days(lake: Lake) -> tuple[date, date] | None:
-    """First and last day of which the lake has turns or visits; None where it has neither."""
-    days = [day for table in ("turns", "visits") for day in lake.computed(table)]
-    return (min(days), max(days)) if days else None
+    """First and last day of which the lake has turns or visits, or, complete, other signs; None where it has neither.
+
+    A complete day on which people only signed up or chose is one of the log, since labels look ahead at it. The list of
+    everybody who ever signed up, before and after a short log, makes that log no longer.
+    """
+    days = [day for table in USED for day in lake.computed(table)]
+    if not days:
+        return None
+    watermark = lake.clock().watermark or date.min
+    others = [day for table in OTHER_SIGNS for day in lake.computed(table) if day <= watermark]
+    return min(days), max([*days, *others])
 
 
 def work(lake: Lake, settings: Settings, last: date | None = None, tables: Sequence[str] | None = None) -> Work:
