@@ -138,16 +138,25 @@ def test_both_decisions_were_right_by_what_only_the_product_knows(demo: Demo):
     assert reading["padded"] > 1.2 * reading["incumbent"]
 
 
+def allocated(entries: list[Entry], moment: datetime) -> set[str]:
+    """The models that the ledger allots to conversations that begin then."""
+    allocation = [entry for entry in entries if entry.at <= moment][-1].allocation
+    return {allocation.champion, *(one.treatment for one in allocation.running)}
+
+
 def test_the_published_file_serves_the_promoted_model_and_no_padding(demo: Demo, tmp_path: Path):
-    entries = demo.ledger()
-    rolled_back = the_one(entries, "rollback")
-    later, earlier = rolled_back.at + timedelta(hours=1), rolled_back.at - timedelta(hours=1)
-    assert served_models(demo.settings.flags, later) == {entries[-1].allocation.champion: CONVERSATIONS}
-    assert "padded" not in served_models(demo.settings.flags, earlier)
+    entries, hour = demo.ledger(), timedelta(hours=1)
+    rolled_back, promoted = the_one(entries, "rollback"), the_one(entries, "promote")
+    last = max(rolled_back.at, promoted.at) + hour
+    assert served_models(demo.settings.flags, last) == {promoted.allocation.champion: CONVERSATIONS}
+    after = served_models(demo.settings.flags, rolled_back.at + hour)
+    assert set(after) == allocated(entries, rolled_back.at + hour)
+    assert "padded" not in after
+    assert "padded" not in served_models(demo.settings.flags, rolled_back.at - hour)
 
     before = tmp_path / "before.json"
     before.write_text(json.dumps(flag_file(entries[rolled_back.sequence - 2].allocation)), encoding="utf-8")
-    assert served_models(before, earlier)["padded"] > CONVERSATIONS / 10
+    assert served_models(before, rolled_back.at - hour)["padded"] > CONVERSATIONS / 10
 
 
 def test_the_loop_closes_through_the_product(demo: Demo):
