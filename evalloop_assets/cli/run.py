@@ -12,6 +12,7 @@ from evalloop_assets.backfill.staleness import log_days, work
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
 from evalloop_assets.cli.plan_table import plan_table
+from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
@@ -57,7 +58,7 @@ def _show(console: Console, lake: Lake, runs: list[Planned]) -> None:
     if not runs:
         console.print("nothing to do: no day is stale")
         return
-    console.print(plan_table(lake, [(one.job, one.days, one.why, one.span) for one in runs]))
+    print_table(console, plan_table(lake, [(one.job, one.days, one.why, one.span) for one in runs]))
 
 
 def _carry_out(console: Console, lake: Lake, settings: Settings, first: date | None, last: date | None) -> None:
@@ -132,5 +133,5 @@ def _run(console: Console, defs: Definitions, instance: DagsterInstance, one: Pl
             tables=tables,
         )
     require_success(ran, one.job)
-    console.print(f"[green]done[/] {one.job} {span} ({one.why}), run {ran.run_id[:8]}")
+    console.print(f"[green]done[/] {one.job} {span} ({one.why}), run {ran.run_id[:8]}", soft_wrap=True)
     return ran

@@ -20,6 +20,7 @@ from rich.table import Table
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.scoreboard_run import measured
+from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
@@ -102,7 +103,7 @@ def _print(console: Console, figures: Sequence[Figure]) -> None:
             one = loop or naive[0]
             beside = "\n".join(f"{other.method}: {shown(other.found)}" for other in naive)
             table.add_row(one.figure, one.scenario, shown(loop.found) if loop else "", beside)
-        console.print(table)
+        print_table(console, table)
 
 
 def _keep(settings: Settings, figures: Sequence[Figure], command: str, whole: bool) -> None:

@@ -14,6 +14,7 @@ from evalloop_assets.backfill.vacuum import cited_versions, decided
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.serving import experiment_lines
+from evalloop_assets.cli.tables import print_table
 from evalloop_assets.lake.erasures import ERASURES, erased_citations, unreadable
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
@@ -72,7 +73,7 @@ def _stale(console: Console, lake: Lake, settings: Settings) -> None:
     table = Table("from", "to", "why", "tables", title="stale (evalloop run)", title_justify="left")
     for span in spans:
         table.add_row(str(span.first), str(span.last), ", ".join(span.reasons), ", ".join(span.tables))
-    console.print(table)
+    print_table(console, table)
 
 
 def _next_to_mature(console: Console, lake: Lake) -> None:
@@ -91,7 +92,7 @@ def _next_to_mature(console: Console, lake: Lake) -> None:
     for row in found[:MATURING_SHOWN]:
         days = str(row["first"]) if row["first"] == row["last"] else f"{row['first']} to {row['last']}"
         table.add_row(str(row["matures_on"]), row["table_name"], row["horizon"], days, f"{int(row['labels']):,}")
-    console.print(table)
+    print_table(console, table)
     if len(found) > MATURING_SHOWN:
         console.print(f"… and {len(found) - MATURING_SHOWN} more: table maturity has them all")
 
@@ -109,7 +110,7 @@ def _rejected(console: Console, lake: Lake) -> None:
     table = Table("file", "table", "rows", "reason", "mend", title="rejected rows", title_justify="left")
     for row in found[:REJECTED_SHOWN]:
         table.add_row(row["source"], row["table_name"], str(row["n"]), row["reason"], row["mend"])
-    console.print(table)
+    print_table(console, table)
     if len(found) > REJECTED_SHOWN:
         console.print(f"… and {len(found) - REJECTED_SHOWN} other reasons: table rejected_rows has them all")
 

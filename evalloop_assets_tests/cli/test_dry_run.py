@@ -14,7 +14,7 @@ from evalloop_assets_tests.cli.conftest import reply
 
 @pytest.fixture
 def computed(evalloop, log, mapping, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("COLUMNS", "80")  # what is printed goes to no terminal, so causes are whole all the same
     days = [reply(number, at=f"2026-03-0{number}T10:00:00Z") for number in range(1, 6)]
     assert evalloop("ingest", log(*days), "--map", mapping()).status == 0
     assert evalloop("run").status == 0
