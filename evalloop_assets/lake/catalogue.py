@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dagster import DagsterRunStatus, DefaultSensorStatus, ResourceParam, RunStatusSensorContext, run_status_sensor
 
-from evalloop_assets.lake.engine import select_all
+from evalloop_assets.lake.engine import identifier, rows_of_files
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
@@ -17,23 +17,18 @@ def catalogue_path(settings: Settings) -> Path:
 
 
 def rebuild_catalogue(lake: Lake, path: Path) -> int:
-    """Write the views beside `path` and swap them in at once; gives the number of tables."""
+    """Write the views beside `path`, of empty tables too, and swap them in at once; gives the number of tables."""
     import duckdb
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder:
         fresh = Path(folder) / path.name
-        count = 0
+        names = lake.tables()
         with duckdb.connect(str(fresh)) as connection:
-            for name in lake.tables():
-                view = lake.view(name)
-                if view.files:
-                    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in view.files)
-                    source = f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
-                    connection.execute(f'CREATE VIEW "{name}" AS {select_all(view.columns, source)}')
-                    count += 1
+            for name in names:
+                connection.execute(f"CREATE VIEW {identifier(name)} AS {rows_of_files(lake.view(name))}")
         os.replace(fresh, path)
-    return count
+    return len(names)
 
 
 @run_status_sensor(

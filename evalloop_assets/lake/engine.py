@@ -158,19 +158,8 @@ class DuckDBEngine:
         for name, view in views.items():
             if view.rows is not None:
                 connection.register(name, view.rows)
-                continue
-            typed = ", ".join(
-                f"CAST(NULL AS {type_}) AS {identifier(column)}" for column, type_ in view.columns.items()
-            )
-            empty = f"SELECT {typed} WHERE false"
-            if view.files:
-                paths = ", ".join(f"'{_quoted(path)}'" for path in view.files)
-                stored = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
-                listed = ", ".join(identifier(column) for column in view.columns)
-                source = f"SELECT {listed} FROM ({empty} UNION ALL BY NAME {stored})"
             else:
-                source = empty
-            connection.execute(f"CREATE TEMP VIEW {identifier(name)} AS {source}")
+                connection.execute(f"CREATE TEMP VIEW {identifier(name)} AS {rows_of_files(view)}")
 
 
 def _is_float(view: View, name: str) -> bool:
@@ -200,6 +189,17 @@ def _require_columns(connection: DuckDBPyConnection, query: str, schema: TableSc
 def columns_of(schema: TableSchema) -> dict[str, str]:
     """Name to type of every column of the table, the partition first."""
     return {"day": "DATE"} | {column.name: column.type for column in schema.columns}
+
+
+def rows_of_files(view: View) -> str:
+    """SELECT of all rows of the view's files, with its columns and types even where it has none."""
+    typed = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(column)}" for column, type_ in view.columns.items())
+    empty = f"SELECT {typed} WHERE false"
+    if not view.files:
+        return empty
+    paths = ", ".join(f"'{_quoted(path)}'" for path in view.files)
+    stored = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
+    return select_all(view.columns, f"({empty} UNION ALL BY NAME {stored})")
 
 
 def select_all(columns: Iterable[str], source: str) -> str:
