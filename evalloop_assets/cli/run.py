@@ -14,6 +14,7 @@ from evalloop_assets.cli.instance import Ran, execute, open_instance, require_su
 from evalloop_assets.cli.plan_table import plan_table
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
+from evalloop_assets.definitions import build_definitions
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.freshness import NEVER
@@ -62,8 +63,6 @@ def _show(console: Console, lake: Lake, runs: list[Planned]) -> None:
 
 
 def _carry_out(console: Console, lake: Lake, settings: Settings, first: date | None, last: date | None) -> None:
-    from evalloop_assets.definitions import build_definitions
-
     defs = build_definitions(settings)
     with open_instance(settings) as instance:
         if settings.landing.is_dir():
