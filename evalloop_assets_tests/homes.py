@@ -83,7 +83,7 @@ def run(home: Path, *arguments: str, **more: str) -> str:
 
 
 def tables(home: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, in an order of its own, without the columns that tell the time of delivery."""
+    """Every row of every table, sorted, floats to nine digits, without the columns that tell the time of delivery."""
     with duckdb.connect(str(home / "evalloop.duckdb"), read_only=True) as connection:
         found = {}
         for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
@@ -92,9 +92,12 @@ def tables(home: Path) -> dict[str, list[tuple[object, ...]]]:
             if name in ("log_deliveries", "rejected_rows"):
                 kept.remove('"day"')
             rows = connection.execute(f'SELECT {", ".join(kept)} FROM "{name}"').fetchall()
-            found[name] = sorted(map(_comparable, rows), key=repr)
+            found[name] = sorted((tuple(map(comparable, row)) for row in rows), key=repr)
         return found
 
 
-def _comparable(row: tuple[object, ...]) -> tuple[object, ...]:
-    return tuple(tuple(value) if isinstance(value, list) else value for value in row)
+def comparable(value: object) -> object:
+    """The value as far as two computations of it agree: threads add floats up in different orders."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    return tuple(map(comparable, value)) if isinstance(value, list) else value

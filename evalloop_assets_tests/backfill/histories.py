@@ -29,6 +29,7 @@ from evalloop_assets.logs.contract import LOG_TABLES
 from evalloop_assets.logs.deliver import deliver
 from evalloop_assets.logs.plan import identity
 from evalloop_assets.settings import Settings
+from evalloop_assets_tests.homes import comparable
 
 BEGIN = datetime(2026, 5, 1)
 LAST = date(2026, 5, 12)
@@ -198,7 +199,7 @@ class History:
         if self.lake.version(table) is None:
             return []
         found = self.lake.read(table).to_pylist()
-        return sorted((tuple(map(_comparable, row.values())) for row in found), key=repr)
+        return sorted((tuple(map(comparable, row.values())) for row in found), key=repr)
 
     def versions(self) -> dict[str, int | None]:
         return {table: self.lake.version(table) for table in self.lake.tables()}
@@ -246,7 +247,3 @@ def after(steps: Sequence[Step]) -> dict[str, list[tuple[Any, ...]]]:
         told.take_in([], LAST)
         told.run()
         return told.tables()
-
-
-def _comparable(value: Any) -> Any:
-    return float(f"{value:.9g}") if isinstance(value, float) else value
