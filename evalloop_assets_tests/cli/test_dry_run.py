@@ -10,6 +10,7 @@ from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.cli.conftest import reply
+from evalloop_assets_tests.homes import run
 
 
 @pytest.fixture
@@ -55,6 +56,10 @@ def test_it_names_the_old_and_the_new_definition(computed, home, monkeypatch):
     assert f"code changed: horizon_labels {code} → " in said
     assert "sessions" not in said.split("every table")[0].split()
     assert state(home) == before
+
+
+def test_a_process_that_has_declared_no_table_yet_finds_nothing_to_do_either(computed, home):
+    assert "nothing to do" in run(home, "run", "--dry-run")
 
 
 def test_what_waits_for_its_date_is_shown_by_status(computed):
