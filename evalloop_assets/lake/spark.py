@@ -55,9 +55,8 @@ class SparkEngine:
         session = spark_session(self.setup)
         _create(session, views)
         steps, rest = spark_steps(query)
-        kept = {name: session.sql(step).persist() for name, step in steps.items()}
-        for name, frame in kept.items():
-            frame.createOrReplaceTempView(name)
+        for name, step in steps.items():
+            session.sql(step).localCheckpoint().createOrReplaceTempView(name)
         found = _typed(session.sql(rest), schema)
         staging = Path(folder) / f"spark-{uuid.uuid4().hex}"
         try:
@@ -65,8 +64,6 @@ class SparkEngine:
             return [_moved(path, Path(folder)) for path in sorted(staging.glob("day=*/*.parquet"))]
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-            for frame in kept.values():
-                frame.unpersist()
 
 
 def _create(session: SparkSession, views: Mapping[str, View]) -> None:

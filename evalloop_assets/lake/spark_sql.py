@@ -37,20 +37,25 @@ def spark_query(query: str) -> str:
 
 
 def spark_steps(query: str) -> tuple[dict[str, str], str]:
-    """What recursive steps of the query read, as SELECTs by name in order, and the query without these steps.
+    """What recursive steps of the query read and what reads them, as SELECTs by name in order, and the query without
+    these steps.
 
-    Spark would compute them anew in every round of the recursion, so that its engine keeps their rows first.
+    Spark would compute what a recursion reads anew in every round, and the recursion anew wherever it is read; so its
+    engine keeps these rows first.
     """
     tree = _translated(query)
     steps = {cte.alias: cte for cte in tree.find_all(exp.CTE)}
-    written = [cte.sql(dialect="spark") for cte in steps.values()]
-    recursive = {name for name, cte in steps.items() if name in _read(cte)}
-    needed = {name for one in recursive for name in _read(steps[one]) & steps.keys() - recursive}
-    kept = {}
-    for place, name in enumerate(steps):
-        if name in needed:
-            kept[name] = f"WITH {', '.join(written[: place + 1])} SELECT * FROM {name}"
-            steps[name].pop()
+    reads = {name: _read(cte) & steps.keys() for name, cte in steps.items()}
+    recursive = {name for name in steps if name in reads[name]}
+    needed = {one for name in recursive for one in reads[name]} | {name for name in steps if reads[name] & recursive}
+    kept: dict[str, str] = {}
+    waiting: list[str] = []
+    for name, step in steps.items():
+        waiting.append(step.sql(dialect="spark"))
+        if name in needed - recursive:
+            kept[name] = f"WITH RECURSIVE {', '.join(waiting)} SELECT * FROM {name}"
+            waiting.pop()
+            step.pop()
     return kept, tree.sql(dialect="spark")
 
 

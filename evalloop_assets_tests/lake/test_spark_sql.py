@@ -54,16 +54,19 @@ def test_types_keep_their_width():
     ]  # fmt: skip
 
 
-def test_what_a_recursion_reads_is_computed_before_it():
+def test_what_a_recursion_reads_and_what_reads_it_is_computed_once():
     query = (
         "WITH RECURSIVE a AS (SELECT x FROM t), b AS (SELECT x FROM a), "
-        "c AS (SELECT x FROM b UNION ALL SELECT b.x FROM b JOIN c ON b.x = c.x + 1) "
-        "SELECT percentile_cont(5e-1) WITHIN GROUP (ORDER BY x) AS m FROM c JOIN a USING (x)"
+        "c AS (SELECT x FROM b UNION ALL SELECT b.x FROM b JOIN c ON b.x = c.x + 1), d AS (SELECT x FROM c), "
+        "e AS (SELECT one.x FROM d AS one JOIN d AS other ON one.x = other.x) "
+        "SELECT percentile_cont(5e-1) WITHIN GROUP (ORDER BY x) AS m FROM e JOIN a USING (x)"
     )
     before, rest = spark_steps(query)
-    assert list(before) == ["b"]
-    assert before["b"].startswith("WITH a AS (SELECT x FROM t), b AS (")
-    assert "b AS (" not in rest
+    assert list(before) == ["b", "d"]
+    assert before["b"] == "WITH RECURSIVE a AS (SELECT x FROM t), b AS (SELECT x FROM a) SELECT * FROM b"
+    assert "b AS (" not in before["d"]
+    assert "c AS (" in before["d"]
+    assert not any(f"{name} AS (" in rest for name in "bd")
     assert "PERCENTILE(x, 5e-1)" in rest
     assert "a AS (" in rest
 
