@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -85,7 +85,7 @@ class Demo:
         """Take the day in, relabel what matured, and run every stage on the day."""
         self.take_in(day)
         for one in planned(self.lake, self.settings, day, day):
-            self._execute(one.job, one.days)
+            self._execute(one.job, one.days, one.tables)
 
     def report(self, day: date) -> list[str]:
         """Print the day's verdicts and decisions; gives the experiments to be rolled back."""
@@ -167,10 +167,12 @@ class Demo:
         at = datetime.combine(day, clock_time.min)
         return Change(action, ACTOR, reason, at, f"{ACTOR}-{action}-{name or 'first'}")  # type: ignore[arg-type]
 
-    def _execute(self, job: str, days: Days) -> None:
+    def _execute(self, job: str, days: Days, tables: Sequence[str] | None = None) -> None:
         label = f"{days.last}: {job}"
         with self.console.status(label) as status:
-            ran = execute(self.defs, job, self.instance, days, lambda step: status.update(f"{label}, {step}"))
+            ran = execute(
+                self.defs, job, self.instance, days, lambda step: status.update(f"{label}, {step}"), tables=tables
+            )
         require_success(ran, job)
 
     def _rows(self, table: str, day: date | None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,7 @@ from evalloop_assets.cli.plan_table import plan_table
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
 from evalloop_assets.definitions import build_definitions
+from evalloop_assets.lake.assets import STEPS, TRANSFORMS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.freshness import NEVER
@@ -38,6 +40,8 @@ class Planned(NamedTuple):
     why: str
     span: Span | None = None
     """What is stale, where that is what the run is for."""
+    tables: tuple[str, ...] | None = None
+    """Those that it computes; None for all of the job."""
 
 
 def run_range(console: Console, first: date | None, last: date | None, dry_run: bool) -> None:
@@ -95,11 +99,20 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
     start = max(first, begin) if first else due.new.first if due.new else end if newest else None
     relabel = [_relabelled(span) for span in due.spans if start is None or span.first < start]
     why = "asked for" if first else NEVER if due.new else ", ".join(newest)
-    return relabel + ([Planned("daily", Days(start, end), why)] if start else [])
+    if start is None:
+        return relabel
+    return [*relabel, Planned("daily", Days(start, end), why, tables=_left(relabel, Days(start, end)))]
 
 
 def _relabelled(span: Span) -> Planned:
-    return Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons), span)
+    return Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons), span, span.tables)
+
+
+def _left(relabel: Sequence[Planned], days: Days) -> tuple[str, ...]:
+    """The tables of the loop but for the queries that runs before have computed on all of the days."""
+    before = [one for one in relabel if one.days.first <= days.first and days.last <= one.days.last]
+    done = {table for one in before for table in one.tables or () if table in TRANSFORMS}
+    return tuple(table for table in STEPS if table not in done)
 
 
 def _require_range(known: tuple[date, date], first_day: date, first: date | None, end: date) -> None:
@@ -122,14 +135,13 @@ def _require_range(known: tuple[date, date], first_day: date, first: date | None
 def _run(console: Console, defs: Definitions, instance: DagsterInstance, one: Planned) -> Ran:
     span = f"{one.days.first} to {one.days.last}" if one.days.first != one.days.last else str(one.days.first)
     with console.status(f"{one.job} {span}") as status:
-        tables = one.span.tables if one.span else None
         ran = execute(
             defs,
             one.job,
             instance,
             one.days,
             lambda step: status.update(f"{one.job} {span}: {step}"),
-            tables=tables,
+            tables=one.tables,
         )
     require_success(ran, one.job)
     console.print(f"[green]done[/] {one.job} {span} ({one.why}), run {ran.run_id[:8]}", soft_wrap=True)

@@ -31,8 +31,8 @@ PADDED = ModelSpec(
 REFERENCES = (DULL, PLAIN, RICH)
 CAST = (*REFERENCES, INCUMBENT, PADDED)
 
-DEMO_SCALE = Scale()
-"""About 2,000 users and 25,000 replies a day."""
+DEMO_SCALE = Scale(base_users=3200, new_users=125, battles=800)
+"""About 1,400 users and 17,000 replies a day."""
 
 
 def demo_policies() -> dict[str, Policy]:
