@@ -5,13 +5,11 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.days import Days
-from evalloop_assets.denoise import assets as denoise  # noqa: F401  declares its tables
-from evalloop_assets.horizon_labels import assets as horizon_labels  # noqa: F401  likewise
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.logs import assets as logs  # noqa: F401  likewise
 from evalloop_assets.logs.contract import LOG_TABLES
 from evalloop_assets_tests.denoise.world import Row, World
 
