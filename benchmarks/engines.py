@@ -16,12 +16,18 @@ from pathlib import Path
 from benchmarks.chain import MILLION, run_chain
 from benchmarks.measure import Cost, cost
 from benchmarks.synthetic_log import write_log
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import lake_resource
-from evalloop_assets.lake.spark_session import stop_spark
+from evalloop_assets.lake.spark_session import require_spark, stop_spark
 from evalloop_assets.settings import Settings
 
 
 def lines(turns: int = MILLION) -> Iterator[str]:
+    try:
+        require_spark()
+    except UserError as error:
+        yield f"engines: not measured: {error}"
+        return
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         lake = lake_resource(Settings(home=log)).open()
