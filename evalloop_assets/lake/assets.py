@@ -21,6 +21,7 @@ from dagster import (
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.ahead import clock_ahead
 from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.commit_notes import Computed as StoredComputed
 from evalloop_assets.lake.constants import constants, setting_values
 from evalloop_assets.lake.difference import difference
 from evalloop_assets.lake.engine import View, columns_of
@@ -39,7 +40,6 @@ from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.sql import SqlTransform, load
 from evalloop_assets.lake.store import Commit, Inputs, Lake
-from evalloop_assets.lake.store import Computed as StoredComputed
 from evalloop_assets.partitions import days_from, days_of, mapping
 from evalloop_assets.settings import Settings
 

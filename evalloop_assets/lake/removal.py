@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import NamedTuple
 
+from evalloop_assets.lake.commit_notes import NOTE
 from evalloop_assets.lake.delta import delta_actions, stored_columns
 from evalloop_assets.lake.engine import View, select_all
 from evalloop_assets.lake.schema import Column, TableSchema
@@ -63,7 +64,7 @@ def remove_rows(
             "watermark": None,
         }
         properties = CommitProperties(
-            custom_metadata={"evalloop": json.dumps({**note, "erasure": erasure})}, max_commit_retries=0
+            custom_metadata={NOTE: json.dumps({**note, "erasure": erasure})}, max_commit_retries=0
         )
         try:
             if days:

@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalloop_assets.days import Days, Window
-from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.clock import Clock, read_clock
+from evalloop_assets.lake.commit_notes import NOTE, Computed, days_computed, note_of, notes_after, same_reading
 from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from evalloop_assets.lake.erasures import Unreadable
 
-__all__ = ["Commit", "Computed", "Days", "Inputs", "Lake", "Window"]
+__all__ = ["Commit", "Days", "Inputs", "Lake", "Window"]
 
 ATTEMPTS = 30
 COMMIT_ATTEMPTS = 200
@@ -43,25 +44,6 @@ _CLOCKS: dict[str, tuple[tuple[str, ...], Clock]] = {}
 """Of each root the clock last read and the files that told it, whose names are never used again."""
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 36500 days", "delta.checkpointInterval": "10"}
 """Nothing of the log is ever cleaned up; a checkpoint every ten versions keeps opening a table as fast as at first."""
-
-
-class Computed(NamedTuple):
-    """How one day of a table came to be."""
-
-    version: int
-    """Version of the table in which the day was last computed."""
-    changed: int
-    """Version of the table in which its rows last changed."""
-    inputs: Mapping[str, int]
-    """Version of each table that was read."""
-    code: str
-    """Version of the definition."""
-    watermark: date | None
-    """Last complete day of the logs at that time."""
-    log_end: datetime | None = None
-    """Time up to which the logs were known."""
-    waits: bool = False
-    """Some of its rows change as the logs go on."""
 
 
 class Commit(NamedTuple):
@@ -168,33 +150,7 @@ class Lake:
     def computed(self, table: str) -> dict[date, Computed]:
         """How each day of the table came to be, from the metadata of its commits."""
         opened = self._open(table, None)
-        found: dict[date, Computed] = {}
-        for entry in reversed(opened.history() if opened else []):
-            if "evalloop" not in entry:
-                continue
-            note = json.loads(entry["evalloop"])
-            if "erasure" in note:  # rows were left out; nothing was computed
-                for text in note["changed"]:
-                    day = date.fromisoformat(text)
-                    if day in found:
-                        found[day] = found[day]._replace(changed=entry["version"])
-                continue
-            mark = date.fromisoformat(note["watermark"]) if note["watermark"] else None
-            log_end = datetime.fromisoformat(note["log_end"]) if note.get("log_end") else None
-            changed, waits = set(note["changed"]), set(note.get("waits", ()))
-            for text in note["days"]:
-                day = date.fromisoformat(text)
-                before = found[day].changed if day in found else entry["version"]
-                found[day] = Computed(
-                    entry["version"],
-                    entry["version"] if text in changed else before,
-                    note["inputs"],
-                    note["code"],
-                    mark,
-                    log_end,
-                    text in waits,
-                )
-        return found
+        return days_computed(opened.history() if opened else [])
 
     def replace(
         self,
@@ -275,25 +231,16 @@ class Lake:
 
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._to_write(schema.name)
-            notes = _notes(table, base) if table.version() != base else []
+            notes = notes_after(table.history(), base) if table.version() != base else []
             theirs = {date.fromisoformat(text) for note in notes for text in note["days"]}
             erased = any("erasure" in note for note in notes)  # what was read may hold somebody who is gone
             if erased or theirs & set(wanted) or (theirs and schema.name in reads):
                 return None
             changed = self._changed(table, schema, wanted, files)
-            note = {
-                "days": [day.isoformat() for day in wanted],
-                "changed": [day.isoformat() for day in changed],
-                "inputs": dict(inputs.versions),
-                "code": code,
-                "run": run,
-                "watermark": _iso(inputs.clock.watermark),
-                "log_end": _iso(inputs.clock.log_end),
-                "waits": [day.isoformat() for day in waiting],
-            }
-            if not changed and _same_reading(schema.name, self.computed(schema.name), wanted, note):
+            note = note_of(wanted, changed, inputs.versions, code, run, inputs.clock, waiting)
+            if not changed and same_reading(schema.name, self.computed(schema.name), wanted, note):
                 return Commit(schema.name, table.version(), span, (), _counted(wanted, files), dict(inputs.versions))
-            properties = CommitProperties(custom_metadata={"evalloop": json.dumps(note)}, max_commit_retries=0)
+            properties = CommitProperties(custom_metadata={NOTE: json.dumps(note)}, max_commit_retries=0)
             arrow = Schema.from_arrow(arrow_schema(schema))
             kept = [file for file in files if file.day in changed]
             try:
@@ -369,25 +316,7 @@ class Lake:
         known, clock = _CLOCKS.get(self.root, ((), Clock(None, None)))
         if known == files:
             return clock
-        sql = """
-            WITH telling AS (  -- chats tell the time where there are any, else openings of the app
-                SELECT CASE WHEN bool_or(table_name = 'turns' AND last_day IS NOT NULL) THEN 'turns' ELSE 'visits' END
-                    AS table_name
-                FROM log_deliveries
-            )
-            SELECT
-                coalesce(
-                    max(complete_through),
-                    max(last_day) FILTER (WHERE table_name = (SELECT table_name FROM telling)) - 1
-                ),
-                max(last_time) FILTER (WHERE table_name = 'turns')
-            FROM log_deliveries"""
-        row = self.reader.fetch(sql, {"log_deliveries": view}, {}).to_pydict()
-        watermark, log_end = (values[0] for values in row.values())
-        watermark = watermark.date() if isinstance(watermark, datetime) else watermark
-        if watermark is not None and log_end is not None:
-            log_end = max(log_end, datetime.combine(watermark + timedelta(days=1), datetime.min.time()))
-        clock = Clock(watermark, log_end)
+        clock = read_clock(self.reader, view)
         _CLOCKS[self.root] = (files, clock)
         return clock
 
@@ -462,37 +391,6 @@ class Lake:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise ValueError(f"{name!r} is no table name: lower case letters, digits and _ only")
         return f"{self.root}/{name}"
-
-
-def _notes(table: DeltaTable, base: int) -> list[dict[str, Any]]:
-    """What the commits after that version say of themselves."""
-    found = [entry for entry in table.history() if entry["version"] > base and "evalloop" in entry]
-    return [json.loads(entry["evalloop"]) for entry in found]
-
-
-def _same_reading(table: str, computed: Mapping[date, Computed], days: Sequence[date], note: Mapping[str, Any]) -> bool:
-    """Whether every day was computed before from just this: there is nothing to note then.
-
-    A table that reads its own past cites its own version, which moves with every commit: for it counts whether other
-    days changed since.
-    """
-
-    def read(inputs: Mapping[str, int]) -> dict[str, int]:
-        return {name: version for name, version in inputs.items() if name != table}
-
-    others = max((how.changed for day, how in computed.items() if day not in days), default=-1)
-    return all(
-        day in computed
-        and read(computed[day].inputs) == read(note["inputs"])
-        and (table not in note["inputs"] or others <= computed[day].version)
-        and computed[day].code == note["code"]
-        and _iso(computed[day].watermark) == note["watermark"]
-        for day in days
-    )
-
-
-def _iso(day: date | datetime | None) -> str | None:
-    return day.isoformat() if day else None
 
 
 def _counted(days: Sequence[date], files: Sequence[DataFile]) -> dict[date, int]:
