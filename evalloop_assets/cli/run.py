@@ -128,7 +128,7 @@ def _require_range(known: tuple[date, date], first_day: date, first: date | None
         raise UserError(f"--to {end}", f"it is before {log}", f"Choose a day from {begin} on.")
     if newest is not None and end.isoformat() > newest:
         raise UserError(f"--to {end}", "that day has not come yet", f"Choose a day up to {newest}.")
-    if first is not None and first > end:
+    if first is not None and first > min(end, known[1]):
         raise UserError(f"--from {first}", f"it is after {log}", f"Choose a day from {begin} to {known[1]}.")
 
 

@@ -97,7 +97,13 @@ def pair_days(lake: Lake) -> Days:
     )
     first, last = (column[0].as_py() for column in found.columns)
     if first is None:
-        raise UserError(f"the lake at {lake.root}", "it holds no pairs yet", "Compute them: evalloop run")
+        if lake.version("preference_pairs") is None:
+            raise UserError(f"the lake at {lake.root}", "it holds no pairs yet", "Compute them: evalloop run")
+        raise UserError(
+            f"the lake at {lake.root}",
+            "its log gave no pairs: no battle, no regeneration, no session with replies that differ enough",
+            "Load more of the log, or lower EVALLOOP_LABELS__LABEL_GAP (docs/labels.md, Pairs).",
+        )
     return Days(first, last)
 
 

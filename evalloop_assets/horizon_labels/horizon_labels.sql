@@ -72,7 +72,7 @@ replies AS (
     exits.kind,
     CASE turns.feedback WHEN 'like' THEN 1e0 WHEN 'dislike' THEN -1e0 WHEN 'complaint' THEN -1e0 END AS feedback_value,
     -- A reply without a message is the character speaking again; where a log has no messages at all, each reply has one.
-    CASE WHEN COUNT(turns.user_text) OVER (PARTITION BY reading.session_id) = 0 THEN TRUE
+    CASE WHEN COUNT(NULLIF(turns.user_text, '')) OVER (PARTITION BY reading.session_id) = 0 THEN TRUE
       ELSE COALESCE(turns.user_text <> '', FALSE) END                                AS has_message,
     CASE WHEN turns.user_text = '' THEN NULL
       ELSE COALESCE(turns.user_chars, LENGTH(turns.user_text)) END                   AS message_chars,

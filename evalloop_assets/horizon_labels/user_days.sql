@@ -8,7 +8,7 @@ reads:
 settings: [denoise.session_idle_minutes]
 columns:
   user_id: VARCHAR, who was active
-  local_day: DATE, the user's local day (UTC where the offset is unknown)
+  local_day: DATE, the user's local day (UTC where no offset is known of that day or the two before)
   utc_offset_minutes: BIGINT, the user's local time less UTC, minutes; 0 where unknown
   sessions: BIGINT, sessions that began
   turns: BIGINT, replies shown in the sessions that began
@@ -26,7 +26,24 @@ WITH seen AS (
   SELECT day, user_id, 'visit' AS kind, opened_at AS started_at, opened_at AS ended_at, utc_offset_minutes, 0 AS turns
   FROM visits
 ),
--- A sign-up carries no offset: it takes that of the user's first activity within the two days from it.
+-- What carries no offset takes the nearest one that is known of the user on its UTC day or the two before: a later day
+-- must not move it, since labels have matured by then.
+borrowed AS (
+  SELECT
+    unknown.user_id,
+    unknown.started_at,
+    seen.utc_offset_minutes,
+    ROW_NUMBER() OVER (
+      PARTITION BY unknown.user_id, unknown.started_at
+      ORDER BY ABS(EPOCH_MS(seen.started_at) - EPOCH_MS(unknown.started_at)), seen.started_at, seen.utc_offset_minutes
+    ) AS place
+  FROM (SELECT DISTINCT day, user_id, started_at FROM seen WHERE utc_offset_minutes IS NULL) AS unknown
+  JOIN seen
+    ON seen.user_id = unknown.user_id
+    AND seen.utc_offset_minutes IS NOT NULL
+    AND seen.day BETWEEN unknown.day - 2 AND unknown.day
+),
+-- A sign-up carries none either: it takes that of the user's first activity within the two days from it.
 signup_offsets AS (
   SELECT
     signups.user_id,
@@ -40,8 +57,12 @@ signup_offsets AS (
     AND seen.day BETWEEN signups.day AND signups.day + 1
 ),
 activity AS (
-  SELECT day, user_id, kind, started_at, ended_at, utc_offset_minutes, turns
+  SELECT
+    seen.day, seen.user_id, seen.kind, seen.started_at, seen.ended_at,
+    COALESCE(seen.utc_offset_minutes, borrowed.utc_offset_minutes) AS utc_offset_minutes, seen.turns
   FROM seen
+  LEFT JOIN borrowed
+    ON borrowed.user_id = seen.user_id AND borrowed.started_at = seen.started_at AND borrowed.place = 1
   UNION ALL
   SELECT
     CAST(signed_up_at AS DATE) AS day, user_id, 'signup' AS kind, signed_up_at AS started_at, signed_up_at AS ended_at,

@@ -37,6 +37,10 @@ def test_a_day_that_is_none(evalloop, option, text):
     ("arguments", "expected"),
     [
         (["--from", "2026-03-09"], "--from 2026-03-09: it is after the log of 2026-03-01 to 2026-03-05."),
+        (
+            ["--from", "2026-03-09", "--to", "2026-03-10"],
+            "--from 2026-03-09: it is after the log of 2026-03-01 to 2026-03-05.",
+        ),
         (["--from", "1999-01-01", "--to", "1999-02-01"], "--to 1999-02-01: it is before the log of 2026-03-01"),
         (["--to", "2999-01-01"], "--to 2999-01-01: that day has not come yet."),
     ],

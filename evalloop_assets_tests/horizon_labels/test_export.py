@@ -168,6 +168,9 @@ def test_unfit_pairs_are_refused_with_reason_and_mend(lake: Lake):
 def test_a_lake_without_pairs_and_a_range_without_any_say_so(lake: Lake):
     with pytest.raises(UserError, match="holds no pairs yet"):
         pair_days(lake)
+    put(lake, "preference_pairs", [])
+    with pytest.raises(UserError, match="its log gave no pairs"):
+        pair_days(lake)
     put(lake, "preference_pairs", [pair(1), pair(5)])
     assert pair_days(lake) == Days(FIRST + timedelta(days=1), FIRST + timedelta(days=5))
     with pytest.raises(UserError, match="there is none"):

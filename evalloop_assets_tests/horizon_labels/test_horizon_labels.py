@@ -168,8 +168,9 @@ def test_strength_stays_within_bounds_where_a_character_speaks_again():
     assert max(known) <= 1
 
 
-def test_where_no_message_is_logged_every_reply_counts_as_answering_one():
-    silent = labels(replies(3, **{f"e{n}": {"user_text": None} for n in (1, 2, 3)}))
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_where_no_message_is_logged_every_reply_counts_as_answering_one(nothing: str | None):
+    silent = labels(replies(3, **{f"e{n}": {"user_text": nothing} for n in (1, 2, 3)}))
     assert [silent[f"e{n}"]["following_turns"] for n in (1, 2, 3)] == [2, 1, 0]
 
 

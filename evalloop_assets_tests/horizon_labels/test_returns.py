@@ -158,6 +158,30 @@ def test_a_sign_up_takes_the_offset_of_the_first_chat():
     assert found["u", "05-02"]["new_user"] is True
 
 
+@pytest.mark.parametrize("offset", [None, 480])
+def test_an_opening_without_an_offset_is_on_the_local_day_of_the_chat_about_it(offset: int | None):
+    """Openings at 23:00 and 08:10 local time, chats at 01:00 and 10:00."""
+    openings = [visit("u", "05-01 15:00", offset), visit("u", "05-02 00:10", offset)]
+    world = World(turns=chat("u", "05-01 17:00", "05-02 02:00", offset=480), visits=openings)
+    world.run("sessions", "05-01", "05-02")
+    rows = world.run("user_days", "05-01", "05-02")
+    found = {(row["day"], row["local_day"]): (row["visits"], row["sessions"]) for row in rows}
+    assert found == {
+        (day("05-01"), day("05-01")): (1, 0),
+        (day("05-01"), day("05-02")): (0, 1),
+        (day("05-02"), day("05-02")): (1, 1),
+    }
+
+
+def test_an_offset_is_not_taken_from_a_later_day_nor_from_somebody_else():
+    turns = [*chat("u", "05-04 12:00", offset=480), *chat("v", "05-03 12:00", offset=480)]
+    world = World(turns=turns, visits=[visit("u", "05-03 17:00")])
+    world.run("sessions", "05-03", "05-04")
+    rows = world.run("user_days", "05-03", "05-04")
+    [lone] = [row for row in rows if row["visits"]]
+    assert (lone["local_day"], lone["utc_offset_minutes"]) == (day("05-03"), 0)
+
+
 def test_first_seen_looks_at_all_days_before():
     world = World(
         turns=chat("u", "05-01 12:00", "05-03 12:00"),
