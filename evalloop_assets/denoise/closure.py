@@ -57,23 +57,34 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
 
     `turns` holds one message a row: conversation_id (text or number), position (a number; orders the messages), speaker
     and text (None or empty where nothing was said). Speakers are known by the usual names (user, human, customer …;
-    assistant, bot, agent, character …, in any case); an unknown name beside a known one is the other side, and where no
-    name tells, who speaks first is the user. Several messages of the user in a row answer as one, and last words that
-    were never answered count. Further columns of the log contract (dwell_ms, typing_ms, foreground_ms, user_id …) are
-    taken from the rows of replies; dwell_ms makes quiet ends visible.
+    assistant, bot, agent, character …, in any case, with any marks around them); an unknown name beside a known one is
+    the other side, and where no name tells, who speaks first is the user. Several messages of the user in a row answer
+    as one, and last words that were never answered count. Further columns of the log contract (dwell_ms, typing_ms,
+    foreground_ms …) are taken from the rows of replies, user_id from the first row that has one; dwell_ms makes quiet
+    ends visible.
 
     Back come conversation_id, closed (bool), score (evidence from 0 to 1) and marker (farewell, thanks, goal, resolved,
-    quiet; None where not closed), as docs/labels.md defines them. UserError for a column that is missing, a message
-    without conversation or place, and a value that its column cannot hold.
+    quiet; None where not closed), as docs/labels.md defines them. UserError for what is no data frame, a column that is
+    missing or there twice, a message without conversation or place, and a value that its column cannot hold.
     """
     import pandas as pd
 
+    if not isinstance(turns, pd.DataFrame):
+        raise UserError("turns", f"it is no data frame but {type(turns).__name__}", "Give one message a row.")
+    if not turns.columns.is_unique:
+        twice = turns.columns[turns.columns.duplicated()][0]
+        raise UserError(f"column {twice}", "it is there more than once", "Keep one of them.")
     for name, about in NEEDED.items():
         if name not in turns.columns:
             raise UserError(f"column {name}", "it is missing", f"Give it: {about}.")
     if not len(turns):
         return pd.DataFrame({"conversation_id": [], "closed": pd.array([], bool), "score": [], "marker": []})
-    codes, conversations = pd.factorize(turns["conversation_id"])
+    try:
+        codes, conversations = pd.factorize(turns["conversation_id"])
+    except TypeError as error:
+        raise UserError(
+            "column conversation_id", f"not every value is an id: {error}", "Give texts or numbers."
+        ) from error
     if (codes < 0).any():
         raise UserError("column conversation_id", "values are missing", "Leave such rows out.")
     log = _log(turns.reset_index(drop=True), codes)
@@ -99,37 +110,56 @@ def _log(turns: pd.DataFrame, codes: object) -> pd.DataFrame:
     import duckdb
     import pandas as pd
 
-    try:
-        position = pd.to_numeric(turns["position"])
-    except (ValueError, TypeError) as error:
-        raise UserError("column position", f"not every value is a number: {error}", "Number the messages.") from error
-    if position.isna().any():
-        raise UserError("column position", f"{int(position.isna().sum())} values are missing", "Leave such rows out.")
-    text = turns["text"]
-    messages = pd.DataFrame({"code": codes, "at": position, "text": text.where(text.notna(), None).astype(object)})
-    messages["text"] = messages["text"].map(str, na_action="ignore").replace("", None)
+    messages = pd.DataFrame({"code": codes, "at": _positions(turns["position"]), "text": _texts(turns["text"])})
     messages["source"] = turns.index
-    messages["speaker"] = turns["speaker"].fillna("").astype(str).str.strip().str.lower()
+    messages["user_id"] = turns["user_id"].astype(object) if "user_id" in turns else None
+    names = turns["speaker"].astype(object).where(turns["speaker"].notna(), "").astype(str)
+    messages["speaker"] = names.str.lower().str.replace(r"^[\W_]+|[\W_]+$", "", regex=True)
     messages = messages.sort_values(["code", "at"], kind="stable", ignore_index=True)
     messages["place"] = messages.index
     messages["by_user"] = _by_user(messages)
     with duckdb.connect() as connection:
-        connection.register("messages", messages)
+        connection.register("messages", messages[["code", "place", "by_user", "text"]])
         rows = connection.sql(REPLIES).df()
     replied = messages["source"].reindex(rows["replied_at"]).to_numpy()
     more = (
         turns.drop(columns=[*NEEDED, "shown_at", "event_id"], errors="ignore").reindex(replied).reset_index(drop=True)
     )
     code = rows["code"].astype(str)
+    user = rows["code"].map(messages.groupby("code")["user_id"].first())
     return more.assign(
         event_id=rows.index.astype(str).str.zfill(12),
-        user_id=more["user_id"].astype(object).where(more["user_id"].notna(), code) if "user_id" in more else code,
+        user_id=user.where(user.notna(), code),
         conversation_id=code,
         model_id="",
         shown_at=BEGAN + pd.to_timedelta(rows["reply"], unit="ms"),
         user_text=rows["user_text"],
         reply_text=rows["reply_text"],
     )
+
+
+def _positions(values: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    try:
+        position = pd.to_numeric(values)
+        if position.dtype.kind == "c":
+            raise TypeError("complex numbers have no order")
+    except (ValueError, TypeError) as error:
+        raise UserError("column position", f"not every value is a number: {error}", "Number the messages.") from error
+    if position.isna().any():
+        raise UserError("column position", f"{int(position.isna().sum())} values are missing", "Leave such rows out.")
+    return position
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Texts, None where nothing was said; UserError for half of a surrogate pair, which no table can hold."""
+    texts = values.astype(object).where(values.notna(), None).map(str, na_action="ignore").replace("", None)
+    broken = texts.str.contains("[\ud800-\udfff]", regex=True, na=False) if texts.notna().any() else texts.notna()
+    if broken.any():
+        text = ascii(texts[broken].iloc[0][:60])
+        raise UserError(f"column text, {text}", "it holds half of a surrogate pair", "Decode it as UTF-8 or UTF-16.")
+    return texts
 
 
 def _by_user(messages: pd.DataFrame) -> pd.Series:

@@ -68,7 +68,17 @@ def test_scores_are_graded_and_the_threshold_is_a_setting():
 
 
 @pytest.mark.parametrize(
-    "speakers", [("Human", "BOT"), ("usr", "sys"), ("customer", "Mara"), ("A", "B"), ("x", "agent")]
+    "speakers",
+    [
+        ("Human", "BOT"),
+        ("usr", "sys"),
+        ("customer", "Mara"),
+        ("A", "B"),
+        ("x", "agent"),
+        ("x", "bot:"),
+        ("<|user|>", "[Mara]"),
+        ("Mara ", "ASSISTANT: "),
+    ],
 )
 def test_speakers_are_known_by_their_names_or_by_who_begins(speakers: tuple[str, str]):
     told = endings(frame({"c": ("hi", "Is there anything else?", "no", "Fine.")}, speakers))
@@ -114,6 +124,44 @@ def test_a_missing_column_is_named(missing: str):
 def test_a_message_without_a_place_is_refused():
     with pytest.raises(UserError, match="column position"):
         endings(frame({"c": ("a", "b")}).assign(position=[None, "second"]))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "named"),
+    [
+        ("position", [1j, 2], "column position"),
+        ("conversation_id", [["c"], ["c"]], "column conversation_id"),
+        ("text", ["a", "half \ud83d"], r"column text, 'half \\ud83d'"),
+        ("text", ["\udc00", None], "column text"),
+    ],
+)
+def test_a_value_that_no_table_can_hold_is_named(column: str, values: list, named: str):
+    told = frame({"c": ("a", "b")})
+    told[column] = pd.Series(values, dtype=object)
+    with pytest.raises(UserError, match=named):
+        endings(told)
+
+
+def test_what_is_no_frame_of_single_columns_is_refused():
+    with pytest.raises(UserError, match="no data frame but NoneType"):
+        endings(None)  # type: ignore[arg-type]
+    told = frame({"c": ("a", "b")})
+    with pytest.raises(UserError, match="column speaker: it is there more than once"):
+        endings(pd.concat([told, told[["speaker"]]], axis=1))
+
+
+@pytest.mark.parametrize("users", [["ann", "bot", "ann", "bot2"], [None, None, "ann", None], [None] * 4])
+def test_a_conversation_has_one_user_whatever_the_rows_name(users: list):
+    told = frame({"c": ("hi", "Is there anything else?", "no", "Fine.")})
+    for column in (pd.Series(users, dtype=object), pd.Categorical(users)):
+        assert endings(told.assign(user_id=column)).equals(endings(told))
+
+
+def test_names_of_speakers_may_be_categories():
+    told = frame({"c": ("hi", "Is there anything else?", "no", "Fine.")})
+    assert endings(told.astype({"speaker": "category"})).equals(endings(told))
+    gaps = told.assign(speaker=pd.Categorical(["user", None, "user", "bot"]))
+    assert endings(gaps)["marker"].tolist() == ["goal"]
 
 
 def test_unknown_languages_are_told_by_time_alone():
