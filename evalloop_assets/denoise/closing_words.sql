@@ -14,6 +14,7 @@ columns:
   good_wish: BOOLEAN, a wish for something to come, which follows a booking as well
   thanks: BOOLEAN, thanks
   looks_back: BOOLEAN, the user looks back on the whole
+  praises: BOOLEAN, the user likes what was told
   done: BOOLEAN, the user wants nothing more
   resolved: BOOLEAN, the story is told
   declines: BOOLEAN, the user says no
@@ -52,11 +53,11 @@ spoken AS (
   FROM exchanges
   WHERE reply_chars > 0
 ),
--- Narrow letters and simplified characters; no apostrophes.
+-- Narrow letters and simplified characters.
 folded AS (
   SELECT
     day, session_id, place, by_user, chars,
-    REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(CASE
+    REPLACE(REPLACE(CASE
       WHEN REGEXP_MATCHES(ending, '[ａ-ｚ０-９'
         || '謝見話說個這樣沒問題覺麼嗎請幫還間會們來時後結劇終滿開願夢掛飯買過對親體順風氣煩當圓務應該誰給讓聽講記訂為點兒幾裡處訴薦詢預認號囉嘍樂總於歡繫經聯絡課寫業辭緣臨慶線謎尋歸夠齊發廣從嘆擾關係輕'
         || '鬆晝學習師錢車門閃餓嚇壞繼續鐘雖較險運別約瞭隨實長動'
@@ -70,7 +71,7 @@ folded AS (
           || '松昼学习师钱车门闪饿吓坏继续钟虽较险运别约了随实长动'
       )
       ELSE ending
-    END, '''', ''), '’', ''), '‘', ''), '？', ' ? '), '?', ' ? ') AS ending
+    END, '？', ' ? '), '?', ' ? ') AS ending
   FROM spoken
 ),
 -- What is quoted within narration is not said to the other side.
@@ -81,9 +82,73 @@ unquoted AS (
       WHEN REGEXP_MATCHES(ending, '["“”「『]') AND REGEXP_MATCHES(
         REGEXP_REPLACE(ending, '[*][^*]*[*]|["“”「『][^"“”「」『』]*["“”」』]', ' ', 'g'), '[a-z0-9一-鿿]'
       ) THEN REGEXP_REPLACE(ending, '["“”「『][^"“”「」『』]*["“”」』]', ' ', 'g')
+      WHEN REGEXP_MATCHES(ending, '[''‘]') AND REGEXP_MATCHES(
+        REGEXP_REPLACE(
+          ending, '[*][^*]*[*]|(^|[^a-z0-9])[''‘]([^''‘’]|[a-z][''’][a-z])+[''’]($|[^a-z0-9])', ' ', 'g'
+        ), '[a-z0-9一-鿿]'
+      ) THEN REGEXP_REPLACE(ending, '(^|[^a-z0-9])[''‘]([^''‘’]|[a-z][''’][a-z])+[''’]($|[^a-z0-9])', ' ', 'g')
       ELSE ending
     END AS ending
   FROM folded
+),
+-- Nor are titles. No apostrophes from here on.
+plain AS (
+  SELECT
+    day, session_id, place, by_user, chars,
+    REPLACE(REPLACE(REPLACE(REGEXP_REPLACE(ending, '[《〈][^《》〈〉]*[》〉]', ' ', 'g'), '''', ''), '’', ''), '‘', '')
+      AS ending
+  FROM unquoted
+),
+-- Closing words that are talked about are not said: asked for, which leaves a question, or told of.
+used AS (
+  SELECT
+    day, session_id, place, by_user, chars,
+    CASE
+      WHEN REGEXP_MATCHES(
+        ending, 'bye|night|farewell|see y|cya|ciao|adieu|revoir|sayonara|adios|so long|再见|再会|拜拜|掰掰|晚安'
+        || '|回见|保重|告辞|后会有期|谢谢|感谢'
+      ) THEN REGEXP_REPLACE(
+        REGEXP_REPLACE(
+          ending,
+          '(^|[^a-z])(how (do|to|would|should|can|did|does|is|was)( [a-z]+){0,3} (say|write|spell|sign|pronounce'
+          || '|translated?) ([a-z]+ ){0,2}|(do|does|did|would|should|have|has|had) (i|you|we|they|he|she|people'
+          || '|anyone) ((ever|just|even|always|say|said|text|write|use|know|seen|see|watched|watch|heard|hear|read|play'
+          || '|played|remember|of|like|him|her|them) )+(the |a )?([a-z]+ )?|(whats|what|where|why'
+          || '|which) ([a-z]+ ){0,4}(words?|phrase|expression|term|meaning|origin|([a-z]+(ese|ish)|french|german|italian'
+          || '|russian|latin|greek|arabic|hindi|korean|dutch|hebrew|thai|mandarin|[a-z]+ languages?|slang) for) ((is|for'
+          || '|of|like|the|a|term|word) )*)(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu'
+          || '|au revoir|sayonara|adios|so long)|(^|[^a-z])(is|was|are|what does|where does|why does|what is'
+          || '|why is) (the )?(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu|au revoir'
+          || '|sayonara|adios|so long) (mean|come|stand|originate|called|spelled|short|a|an|the|from|formal|informal'
+          || '|polite|rude|slang|used|said)|(怎么|如何|怎样|用[^ ，。！？?]{1,6}(语|文|话))((来|去)|(跟|对|和)[^ ，。]{1,6})*(说|讲|写'
+          || '|翻译|念|表达)(一?句|一?声|个)?(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期|谢谢|感谢)|(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期'
+          || '|谢谢|感谢)(这)?(个|两个)?(词|字|句话|两个字|二字)?(用|在|的)?[^ ，。！？?]{0,6}(怎么(说|写|念|读|讲|翻译|来)|什么意思|啥意思|翻译)',
+          ' ? ', 'g'
+        ),
+        '(^|[^a-z])((words?|phrase|expression|terms?|saying|greeting|titled?|called|named|spelled) ((is|was|of|for'
+          || '|like|as|the|a) )*|(meaning|translations?|origin|etymology|definition|synonyms?|opposite|version'
+          || '|equivalent|ways? to say|ways of saying) ((of|for|to|the|word|a|saying) )*|(translate[sd]?|pronounce|spell'
+          || '|means?|meant|short for|([a-z]+(ese|ish)|french|german|italian|russian|latin|greek|arabic|hindi|korean'
+          || '|dutch|hebrew|thai|mandarin|[a-z]+ languages?|slang) for) (as |to |the |word |a )*|((texts?|tells?'
+          || '|sends?) (him|her|them)|(texted|told|wrote|sent|messaged|answered|replied) (him|her|them|me|us'
+          || '|back))[ :]+(a |the |just |only )?|(title|favou?rite|song|novel|poem|album)( [a-z]+){0,3} (is|was) (the '
+          || '|a |hello,? )?([a-z]+ )?|(the|a|that|this) (long|short|slow|sad|sweet|silent|quick|first|proper|tearful'
+          || '|bitter|cold|hasty|big) )(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu'
+          || '|au revoir|sayonara|adios|so long)|(^|[^a-z])(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)'
+          || '|cya|ciao|adieu|au revoir|sayonara|adios|so long) (means?|meant|comes from|came from|(in|into'
+          || '|to) ([a-z]+(ese|ish)|french|german|italian|russian|latin|greek|arabic|hindi|korean|dutch|hebrew|thai'
+          || '|mandarin|[a-z]+ languages?|slang)|is (short|said|spelled|written|a word|an? [a-z]+ word))|(^|[^a-z])(say'
+          || '|said|saying|wave|kiss|bid) (good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu'
+          || '|au revoir|sayonara|adios|so long) to ([^uy ]|your )|((和|跟|同|与|向|对)[^你您大各，。！？, ][^，。！？, ]{0,12}(说'
+          || '|道)(一声|声|句|了)*|(发|回|写|留)(了|我|给我|来|过)*一?(句|个|条)(话|消息)?[:：]? ?|(歌|电影|小说|书|剧|曲子|专辑)就?(叫|名叫|叫做'
+          || '|名是) ?)(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期|谢谢|感谢)|(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期|谢谢|感谢)((这'
+          || '|那)(首|部|本|个词|两个字|二字)|(翻译)?(的|用|在)?(英|日|法|德|韩|俄|西班牙|意大利)(语|文))|(想|会|得|一起|天|早上|晚上|庙里|寺里|初一'
+          || '|十五)(要|想)?去拜拜',
+        ' ', 'g'
+      )
+      ELSE ending
+    END AS ending
+  FROM plain
 ),
 -- Words between single spaces; of marks only ? and - are left. Look-alikes, which tell of a farewell, are taken out.
 worded AS (
@@ -103,7 +168,7 @@ worded AS (
         || '|night)|farewell|bye) '
         || '| (his|her|their|my|your|our|the|a|an|last|final|sad|tearful|those|these|of|had|this) (good[ -]?(bye'
         || '|night)s?|farewells?|bye) '
-        || '| (in|at|to|till|until|by|near|before|after|not) the end '
+        || '| (in|at|to|till|until|by|near|before|not) the end | (and|but|or|until|soon|right|just|happens|comes) after the end '
         || '| (song|movie|film|book|album|track|show|called|titled|named|singing|sang|play) ([a-z]+ )?(good[ -]?bye'
         || '|bye[ -]?bye|farewell|good ?night) '
         || '| good ?nights? (out|kiss|kisses|story|stories|songs?|is|was) '
@@ -127,7 +192,7 @@ worded AS (
         || '|(我们|咱们|你们|他们|她们)(也|就|该|得|要|快|先|一起|必须|可以)+(走|撤|出发|离开|出门|回家)了',
       ' ', 'g'
     ) AS words
-  FROM unquoted
+  FROM used
 ),
 -- What speaks for an end.
 closing AS (
@@ -185,7 +250,7 @@ closing AS (
         || '| (nice|great|good|lovely) (talking|chatting|chat|talk|conversation) $|(enjoyed|loved) (our|the'
         || '|this) (chat|talk|conversation) '
         -- Chinese: said by itself, until the next time, taking leave
-        || '|再见|再会|拜拜|掰掰|拜(了|啦|咯)|(白白|拜|掰|88+6?|886|3166|8181|安)(了|啦)? $|晚安|回(见|聊)'
+        || '|再见|再会|拜拜|掰掰|拜(了|啦|咯)|(^| |嗯|好|那|了|啦|哦|哈|呀|吧|先)(白白|拜|掰|88+6?|886|3166|8181|安)(了|啦)? $|晚安|回(见|聊)'
         || '|(明天|明儿|明早|明晚|后天|下次|下回|下周|改天|改日|回头|待会儿?|一会儿?|等会儿?|等下|晚点|晚些|有空|有时间|有缘|以后|过会儿?|今晚|周[一二三四五六日末])'
         || '(再|接着|继续)*(见|聊|讲)(哦|啊|吧|啦|喽|哈|呀|咯|了|呢|你)* |再聊(吧|哦|啊|啦|哈|呀|了)? '
         || '|(^| |我|那我|就|俺|得|该|要|在下)(就|得|要|也|该|可|真的|真|必须)*先(走|下|睡|撤|忙|溜|闪|挂|告辞|退|休息|吃饭|洗澡|工作|上课|上班|学习|开会|回家|回去|回|去忙'
@@ -243,6 +308,12 @@ closing AS (
         || '|(聊|玩|谈|听)得(很|真|好|特别|非常|太|挺)?(开心|高兴|愉快|尽兴|投机|过瘾)|(讲|说|写|演|解释|回答|介绍)得(真|很|太|非常|特别)?(好|棒|清楚|详细|精彩|到位|明白)'
         || '|受益|收获(很|满|颇)|学到(了|很)|帮(了|上)(我)?(很大|大|不少)的?忙|耐心|(你|您)(真|太|人)(的)?(好|棒|厉害|贴心)|(建议|推荐|服务)(太|真|很)'
     ) ELSE FALSE END AS looks_back,
+    CASE WHEN by_user THEN REGEXP_MATCHES(words,
+      ' (love(d|ly)?|enjoy(ed|able)?|liked|beautiful(ly)?|perfect|amazing|wonderful|great|good|nice|awesome|brilliant'
+        || '|fantastic|sweet|cute|touching|moving|aw+|wo+w|bravo|masterpiece|gorgeous|delightful|charming|superb|incredible'
+        || '|epic|heartwarming|adorable|magical|goosebumps|crying|cried|tears|smile) '
+        || '|感动|动人|好听|好看|好美|真美|真棒|好棒|太棒|真好|太好|精彩|喜欢|温馨|温暖|治愈|好甜|催泪|哭了|泪目|厉害|(^| )赞|不错|有意思|完美'
+    ) ELSE FALSE END AS praises,
     -- Nothing more is wanted.
     CASE WHEN by_user THEN REGEXP_MATCHES(words,
       ' (thats|that is|that was|that will be|thatll be|that would be|thatd be|that should be|it is|this is'
@@ -322,12 +393,14 @@ closing AS (
         || '| (my|its my|all my|our|a|was my) (pleasure|honou?r|job|duty)| pleasure (is|was) | (happy|glad|delighted'
         || '|pleased|tickled|honou?red|here) (i|we|to|that|whenever|when|if) (could|can|was|were|be|have|i|we|help'
         || '|assist|serve|you|always) '
-        || '|dont mention it| (let me know|call me|reach out|ask me|contact (me|us)|message me|feel free) (if'
+        || '| (happy|glad|delighted|pleased) (it|that|this|you|its|everything|all) ([a-z]+ )?(help(s|ed)?|work(s|ed|ing)?|useful|fixed'
+        || '|did|liked?|enjoyed|loved|found)|dont mention it| (let me know|call me|reach out|ask me|contact (me|us)|message me|feel free) (if'
         || '|anytime|any ?time|whenever|when|again|to) |at your service'
         || '|不(用|必|要)?(跟我|和我)?(客气|谢)|(别|甭)(跟我|和我)?客气|客气(了|啥|什么)?(啊|呀|哈)? |客气(了|啥|什么)|(^| )(没事|没关系|小事)|应该的|举手之劳|小意思'
         || '|乐意(为|效劳|帮助|之至|帮)|荣幸'
         || '|(为|帮|替)(您|你|到|助)(到)?(您|你)?[^ ?]{0,4}(服务|效劳|忙|解答)?(了)? $|(高兴|开心|愿意)(能|可以)?(为|帮|能)|随时(可以|都可以|都)?(联系|找|问|来'
         || '|为|欢迎|叫)'
+        || '|(有用|管用|好用|能用|有帮助|有效|解决了?|帮到(您|你)|帮上忙|成功|顺利|修好|弄好)(了)?(就|真)(好|行)|很?高兴[^ ?]{0,4}(有用|帮上|帮到|有帮助)'
         || '|有(什么)?(问题|需要|事)(儿)?(您|你|再|随时|请|可以|就|都|也|欢迎)*(联系|找我|问我|叫我|来|咨询|沟通)|(满意|喜欢|开心)就好'
     ) AS welcomes
   FROM worded
@@ -350,6 +423,7 @@ SELECT
   good_wish,
   thanks,
   looks_back,
+  praises,
   done,
   resolved,
   declines,

@@ -38,6 +38,7 @@ ends AS (
     COALESCE(BOOL_OR(said AND good_wish), FALSE) AS u_good_wish,
     COALESCE(BOOL_OR(said AND thanks), FALSE) AS u_thanks,
     COALESCE(BOOL_OR(said AND looks_back), FALSE) AS u_looks_back,
+    COALESCE(BOOL_OR(said AND praises), FALSE) AS u_praises,
     COALESCE(BOOL_OR(said AND done), FALSE) AS u_done,
     COALESCE(BOOL_OR(said AND resolved), FALSE) AS u_resolved,
     COALESCE(BOOL_OR(said AND asks), FALSE) AS u_asks,
@@ -56,6 +57,7 @@ ends AS (
     COALESCE(BOOL_OR(answered AND offers), FALSE) AS r_offers,
     COALESCE(BOOL_OR(asked AND (asks OR offers)), FALSE) AS p_asks,
     COALESCE(BOOL_OR(asked AND offers), FALSE) AS p_offers,
+    COALESCE(BOOL_OR(asked AND resolved), FALSE) AS p_resolved,
     COALESCE(BOOL_OR(asked AND thanks), FALSE) AS p_thanks,
     COALESCE(BOOL_OR(asked AND (farewell OR parting)), FALSE) AS p_parts,
     COALESCE(BOOL_OR(before AND (farewell OR parting OR thanks OR done)), FALSE) AS b_parts
@@ -73,7 +75,10 @@ weighed AS (
         WHEN u_done OR (u_declines AND p_offers) THEN 4e0
         ELSE 0e0
       END
-    + CASE WHEN u_resolved THEN 4e0 ELSE 0e0 END
+    + CASE
+        WHEN u_resolved OR (p_resolved AND NOT p_asks AND u_praises AND NOT u_asks AND NOT u_requests) THEN 4e0
+        ELSE 0e0
+      END
     + CASE
         WHEN NOT u_thanks THEN 0e0
         WHEN u_length <= 45 THEN 26e-1
@@ -128,7 +133,7 @@ weighed AS (
       WHEN u_resolved THEN 'resolved'
       WHEN u_done OR (u_declines AND p_offers) THEN 'goal'
       WHEN u_thanks THEN 'thanks'
-      WHEN r_resolved THEN 'resolved'
+      WHEN r_resolved OR p_resolved THEN 'resolved'
       ELSE 'farewell'
     END AS word
   FROM ends
