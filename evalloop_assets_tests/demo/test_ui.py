@@ -104,6 +104,8 @@ def test_an_asset_page_shows_meaning_columns_rows_coverage_and_where_columns_com
     _shows(page.get_by_text("unique", exact=True))
     lineage = page.get_by_role("row").filter(has=page.get_by_text("session_id", exact=True))
     _shows(lineage.filter(has_text="turns.conversation_id, turns.shown_at, turns.user_id").last)
+    _shows(page.get_by_text(re.compile(r'"experiment_id": 0\.\d+')))
+    page.goto("/assets/exits")
     _shows(page.get_by_text("every column is known in every row"))
 
 

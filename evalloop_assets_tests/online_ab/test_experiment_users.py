@@ -11,10 +11,11 @@ from evalloop_assets.lake.dialect import broken_rules
 from evalloop_assets.online_ab.compare import compare
 from evalloop_assets.online_ab.daily import units_of
 from evalloop_assets.online_ab.figures import multiple_exposure
-from evalloop_assets_tests.denoise.world import PACKAGE, World, at, day, load, turn
+from evalloop_assets_tests.denoise.world import ORDER, PACKAGE, World, at, day, load, turn
 from evalloop_assets_tests.denoise.world import compute as run_sql
 
 TRANSFORM = load(PACKAGE / "online_ab" / "experiment_users.sql")
+LAST_READ = max(TRANSFORM.reads.keys() & set(ORDER), key=ORDER.index)
 
 
 def assigned(unit, unit_id, arm, moment, user_id="u", **more):
@@ -44,7 +45,7 @@ def users(turns, assignments, first="05-01", last=None, watermark="12-31"):
     """Rows of experiment_users over the range by (unit, user, arm, metric, day), as (units, total, eligible)."""
     span = Days(day(first), day(last or first))
     world = World(watermark=watermark, turns=turns, assignments=assignments)
-    world.run_to("returns", "04-15", "05-31")
+    world.run_to(LAST_READ, "04-15", "05-31")
     rows = run_sql(TRANSFORM, world.tables, span, world.settings, world.clock).to_pylist()
     key = ("unit", "user_id", "arm", "metric", "day")
     found = {tuple(row[name] for name in key): (row["units"], row["total"], row["eligible"]) for row in rows}
@@ -142,7 +143,7 @@ def test_a_metric_that_is_not_logged_has_no_result_rather_than_an_effect_of_zero
 def test_an_open_session_is_no_exit_yet():
     world_end = chat("c", "12-31 23:50")
     world = World(turns=world_end, assignments=[assigned("conversation", "c", "treatment", "12-31 23:50")])
-    world.run_to("returns", "12-30", "12-31")
+    world.run_to(LAST_READ, "12-30", "12-31")
     span = Days.one(day("12-31"))
     rows = run_sql(TRANSFORM, world.tables, span, world.settings, world.clock).to_pylist()
     assert [(row["units"], row["total"], row["eligible"]) for row in rows if row["metric"] == "drop_off"] == [

@@ -115,4 +115,4 @@ def test_the_product_stays_alive_with_the_incumbent(padded):
     users = rows(
         "SELECT opened_at::DATE, count(DISTINCT user_id) FROM '{out}/visits/*.parquet' GROUP BY 1", out=padded / "out"
     )
-    assert all(1_300 < n < 2_600 for _, n in users)
+    assert all(900 < n < 1_800 for _, n in users)
