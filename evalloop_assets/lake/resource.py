@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from evalloop_assets.lake.engine import DuckDBEngine, Engine
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.opened import OpenTables
 from evalloop_assets.lake.spark import SparkEngine
 from evalloop_assets.lake.spark_session import SparkSetup
 from evalloop_assets.lake.store import Lake
@@ -31,13 +32,14 @@ class LakeResource(ConfigurableResource[Lake]):
     spark: dict[str, Any] | None = Field(None, description="set-up of Spark, where it runs the transforms")
 
     _reader: DuckDBEngine | None = PrivateAttr(None)
+    _opened: OpenTables = PrivateAttr(default_factory=OpenTables)
 
     def open(self) -> Lake:
-        """A lake with pinned versions of its own; those of one resource share the DuckDB that reads for them."""
+        """A lake with pinned versions of its own; those of one resource share a DuckDB and open tables."""
         if self._reader is None:
             self._reader = self._duckdb_engine()
         engine: Engine | None = SparkEngine(SparkSetup(**self.spark)) if self.spark else None
-        return Lake(self.root, self._reader, engine)
+        return Lake(self.root, self._reader, engine, opened=self._opened)
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
         if self._reader is not None:

@@ -26,7 +26,7 @@ from evalloop_assets.lake.commit_notes import NOTE, Computed, days_computed, not
 from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.lake.opened import newest
+from evalloop_assets.lake.opened import OpenTables
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import TableSchema
 
@@ -40,8 +40,6 @@ __all__ = ["Commit", "Days", "Inputs", "Lake", "Window"]
 
 ATTEMPTS = 30
 COMMIT_ATTEMPTS = 200
-_CLOCKS: dict[str, tuple[tuple[str, ...], Clock]] = {}
-"""Of each root the clock last read and the files that told it, whose names are never used again."""
 TABLE_PROPERTIES = {"delta.logRetentionDuration": "interval 36500 days", "delta.checkpointInterval": "10"}
 """Nothing of the log is ever cleaned up; a checkpoint every ten versions keeps opening a table as fast as at first."""
 
@@ -81,16 +79,22 @@ class Lake:
     """All tables under one root, a folder or an object store URL.
 
     `reader` reads, merges deliveries and writes what Python computed; `engine` runs the transforms, and is the reader
-    unless another one is given.
+    unless another one is given. Lakes of one root may share what they have `opened`.
     """
 
     def __init__(
-        self, root: str, reader: DuckDBEngine, engine: Engine | None = None, options: Mapping[str, str] | None = None
+        self,
+        root: str,
+        reader: DuckDBEngine,
+        engine: Engine | None = None,
+        options: Mapping[str, str] | None = None,
+        opened: OpenTables | None = None,
     ) -> None:
         self.root = root.rstrip("/")
         self.reader = reader
         self.engine: Engine = engine or reader
         self.options = dict(options or {})
+        self._opened = opened or OpenTables()
         self._pinned: dict[tuple[str, int], DeltaTable] = {}
         self._unreadable: list[Unreadable] | None = None
 
@@ -310,15 +314,9 @@ class Lake:
 
     def _clock(self, deliveries: DeltaTable | None) -> Clock:
         view = self._view(deliveries, None, None)
-        if deliveries is None or not view.files:
-            return Clock(None, None)
-        files = tuple(view.files)
-        known, clock = _CLOCKS.get(self.root, ((), Clock(None, None)))
-        if known == files:
-            return clock
-        clock = read_clock(self.reader, view)
-        _CLOCKS[self.root] = (files, clock)
-        return clock
+        return (
+            self._opened.clock(view.files, lambda: read_clock(self.reader, view)) if view.files else Clock(None, None)
+        )
 
     def _ensure(self, schema: TableSchema) -> int:
         """Create the table where it is missing, add columns that are new to it, and give its version."""
@@ -362,7 +360,7 @@ class Lake:
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
-        table = newest(self._path(name), self.options)
+        table = self._opened.newest(self._path(name), self.options)
         if version is None or table is None or table.version() == version:
             return table
         if (name, version) not in self._pinned:
