@@ -14,13 +14,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.commit_notes import Computed
 from evalloop_assets.lake.freshness import (
     EARLIER,
     LATE,
     NEVER,
     REASONS,
     Cause,
-    Computed,
     Definition,
     Newest,
     causes,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from evalloop_assets.backfill.plan import Known, Span, Stale, spans, stale
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import as_known, definition_of, recomputed, version_of
+from evalloop_assets.lake.assets import definition_of, recomputed, version_of
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
 
@@ -68,7 +68,7 @@ def known_of(lake: Lake, settings: Settings, tables: Sequence[str]) -> Known:
     definitions = [definition_of(table, settings, clock) for table in tables]
     named = {*tables, *(table for definition in definitions for table in definition.reads)}
     commits = {table: lake.computed(table) for table in named}
-    computed = {table: {day: as_known(how) for day, how in commits[table].items()} for table in tables}
+    computed = {table: commits[table] for table in tables}
     changed = {table: {day: how.changed for day, how in days.items()} for table, days in commits.items()}
     return Known(definitions, computed, changed, clock)
 

@@ -21,11 +21,10 @@ from dagster import (
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.ahead import clock_ahead
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.commit_notes import Computed as StoredComputed
 from evalloop_assets.lake.constants import constants, setting_values
 from evalloop_assets.lake.difference import difference
 from evalloop_assets.lake.engine import View, columns_of
-from evalloop_assets.lake.freshness import Computed, Definition, Newest, causes
+from evalloop_assets.lake.freshness import Definition, Newest, causes
 from evalloop_assets.lake.picture import Picture
 from evalloop_assets.lake.registry import declare, declared
 from evalloop_assets.lake.report import (
@@ -173,9 +172,7 @@ def stale_now(lake: Lake, definition: Definition, days: Days) -> Sequence[date]:
     commits = {table: lake.computed(table) for table in {*definition.reads, definition.table}}
     newest = {table: Newest({day: how.changed for day, how in known.items()}) for table, known in commits.items()}
     known, clock = commits[definition.table], lake.clock()
-    return tuple(
-        day for day in days if causes(definition, day, as_known(known[day]) if day in known else None, newest, clock)
-    )
+    return tuple(day for day in days if causes(definition, day, known.get(day), newest, clock))
 
 
 def definition_of(table: str, settings: Settings, clock: Clock) -> Definition:
@@ -193,10 +190,6 @@ def version_of(table: str, settings: Settings) -> str:
     if table in TRANSFORMS:
         return code_of(TRANSFORMS[table], settings)
     return f"{step.code}/{step.scorer.version(settings)}" if step.scorer else step.code
-
-
-def as_known(how: StoredComputed) -> Computed:
-    return Computed(how.version, how.inputs, how.code, how.watermark, how.log_end, how.waits)
 
 
 def recomputed() -> list[str]:

@@ -26,7 +26,7 @@ class Computed(NamedTuple):
     inputs: Mapping[str, int]
     """Version of each table that was read."""
     code: str
-    """Version of the definition."""
+    """Version of the definition, and after a slash that of the model that its rows were made with."""
     watermark: date | None
     """Last complete day of the logs at that time."""
     log_end: datetime | None = None

@@ -17,11 +17,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from evalloop_assets.days import Window
 from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.commit_notes import Computed
 
 NEVER, LATE, CODE, MODEL = "never computed", "late rows", "code changed", "new reward model"
 MATURED, WENT_ON, EARLIER = "matured", "log went on", "earlier days changed"
@@ -39,24 +40,6 @@ class Cause(NamedTuple):
     """The table whose rows changed, where rows did."""
     days: tuple[date, ...] = ()
     """Days on which they changed."""
-
-
-@dataclass(frozen=True)
-class Computed:
-    """How one day of one table came to be."""
-
-    version: int
-    """Version of the table in which the day was last computed."""
-    inputs: Mapping[str, int]
-    """Version of each table that was read."""
-    code: str
-    """Version of the definition, and after a slash that of the model."""
-    watermark: date | None
-    """Last day whose logs were complete at that time; None where none was."""
-    log_end: datetime | None = None
-    """Time up to which the log was known."""
-    waits: bool = False
-    """Some of its rows change as the log goes on."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import pytest
 
 from evalloop_assets.backfill.plan import Known, Span, in_dependency_order, spans, stale
 from evalloop_assets.lake.clock import Clock
-from evalloop_assets.lake.freshness import Computed, Definition
+from evalloop_assets.lake.commit_notes import Computed
+from evalloop_assets.lake.freshness import Definition
 
 SESSIONS = Definition("sessions", {"turns": (-1, 1)}, (), "s1")
 USER_DAYS = Definition("user_days", {"sessions": (0, 0)}, (), "u1")
@@ -26,7 +27,8 @@ class History:
         self.changed = {"turns": dict.fromkeys(days, 0)} | {one.table: dict.fromkeys(days, 1) for one in CHAIN}
         self.computed = {
             one.table: dict.fromkeys(
-                days, Computed(1, {name: 0 if name == one.table else 1 for name in one.reads}, one.code, may(watermark))
+                days,
+                Computed(1, 1, {name: 0 if name == one.table else 1 for name in one.reads}, one.code, may(watermark)),
             )
             for one in CHAIN
         }
@@ -77,7 +79,7 @@ def test_a_version_that_was_read_is_not_late():
     history = History()
     history.changed["turns"][may(5)] = 2
     history.computed["sessions"] = {
-        day: Computed(2, {"turns": 2}, "s1", known.watermark) for day, known in history.computed["sessions"].items()
+        day: Computed(2, 2, {"turns": 2}, "s1", known.watermark) for day, known in history.computed["sessions"].items()
     }
     assert history.plan() == []
 
@@ -115,8 +117,8 @@ def test_a_day_with_open_sessions_waits_for_the_log_to_go_on():
     history = History()
     at = datetime(2026, 5, 11)
     waiting = dict(history.computed["sessions"])
-    waiting[may(10)] = replace(waiting[may(10)], log_end=at, waits=True)
-    waiting[may(9)] = replace(waiting[may(9)], log_end=at)
+    waiting[may(10)] = waiting[may(10)]._replace(log_end=at, waits=True)
+    waiting[may(9)] = waiting[may(9)]._replace(log_end=at)
     history.computed["sessions"] = waiting
     for log_end, found in ((at, []), (at + timedelta(minutes=1), [may(10)])):
         known = history.known()._replace(clock=Clock(may(10), log_end))
@@ -129,7 +131,7 @@ def test_a_new_model_scores_the_newest_days_anew_and_older_ones_stand(rescored_f
     day = may(rescored_from) if rescored_from else None
     scores = Definition("returns", RETURNS.reads, (), "r1/new", day)
     history.computed["returns"] = {
-        day: replace(known, code="r1/old") for day, known in history.computed["returns"].items()
+        day: known._replace(code="r1/old") for day, known in history.computed["returns"].items()
     }
     found = stale(history.known([SESSIONS, USER_DAYS, FIRST_SEEN, scores]), may(1), may(30))
     assert [(item.day.day, item.reasons) for item in found] == [(day, ("new reward model",)) for day in days]
@@ -151,7 +153,7 @@ def test_what_matured_since_is_computed_anew_and_nothing_else():
 def test_a_first_watermark_matures_all_that_it_covers():
     history = History()
     history.computed["returns"] = {
-        day: Computed(1, known.inputs, known.code, None) for day, known in history.computed["returns"].items()
+        day: Computed(1, 1, known.inputs, known.code, None) for day, known in history.computed["returns"].items()
     }
     history.watermark = may(3)
     assert history.stale("returns") == {1: ("matured",), 2: ("matured",)}
