@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING
 from evalloop_assets.days import Days
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.lake.frames import run, typed
-from evalloop_assets.lake.sql import SqlTransform, load
+from evalloop_assets.lake.frames import load_all, require_frame, run, typed
 from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.settings import Settings
 
@@ -29,7 +27,7 @@ REPLIERS = frozenset(
     {"assistant", "bot", "system", "agent", "sys", "character", "model", "ai", "chatbot", "wizard", "gpt", "operator"}
 )
 BEGAN = datetime(2000, 1, 1)
-CHAIN = ("sessions", "reading", "closing_words", "closures")
+CHAIN = [Path(__file__).with_name(f"{name}.sql") for name in ("sessions", "reading", "closing_words", "closures")]
 
 REPLIES = """
 WITH said AS (
@@ -69,11 +67,7 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
     """
     import pandas as pd
 
-    if not isinstance(turns, pd.DataFrame):
-        raise UserError("turns", f"it is no data frame but {type(turns).__name__}", "Give one message a row.")
-    if not turns.columns.is_unique:
-        twice = turns.columns[turns.columns.duplicated()][0]
-        raise UserError(f"column {twice}", "it is there more than once", "Keep one of them.")
+    require_frame(turns, "Give one message a row.")
     for name, about in NEEDED.items():
         if name not in turns.columns:
             raise UserError(f"column {name}", "it is missing", f"Give it: {about}.")
@@ -89,7 +83,7 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
         raise UserError("column conversation_id", "values are missing", "Leave such rows out.")
     log = _log(turns.reset_index(drop=True), codes)
     clock = Clock(BEGAN.date(), BEGAN)
-    found = run(_chain(), {"turns": typed(log, TURNS)}, Days.one(BEGAN.date()), settings or Settings(), clock)
+    found = run(load_all(*CHAIN), {"turns": typed(log, TURNS)}, Days.one(BEGAN.date()), settings or Settings(), clock)
     names = found["sessions"].to_pandas().set_index("session_id")["conversation_id"].astype("int64")
     told = found["closures"].to_pandas()
     told["code"] = told["session_id"].map(names)
@@ -170,8 +164,3 @@ def _by_user(messages: pd.DataFrame) -> pd.Series:
     known_replier = replier.groupby(by_conversation).transform("any")
     first = messages["speaker"] == messages.groupby("code")["speaker"].transform("first")
     return user | (~replier & ~known_user & (known_replier | first))
-
-
-@functools.cache
-def _chain() -> tuple[SqlTransform, ...]:
-    return tuple(load(Path(__file__).with_name(f"{name}.sql")) for name in CHAIN)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalloop_assets.days import Days
@@ -13,13 +15,30 @@ from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.engine import columns_of
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.schema import Column, TableSchema
-from evalloop_assets.lake.sql import SqlTransform
+from evalloop_assets.lake.sql import SqlTransform, load
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+
+@functools.cache
+def load_all(*files: Path) -> tuple[SqlTransform, ...]:
+    """The transforms of these files, in this order."""
+    return tuple(map(load, files))
+
+
+def require_frame(turns: object, mend: str) -> None:
+    """UserError where it is no data frame, or one with two columns of a name."""
+    import pandas as pd
+
+    if not isinstance(turns, pd.DataFrame):
+        raise UserError("turns", f"it is no data frame but {type(turns).__name__}", mend)
+    if not turns.columns.is_unique:
+        twice = turns.columns[turns.columns.duplicated()][0]
+        raise UserError(f"column {twice}", "it is there more than once", "Keep one of them.")
 
 
 def run(
@@ -122,7 +141,12 @@ def _converted(known: pd.Series, type_: str) -> pd.Series:
         case "VARCHAR":
             return known.astype(str)
         case "BIGINT":
-            return pd.to_numeric(known).round().astype("int64")
+            numbers = pd.to_numeric(known).round()
+            if pd.api.types.is_bool_dtype(numbers):
+                raise TypeError("true or false is no number")
+            if (numbers.abs() >= 2**63).any():
+                raise OverflowError(f"{numbers[numbers.abs() >= 2**63].iloc[0]} has no place in 64 bits")
+            return numbers.astype("int64")
         case "DOUBLE":
             return pd.to_numeric(known).astype("float64")
         case "BOOLEAN":

@@ -80,6 +80,8 @@ def test_a_missing_column_or_value_is_named(column: str):
     ("column", "value", "why"),
     [
         ("dwell_ms", -1, "column dwell_ms: -1 is below 0"),
+        ("dwell_ms", 1e300, "column dwell_ms: not every value is a whole number: 1e.300 has no place in 64 bits"),
+        ("dwell_ms", True, "column dwell_ms: not every value is a whole number: true or false is no number"),
         ("dwell_ms", "soon", "column dwell_ms: not every value is a whole number"),
         ("shown_at", "yesterday", "column shown_at: not every value is a time"),
         ("shown_at", 1_777_000_000, "column shown_at: not every value is a time: a number does not say its unit"),
@@ -89,6 +91,18 @@ def test_a_missing_column_or_value_is_named(column: str):
 def test_what_cannot_be_is_the_users_to_mend(column: str, value: object, why: str):
     with pytest.raises(UserError, match=why):
         effective_reading(frame(**{column: value}))
+
+
+def test_what_is_no_frame_and_a_column_there_twice_are_named():
+    with pytest.raises(UserError, match="turns: it is no data frame but NoneType"):
+        effective_reading(None)
+    with pytest.raises(UserError, match="column user_id: it is there more than once"):
+        effective_reading(pd.concat([frame(), frame()[["user_id"]]], axis=1))
+
+
+def test_a_category_of_models_is_read_as_names():
+    given = frame(model_id=pd.Categorical([None] * len(LOG)))
+    assert effective_reading(given).equals(effective_reading(frame()))
 
 
 def test_an_id_twice_as_number_and_as_text_is_twice():
