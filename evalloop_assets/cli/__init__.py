@@ -139,11 +139,17 @@ def run(
 @app.command("erase-user")
 def erase_user(
     user_id: Annotated[str, typer.Argument(metavar="ID", help="user_id of the person, as the log has it")],
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown", help="erase an id that nobody has yet: rows of it that come later are refused, for ever"
+        ),
+    ] = False,
 ) -> None:
     """Remove a person from every table, version, export and file, prove it, and refuse the id from now on."""
     from evalloop_assets.cli.erase_user import run_erase_user
 
-    run_erase_user(console, user_id)
+    run_erase_user(console, user_id, unknown)
 
 
 @app.command()

@@ -18,6 +18,7 @@ import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import instance_home, open_instance
 from evalloop_assets.erasure.erase import Outcome, Scope, erase
+from evalloop_assets.erasure.needles import is_distinctive
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
@@ -34,10 +35,14 @@ STAGED_SECONDS = 3600
 """Age from which a staged delivery belongs to no process any more."""
 
 
-def run_erase_user(console: Console, user_id: str) -> None:
+def run_erase_user(console: Console, user_id: str, unknown: bool = False) -> None:
     """Erase, prove, and say what is left to do; running it again completes it, or changes nothing."""
     if not user_id.strip() or len(user_id) > MAX_ID_CHARS:
         raise UserError("ID", f"no user id is empty or longer than {MAX_ID_CHARS}", "Give the id as the log has it.")
+    try:
+        user_id.encode()
+    except UnicodeEncodeError:
+        raise UserError("ID", "it is not UTF-8, and no user id is", "Give the id as the log has it.") from None
     settings = Settings()
     open_home(settings)
     scope = scope_of(settings)
@@ -48,9 +53,10 @@ def run_erase_user(console: Console, user_id: str) -> None:
             secrets.token_hex(16),
             lambda: datetime.now(UTC).replace(tzinfo=None),
             lambda step: status.update(f"erasing: {step}"),
+            unknown=unknown,
         )
     rebuild_catalogue(scope.lake, catalogue_path(settings))
-    _say(console, outcome)
+    _say(console, outcome, user_id)
     with open_instance(settings) as instance:
         for line in _in_flight(instance):
             console.print(line, soft_wrap=True)
@@ -101,7 +107,7 @@ def _staged() -> Iterator[Path]:
             yield folder
 
 
-def _say(console: Console, outcome: Outcome) -> None:
+def _say(console: Console, outcome: Outcome, user_id: str) -> None:
     receipt = outcome.receipt
     if outcome.repeated:
         console.print(f"nothing is left of this person, who was erased on {outcome.erasure.completed_at} UTC")
@@ -121,6 +127,12 @@ def _say(console: Console, outcome: Outcome) -> None:
         )
         console.print(
             "days that the person was part of are stale now: [bold]evalloop run[/] computes them anew", soft_wrap=True
+        )
+    if not is_distinctive(user_id):
+        console.print(
+            "[yellow]note[/] running text was not searched for the id, which may be any word there; columns of ids "
+            "were, and values of JSON and CSV under a name that speaks of a user",
+            soft_wrap=True,
         )
     console.print(f"receipt {outcome.path}", soft_wrap=True)
     console.print(

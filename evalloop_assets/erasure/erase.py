@@ -62,10 +62,22 @@ class Outcome(NamedTuple):
 
 
 def erase(
-    scope: Scope, user_id: str, salt: str, now: Callable[[], datetime], progress: Progress = lambda step: None
+    scope: Scope,
+    user_id: str,
+    salt: str,
+    now: Callable[[], datetime],
+    progress: Progress = lambda step: None,
+    *,
+    unknown: bool = False,
 ) -> Outcome:
-    """Erase the person; UserError where something is left that cannot be erased. `salt` is for a lake without one."""
+    """Erase the person; UserError where something is left that cannot be erased. `salt` is for a lake without one.
+
+    An id that nobody has is a UserError too, before anything is written, unless it may be `unknown`.
+    """
     before = erasures.find(scope.lake, user_id)
+    if before is None and not unknown:
+        progress("looking for the person")
+        _require_somebody(scope, user_id)
     erasure = before or erasures.begin(scope.lake, user_id, salt, now())
     receipt = receipts.opened(scope.receipts, erasure)
     if before is not None and before.completed_at is not None:
@@ -88,6 +100,18 @@ def erase(
         f"it still holds the person, or nobody can tell: {left[0].why}",
         "Mend or remove it, and run the erasure again.",
     )
+
+
+def _require_somebody(scope: Scope, user_id: str) -> None:
+    if _gathered(scope, user_id, list(LOG_TABLES)):
+        return
+    _, left = _searched(scope, Person(user_id))
+    if not any(one.decoded for one in left):
+        raise UserError(
+            f"ID {user_id}",
+            "nobody of that id was found, and nothing was written",
+            "Give the id as the log has it, or `--unknown` for somebody whose log is still to come.",
+        )
 
 
 def _round(
@@ -200,13 +224,8 @@ def _delete_old(
 
 
 def _left(scope: Scope, person: Person, receipt: Receipt, without: Sequence[str] = ()) -> list[Left]:
-    """Decode and search every file that there is."""
-    searched, left = lake_left(scope.lake, person, [name for name in without if name in LOG_TABLES])
-    left_out = [*_lake_folder(scope.lake), *([scope.landing] if "landing" in without else [])]
-    for path in files_under(scope.places, left_out):
-        searched += 1
-        found = left_in(path, person)
-        left += [found] if found is not None else []
+    """Search, and note what was searched for the receipt."""
+    searched, left = _searched(scope, person, without)
     receipt.proof = {
         "files_searched": searched,
         "ids_looked_for": 1
@@ -215,6 +234,17 @@ def _left(scope: Scope, person: Person, receipt: Receipt, without: Sequence[str]
         "files_left": len(left),
     }
     return left
+
+
+def _searched(scope: Scope, person: Person, without: Sequence[str] = ()) -> tuple[int, list[Left]]:
+    """Decode and search every file that there is; their number, and where the person is left."""
+    searched, left = lake_left(scope.lake, person, [name for name in without if name in LOG_TABLES])
+    left_out = [*_lake_folder(scope.lake), *([scope.landing] if "landing" in without else [])]
+    for path in files_under(scope.places, left_out):
+        searched += 1
+        found = left_in(path, person)
+        left += [found] if found is not None else []
+    return searched, left
 
 
 def _lake_folder(lake: Lake) -> list[Path]:

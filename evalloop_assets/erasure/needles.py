@@ -16,6 +16,8 @@ LEAST_TEXT = 40
 BLOCK = 1 << 22
 MASK = 0xFFFF
 PART = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-" + bytes(range(128, 256))
+SIGNS = "@_:"
+"""Characters of addresses and made ids, seldom of words."""
 JOINT = b".@+~%#$&"
 QUOTE = b"\"'"
 ERASED = b"[erased]"
@@ -83,7 +85,7 @@ class Needles:
 
 def is_distinctive(term: str) -> bool:
     """Whether an id can be told from a word or a number in running text."""
-    return len(term.encode()) >= WINDOW and any(character.isdigit() for character in term)
+    return len(term.encode()) >= WINDOW and any(character.isdigit() or character in SIGNS for character in term)
 
 
 def written(term: str) -> set[bytes]:

@@ -1,12 +1,13 @@
 """Files outside the lake: every one in the home folder and in what was exported elsewhere, searched and made clean.
 
-What a file is follows from how it begins. Parquet loses the person's rows and JSON Lines and CSV their lines; SQLite
+What a file is follows from how it begins. Parquet loses the person's rows, JSON Lines and CSV their records; SQLite
 databases and other text keep everything but the person's ids and words, which become `[erased]`. Nothing else may be
 changed: a binary file that names the person is reported.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
 import os
 import sqlite3
@@ -15,11 +16,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from evalloop_assets.erasure import databases, parquet
+from evalloop_assets.erasure import databases, formats, parquet
 from evalloop_assets.erasure.parquet import Undecodable
 from evalloop_assets.erasure.person import Person
 
-LINES = (".jsonl", ".ndjson", ".csv", ".tsv")
 SQLITE, GZIP, PARQUET = b"SQLite format 3\0", b"\x1f\x8b", b"PAR1"
 
 
@@ -28,7 +28,7 @@ class Cleaned(NamedTuple):
 
     path: Path
     what: str
-    """rows, lines or values."""
+    """rows, records or values."""
     number: int
 
 
@@ -37,6 +37,8 @@ class Left(NamedTuple):
 
     path: str
     why: str
+    decoded: bool = True
+    """Whether the person was seen there; else nobody can tell."""
 
 
 def files_under(places: Iterable[Path], without: Iterable[Path]) -> Iterator[Path]:
@@ -70,14 +72,22 @@ def left_in(path: Path, person: Person) -> Left | None:
         try:
             rows = parquet.rows_of(path, person)
         except Undecodable as error:
-            return Left(str(path), f"cannot be decoded ({error})")
+            return Left(str(path), f"cannot be decoded ({error})", False)
         return Left(str(path), f"{rows} rows") if rows else None
     try:
         values = databases.values_with(path, person) if head.startswith(SQLITE) else 0
         content = gzip.decompress(path.read_bytes()) if head.startswith(GZIP) else path.read_bytes()
     except (OSError, EOFError, zlib.error, sqlite3.Error) as error:
-        return Left(str(path), f"cannot be decoded ({error})") if path.exists() else None
-    found = values + person.needles.count(content)  # of a database also the bytes, for what free pages keep
+        return Left(str(path), f"cannot be decoded ({error})", False) if path.exists() else None
+    form = None if head.startswith(SQLITE) else formats.form_of(path)
+    try:
+        found = formats.without(form, content, person)[1] if form is not None else person.needles.count(content)
+    except csv.Error as error:
+        seen = person.needles.count(content)
+        if seen or person.user_id.encode() in content:
+            return Left(str(path), f"cannot be read as {form} ({error})", bool(seen))
+        return None
+    found += values  # of a database also the bytes were searched, for what free pages keep
     return Left(str(path), f"{found} places") if found else None
 
 
@@ -96,19 +106,20 @@ def _clean_text(path: Path, person: Person, zipped: bool) -> Cleaned | None:
         content.decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         return None
-    found = person.needles.count(content)
-    if not found:
-        return None
-    if Path(path.name.removesuffix(".gz")).suffix in LINES:
-        lines = content.splitlines(keepends=True)
-        kept = [line for line in lines if not person.needles.count(line)]
-        put, what, count = b"".join(kept), "lines", len(lines) - len(kept)
+    form = formats.form_of(path)
+    if form is None:
+        put, count = person.needles.without(content), person.needles.count(content)
     else:
-        put, what, count = person.needles.without(content), "values", found
+        try:
+            put, count = formats.without(form, content, person)
+        except csv.Error:
+            return None  # the search names it
+    if not count:
+        return None
     beside = path.with_name(f".{path.name}.erasing")
     beside.write_bytes(gzip.compress(put) if zipped else put)
     os.replace(beside, path)
-    return Cleaned(path, what, count)
+    return Cleaned(path, "values" if form in (None, formats.JSON) else "records", count)
 
 
 def _head(path: Path) -> bytes:

@@ -19,7 +19,7 @@ def lake_left(lake: Lake, person: Person, without: Sequence[str] = ()) -> tuple[
     for table in (name for name in lake.tables() if name not in without):
         found = held(lake, table, person)
         left += [Left(uri, "rows of the person") for uri in found.holding]
-        left += [Left(file.uri, "cannot be decoded") for file in found.undecodable]
+        left += [Left(file.uri, "cannot be decoded", False) for file in found.undecodable]
         for file in table_files(lake, table):
             searched += 1
             if not file.is_data:
@@ -35,4 +35,4 @@ def _in_log(lake: Lake, uri: str, person: Person) -> list[Left]:
         except FileNotFoundError:  # a commit in flight writes beside and renames
             return []
         found = left_in(copy, person)
-    return [Left(uri, found.why)] if found is not None else []
+    return [found._replace(path=uri)] if found is not None else []

@@ -30,7 +30,7 @@ class Receipt:
     versions: dict[str, list[list[int]]] = field(default_factory=dict)
     """Ranges of versions that can no longer be read, by table."""
     elsewhere: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Rows, lines or values taken out of each other file."""
+    """Rows, records or values taken out of each other file."""
     proof: dict[str, int] = field(default_factory=dict)
     """What was looked for, in how many files, and what was found at the end."""
 

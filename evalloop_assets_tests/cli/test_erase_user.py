@@ -39,8 +39,14 @@ def test_the_id_is_refused_at_the_door_broken_rows_too(loaded, home, log, mappin
 
 
 def test_somebody_unknown_and_an_id_that_is_none(loaded, home):
-    assert "nobody of that id was found" in loaded("erase-user", "user-7x").printed
+    slip = line(loaded("erase-user", "../../etc/passwd"))
+    assert slip.startswith("ID ../../etc/passwd: nobody of that id was found, and nothing was written")
+    assert not list((home / "erasures").glob("*.json"))
+    assert not (home / "lake" / "erasures").exists()
+    assert "nobody of that id was found" in loaded("erase-user", "user-7x", "--unknown").printed
     assert list((home / "erasures").glob("*.json"))
+    assert "nothing is left of this person" in loaded("erase-user", "user-7x").printed
+    assert line(loaded("erase-user", "a\udcff")).startswith("ID: it is not UTF-8")
     assert line(loaded("erase-user", " ")).startswith("ID: no user id is empty or longer than 512")
 
 
@@ -79,3 +85,17 @@ def test_history_tells_which_evidence_is_gone(loaded, home, tmp_path):
     assert ledger.head().evidence == evidence
     ledger.close()
     assert files_with(home, {"user-1x"}) == {}
+
+
+def test_repeated_it_finds_a_plain_name_in_a_copy_of_the_log(evalloop, home, log, mapping):
+    path = log(*(reply(number, user=("ana", "bo")[number % 2], chat=f"c{number % 2}") for number in range(1, 9)))
+    assert evalloop("ingest", path, "--map", mapping()).status == 0
+    first = evalloop("erase-user", "ana")
+    assert "running text was not searched for the id" in first.printed
+    copy = home / "copy.jsonl"
+    copy.write_text(path.read_text())
+    assert '"ana"' in copy.read_text()
+    again = evalloop("erase-user", "ana")
+    assert "nothing is left of this person" not in again.printed
+    assert '"ana"' not in copy.read_text()
+    assert copy.read_text().count('"bo"') == 4

@@ -178,7 +178,7 @@ def test_the_person_does_not_come_back(gone: Gone, tmp_path: Path):
 
 
 def test_somebody_unknown_leaves_a_receipt_and_is_refused(logs: Path):
-    outcome = world.erased(logs, "nobody-0815")
+    outcome = world.erased(logs, "nobody-0815", unknown=True)
     assert erasures.find(open_lake(world.settings(logs)), "nobody-0815").completed_at
     assert not outcome.receipt.found
     assert outcome.path.exists()

@@ -135,8 +135,10 @@ def copy_of(home: Path, to: Path) -> Path:
     return shutil.copytree(home, to)
 
 
-def erased(home: Path, user_id: str) -> Outcome:
-    return erase(scope_of(settings(home)), user_id, SALT, lambda: datetime.now(UTC).replace(tzinfo=None))
+def erased(home: Path, user_id: str, unknown: bool = False) -> Outcome:
+    return erase(
+        scope_of(settings(home)), user_id, SALT, lambda: datetime.now(UTC).replace(tzinfo=None), unknown=unknown
+    )
 
 
 def rows(lake: Lake, table: str, user_id: str | None = None) -> list[tuple]:
