@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +51,16 @@ class Scope:
     receipts: Path
 
 
+class Attempt(NamedTuple):
+    """One run of an erasure, the first or a later one."""
+
+    erasure: Erasure
+    receipt: Receipt
+    started: datetime
+    """UTC."""
+    now: Callable[[], datetime]
+
+
 class Outcome(NamedTuple):
     """How an erasure ended."""
 
@@ -74,20 +84,21 @@ def erase(
 
     An id that nobody has is a UserError too, before anything is written, unless it may be `unknown`.
     """
+    started = now()
     before = erasures.find(scope.lake, user_id)
     if before is None and not unknown:
         progress("looking for the person")
         _require_somebody(scope, user_id)
-    erasure = before or erasures.begin(scope.lake, user_id, salt, now())
+    erasure = before or erasures.begin(scope.lake, user_id, salt, started)
     receipt = receipts.opened(scope.receipts, erasure)
     if before is not None and before.completed_at is not None:
         progress("searching")
         if not _left(scope, Person(user_id), receipt):
             return Outcome(erasure, receipt, receipts.receipt_path(scope.receipts, erasure), True)
     receipts.write(scope.receipts, erasure, receipt)
-    left: list[Left] = []
+    attempt, left = Attempt(erasure, receipt, started, now), list[Left]()
     for _ in range(ROUNDS):
-        left = _round(scope, user_id, erasure, receipt, now, progress)
+        left = _round(scope, user_id, attempt, progress)
         path = receipts.write(scope.receipts, erasure, receipt)
         if not left:
             done = now()
@@ -114,9 +125,8 @@ def _require_somebody(scope: Scope, user_id: str) -> None:
         )
 
 
-def _round(
-    scope: Scope, user_id: str, erasure: Erasure, receipt: Receipt, now: Callable[[], datetime], progress: Progress
-) -> list[Left]:
+def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> list[Left]:
+    receipt = attempt.receipt
     for folder in scope.leftovers:
         shutil.rmtree(folder, ignore_errors=True)
     progress("reading every version of every table")
@@ -125,20 +135,20 @@ def _round(
     found = _gathered(scope, user_id, tables)
     person = _person(scope, user_id, found, rejects)
     progress("leaving rows out")
-    _leave_out(scope, list(DELIVERED), person, erasure, receipt)
+    _leave_out(scope, list(DELIVERED), person, attempt)
     late = _gathered(scope, user_id, list(LOG_TABLES))  # by writers who could still pass when it was read first
     if any(not terms <= found.get(kind, set()) for kind, terms in late.items()):
         person = _person(
             scope, user_id, {kind: found.get(kind, set()) | late.get(kind, set()) for kind in found | late}, rejects
         )
-        _leave_out(scope, list(DELIVERED), person, erasure, receipt)
+        _leave_out(scope, list(DELIVERED), person, attempt)
     known = {*DELIVERED, *scope.derived, *OWN}
     derived = [*scope.derived, *(name for name in scope.lake.tables() if name not in known)]
-    _leave_out(scope, derived, person, erasure, receipt)
+    _leave_out(scope, derived, person, attempt)
     progress("deleting old files")
     others = [*derived, *(name for name in DELIVERED if name not in LOG_TABLES)]
     for table in others:
-        _delete_old(scope, table, person, erasure, receipt, now)
+        _delete_old(scope.lake, table, person, attempt)
     progress("cleaning files outside the lake")
     for path in files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)]):
         done = clean(path, person)
@@ -146,14 +156,14 @@ def _round(
             receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.number)
     for path in scope.exports:
         if path.exists() and manifest_of(path).exists():
-            note_erasure(path, now().date())
+            note_erasure(path, attempt.now().date())
     progress("searching")
     left = _left(scope, person, receipt, without=(*LOG_TABLES, "landing"))
     if left:
         return left
     progress("deleting old logs")
     for table in LOG_TABLES:
-        _delete_old(scope, table, person, erasure, receipt, now)
+        _delete_old(scope.lake, table, person, attempt)
     for done in cleaned_landing(scope.lake, scope.landing, person):
         receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
     progress("searching again")
@@ -171,7 +181,7 @@ def _person(scope: Scope, user_id: str, found: Mapping[str, set[str]], rejects: 
     return Person(user_id, terms, rejects)
 
 
-def _leave_out(scope: Scope, tables: Sequence[str], person: Person, erasure: Erasure, receipt: Receipt) -> None:
+def _leave_out(scope: Scope, tables: Sequence[str], person: Person, attempt: Attempt) -> None:
     for table in tables:
         views = dict(person.views)
 
@@ -182,9 +192,9 @@ def _leave_out(scope: Scope, tables: Sequence[str], person: Person, erasure: Era
 
         if table == "turn_embeddings":
             views["day_texts"] = _day_texts(scope.lake, person)
-        removed = remove_rows(scope.lake, table, condition, views, erasure.user_hash)
+        removed = remove_rows(scope.lake, table, condition, views, attempt.erasure.user_hash)
         if removed is not None:
-            receipt.add(receipt.rows, table, removed.rows)
+            attempt.receipt.add(attempt.receipt.rows, table, removed.rows)
 
 
 def _day_texts(lake: Lake, person: Person) -> View:
@@ -209,14 +219,12 @@ def _hashed(kind: str) -> str:
     return f"text_hash IN (SELECT term FROM person_terms WHERE kind = '{kind}')"
 
 
-def _delete_old(
-    scope: Scope, table: str, person: Person, erasure: Erasure, receipt: Receipt, now: Callable[[], datetime]
-) -> None:
-    lake = scope.lake
+def _delete_old(lake: Lake, table: str, person: Person, attempt: Attempt) -> None:
+    started, receipt = attempt.started.replace(tzinfo=UTC).timestamp(), attempt.receipt
     found = held(lake, table, person)
-    broken = [file.uri for file in found.undecodable if file.changed_at < erasure.begun_at.timestamp()]
+    broken = [file.uri for file in found.undecodable if file.changed_at < started]
     ranges = unreadable_without(lake, table, found.holding)
-    erasures.note_versions(lake, erasure, {table: ranges}, now())
+    erasures.note_versions(lake, attempt.erasure, {table: ranges}, attempt.now())
     delete_files(lake, [*found.holding, *broken])
     receipt.add(receipt.files, table, len(found.holding) + len(broken))
     if ranges:

@@ -1,7 +1,8 @@
 """Old files of a table that hold the person: which they are, which versions need them, and their end.
 
 What the newest version needs is clean by then. A file that cannot be decoded is what a killed writer left, if it was
-last touched before the commit that no writer in flight can pass; a younger one is still being written.
+last touched before this attempt: every attempt commits to each table, and no writer in flight can pass that commit. A
+younger one is still being written.
 """
 
 from __future__ import annotations

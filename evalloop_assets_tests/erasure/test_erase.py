@@ -199,6 +199,27 @@ def test_orphans_of_killed_writers_go_and_broken_ones_too(logs: Path):
     assert files_with(logs, terms()) == {}
 
 
+def test_what_a_killed_erasure_left_half_written_goes_with_the_next(logs: Path):
+    """Its own files are younger than the request."""
+
+    class Killed(Exception):
+        pass
+
+    def dies(step: str) -> None:
+        if step == "deleting old files":
+            raise Killed
+
+    person, settings = world.busiest().user_id, world.settings(logs)
+    with pytest.raises(Killed):
+        erase(world.scope_of(settings), person, world.SALT, world.wall_clock, dies)
+    folder = next((logs / "lake" / "turns").glob("day=*"))
+    torn = folder / "torn.parquet"
+    torn.write_bytes(next(folder.glob("*.parquet")).read_bytes()[:-100])
+    world.erased(logs, person)
+    assert not torn.exists()
+    assert files_with(logs, terms()) == {}
+
+
 def test_a_file_that_nobody_can_read_is_named_before_the_traces_of_the_person_go(logs: Path):
     (logs / "exports").mkdir()
     (logs / "exports" / "torn.parquet").write_bytes(b"PAR1 and no more")

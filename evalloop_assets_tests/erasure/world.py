@@ -136,9 +136,11 @@ def copy_of(home: Path, to: Path) -> Path:
 
 
 def erased(home: Path, user_id: str, unknown: bool = False) -> Outcome:
-    return erase(
-        scope_of(settings(home)), user_id, SALT, lambda: datetime.now(UTC).replace(tzinfo=None), unknown=unknown
-    )
+    return erase(scope_of(settings(home)), user_id, SALT, wall_clock, unknown=unknown)
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def rows(lake: Lake, table: str, user_id: str | None = None) -> list[tuple]:
