@@ -18,14 +18,15 @@ from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
 from evalloop_assets.settings import Settings
 
-NOTHING = "nothing is served yet: the ledger is empty (evalloop serving begin MODEL)"
+NOTHING = "nothing is served yet: {} is empty (evalloop serving begin MODEL)"
 
 
 def show(console: Console) -> None:
     """The champion and every experiment of the newest entry."""
-    head = _ledger(Settings()).head()
+    ledger = _ledger(Settings())
+    head = ledger.head()
     if head is None:
-        console.print(NOTHING)
+        console.print(NOTHING.format(ledger.name), soft_wrap=True)
         return
     console.print(
         f"champion [bold]{head.allocation.champion}[/] since entry {head.sequence} ({head.action}, {head.at})"
@@ -47,9 +48,10 @@ def experiment_lines(entry: Entry) -> list[str]:
 def history(console: Console) -> None:
     """Every entry, oldest first, and what of its evidence went with people who were erased."""
     settings = Settings()
-    entries = _ledger(settings).history()
+    ledger = _ledger(settings)
+    entries = ledger.history()
     if not entries:
-        console.print(NOTHING)
+        console.print(NOTHING.format(ledger.name), soft_wrap=True)
     gone = unreadable(open_lake(settings))
     for entry in entries:
         console.print(entry_line(entry), soft_wrap=True)

@@ -121,10 +121,15 @@ class Ledger:
             self._make()
         except sa.exc.OperationalError as error:
             raise UserError(
-                f"the ledger at {self._engine.url.render_as_string(hide_password=True)}",
+                self.name,
                 f"cannot be opened ({str(error.orig).strip().splitlines()[0]})",
                 "Start the database, or set EVALLOOP_LEDGER to the one that runs.",
             ) from None
+
+    @property
+    def name(self) -> str:
+        """What people read: where it is, without the password."""
+        return f"the ledger at {self._engine.url.render_as_string(hide_password=True)}"
 
     def close(self) -> None:
         self._engine.dispose()
@@ -243,7 +248,7 @@ class Ledger:
     def _head(self) -> Entry:
         head = self.head()
         if head is None:
-            raise UserError("the ledger", "it is empty, so nothing is served yet", "Name a first champion.")
+            raise UserError(self.name, "it is empty, so nothing is served yet", "Name a first champion.")
         return head
 
     def _one(self, query: sa.Select[Any]) -> Entry | None:

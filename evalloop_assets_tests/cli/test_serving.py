@@ -1,5 +1,7 @@
 """`evalloop serving …` where there is nothing to act on."""
 
+import re
+
 import pytest
 
 from evalloop_assets_tests.cli.conftest import line
@@ -17,7 +19,7 @@ def served(evalloop):
 def test_an_empty_ledger(evalloop, command):
     said = evalloop("serving", command)
     assert (said.status, said.complained) == (0, "")
-    assert said.printed.startswith("nothing is served yet: the ledger is empty")
+    assert re.match(r"nothing is served yet: the ledger at sqlite:///\S+ledger\.sqlite is empty", said.printed)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,9 @@ def test_an_empty_ledger(evalloop, command):
     [["start", "exp", "--treatment", "m"], ["ramp", "exp", "20", *WHY], ["rollback", "exp", *WHY]],
 )
 def test_before_the_first_champion(evalloop, arguments):
-    assert line(evalloop("serving", *arguments)).startswith("the ledger: it is empty, so nothing is served yet.")
+    assert re.match(
+        r"the ledger at \S+: it is empty, so nothing is served yet\.", line(evalloop("serving", *arguments))
+    )
 
 
 def test_undo_of_a_missing_entry(evalloop, served):
