@@ -125,7 +125,8 @@ used AS (
           || '|谢谢|感谢)(这)?(个|两个)?(词|字|句话|两个字|二字)?(用|在|的)?[^ ，。！？?]{0,6}(怎么(说|写|念|读|讲|翻译|来)|什么意思|啥意思|翻译)',
           ' ? ', 'g'
         ),
-        '(^|[^a-z])((words?|phrase|expression|terms?|saying|greeting|titled?|called|named|spelled) ((is|was|of|for'
+        '(told|tell|said to) (you|u)[,.;!]+|(^|[^a-z])((words?|phrase|expression|terms?|saying|greeting|titled?|called'
+          || '|named|spelled) ((is|was|of|for'
           || '|like|as|the|a) )*|(meaning|translations?|origin|etymology|definition|synonyms?|opposite|version'
           || '|equivalent|ways? to say|ways of saying) ((of|for|to|the|word|a|saying) )*|(translate[sd]?|pronounce|spell'
           || '|means?|meant|short for|([a-z]+(ese|ish)|french|german|italian|russian|latin|greek|arabic|hindi|korean'
@@ -345,7 +346,7 @@ closing AS (
         || '|good|all|it|fine|okay|ok|nothing) for (now|today|tonight|one (day|night)|the (moment|day))|you (can'
         || '|may) (go|leave|rest) now) | you (can|may) (go|leave) $'
         || '|没(有)?(什么|啥|别的|其他的?|其它的?|任何|太大|更多)*(问题|疑问|疑惑|需要|要问|想问|要求|事|事情|事儿)(的|要问|想问|要说|想说)*(了|啦|喽|咯)'
-        || '|没(有)?(什么)?(别的|其他的?|其它的?|什么|啥|要)(了|啦|事) |没有?(了|啦) |有(问题|需要|事)(儿)?(我|咱)?(会|再|随时|就)+(问|找|联系|咨询|请教|来)'
+        || '|没(有)?(什么)?(别的|其他的?|其它的?|什么|啥|要)(了|啦|事) |(^| |嗯|都|那|我|暂时|目前|应该|真的)没有?(了|啦) |有(问题|需要|事)(儿)?(我|咱)?(会|再|随时|就)+(问|找|联系|咨询|请教|来)'
         || '|没(有)?(其他|其它|别的)的?(问题|需要|事)|问完(了|啦)'
         || '|(问题|事情|麻烦|难题|疑问|疑惑|心结|案子)[^ ?]{0,4}(解决|解答|解开|搞定)|搞定|(这样|这)就(好|行|可以|够)了?|(够了|不用了|不需要了|不必了) '
         || '|(^| |那|就|先)(先|就|那)*(就|先)(这些|这样|这么(定|办|着)|定|到这|到此)(了|吧|啦|喽|哈|呗|儿|里)* '
