@@ -139,7 +139,8 @@ def test_the_sensor_says_in_plain_words_what_it_decided_last(page: Page):
     page.get_by_role("button", name="0 runs requested").first.click()
     dialog = page.get_by_role("dialog").last
     _shows(dialog.get_by_text("Skip reason"))
-    _shows(dialog.get_by_text(re.compile(r"No experiment is in flight|No new guardrail reading\. The last look: \w")))
+    said = r"No experiment is in flight|No new guardrail reading\. The last look: \w|on [\d-]+: (PASS|HOLD)\W.+[.]"
+    _shows(dialog.get_by_text(re.compile(said)))
 
 
 def test_the_sensor_says_why_it_asked_for_the_rollback(page: Page):
