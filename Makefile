@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/evalloop demo
 
 test: $(SHARED)
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -10,6 +10,8 @@ from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets_tests.homes import ROOT, command, run, serve
 from evalloop_assets_tests.postgresql import PASSWORD
 
+pytestmark = pytest.mark.long
+
 
 def shared(home: Path, url: str) -> dict[str, str]:
     """The environment that the documentation names."""

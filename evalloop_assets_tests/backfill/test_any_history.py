@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from evalloop_assets_tests.backfill.histories import (
     history,
     logs,
 )
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = int(os.environ.get("EVALLOOP_TEST_EXAMPLES", "2"))
 FEW = settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 2, suppress_health_check=list(HealthCheck))

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,19 +44,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def evalloop(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Evalloop:
-    from evalloop_assets.cli import main
-
     def call(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["evalloop", *map(str, arguments)])
         capsys.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return Said(status, *capsys.readouterr())
+        return Said(status_of(monkeypatch, *arguments), *capsys.readouterr())
 
     return call
+
+
+def status_of(patch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Exit status of `evalloop …`."""
+    from evalloop_assets.cli import main
+
+    patch.setattr(sys, "argv", ["evalloop", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 @pytest.fixture
@@ -76,12 +80,15 @@ def log(tmp_path: Path) -> Callable[..., Path]:
     """A log in JSON Lines; a row that is given as bytes stands as it is."""
 
     def write(*rows: object) -> Path:
-        path = tmp_path / "log.jsonl"
-        lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
-        path.write_bytes(b"".join(line + b"\n" for line in lines))
-        return path
+        return written(tmp_path / "log.jsonl", rows)
 
     return write
+
+
+def written(path: Path, rows: Iterable[object]) -> Path:
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
 
 
 def reply(number: int, **changes: object) -> dict[str, object]:

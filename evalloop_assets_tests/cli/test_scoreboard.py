@@ -10,7 +10,7 @@ from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 
 def test_two_seeds_of_one_scenario(evalloop, home):

@@ -19,7 +19,7 @@ from evalloop_assets.settings import Settings
 from evalloop_assets_tests.demo.conftest import Demo
 from evalloop_assets_tests.homes import ROOT, command, run
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 CONVERSATIONS = 4_000
 GAMING = """

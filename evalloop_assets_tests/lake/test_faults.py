@@ -89,14 +89,14 @@ def test_processes_on_partitions_of_their_own_and_on_common_ones_all_get_through
 
 
 def assert_all_get_through(lake: Lake, rounds: int) -> None:
-    """Five processes with three days each and three processes on the same three days commit to one table at once.
+    """Three processes with three days each and two processes on the same three days commit to one table at once.
 
     Each process's own days hold its last round, the common ones one round of one process, and none waited for another.
     """
-    own = {number: date(2026, 2, 1) + timedelta(days=3 * number) for number in range(5)}
+    own = {number: date(2026, 2, 1) + timedelta(days=3 * number) for number in range(3)}
     writers = [start(lake.root, number, rounds, first) for number, first in own.items()]
-    writers += [start(lake.root, 10 + number, rounds) for number in range(3)]
-    assert ended(writers) == [0] * 8
+    writers += [start(lake.root, 10 + number, rounds) for number in range(2)]
+    assert ended(writers) == [0] * 5
     rows = lake.read("held").group_by(["day", "writer", "round"]).aggregate([("day", "count")]).to_pylist()
     found = {(row["day"], row["writer"], row["round"]): row["day_count"] for row in rows}
     expected = {
@@ -109,4 +109,4 @@ def assert_all_get_through(lake: Lake, rounds: int) -> None:
     assert {key[0] for key in common} == {COMMON + timedelta(days=offset) for offset in range(3)}
     assert len({key[1:] for key in common}) == 1
     assert set(common.values()) == {1000}
-    assert lake.version("held") >= 8 * rounds
+    assert lake.version("held") >= 5 * rounds

@@ -33,8 +33,8 @@ try:
 except UserError as error:
     pytest.skip(str(error), allow_module_level=True)
 
-pytestmark = pytest.mark.timeout(1800)
-ON_WORKERS = ("sessions", "reading", "horizon_labels", "preference_pairs")
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+ON_WORKERS = ("sessions", "horizon_labels")
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,7 @@ FRESH = """
 """
 
 
-def test_four_processes_on_a_fresh_store(tmp_path: Path):
+def test_three_processes_on_a_fresh_store(tmp_path: Path):
     settings = Settings(home=tmp_path)
     started = [
         subprocess.Popen(
@@ -181,12 +181,12 @@ def test_four_processes_on_a_fresh_store(tmp_path: Path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        for number in (1, 2, 3, 3)
+        for number in (1, 2, 2)
     ]
     ended = [process.communicate(timeout=120) for process in started]
-    assert [process.returncode for process in started] == [0] * 4, [errors for _, errors in ended]
+    assert [process.returncode for process in started] == [0] * 3, [errors for _, errors in ended]
     assert all(not errors.strip() for _, errors in ended), "MLflow is to be quiet"
     found = {tuple(json.loads(out)) for out, _ in ended}
-    assert len(found) == 3, "the same content is registered once"
-    assert sorted(number for number, _ in found) == [1, 2, 3]
+    assert len(found) == 2, "the same content is registered once"
+    assert sorted(number for number, _ in found) == [1, 2]
     assert load_champion(settings).version in {version for _, version in found}

@@ -24,7 +24,7 @@ from evalloop_assets.serving.transitions import begin, promote, ramp, roll_back,
 from .cases import NOON, after, change, one_experiment
 
 NOTHING = {"model_id": "unserved"}
-MANY = 20_000
+MANY = 10_000
 
 
 def context(user, conversation, started_at=NOON):
@@ -123,7 +123,7 @@ def test_a_conversation_begun_before_the_experiment_is_not_in_it(serve):
 def test_a_promotion_reaches_new_conversations_and_leaves_running_ones_alone(serve):
     allocation = one_experiment(25.0, segment=(0, 50))
     promoted = promote(allocation, "exp", after(10))
-    begun = conversations(5_000)
+    begun = conversations(2_000)
     assert serve(promoted, begun) == serve(allocation, begun)
     assert {one["model_id"] for one in serve(promoted, conversations(500, after(10)))} == {"new"}
 
@@ -131,7 +131,7 @@ def test_a_promotion_reaches_new_conversations_and_leaves_running_ones_alone(ser
 def test_a_stop_leaves_running_conversations_alone_and_ends_new_exposure(serve):
     allocation = one_experiment(50.0)
     stopped = stop(allocation, "exp", after(10))
-    begun = conversations(5_000)
+    begun = conversations(2_000)
     assert serve(stopped, begun) == serve(allocation, begun)
     assert {one["experiment_id"] for one in serve(stopped, conversations(500, after(10)))} == {None}
 

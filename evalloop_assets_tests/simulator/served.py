@@ -1,13 +1,16 @@
-"""Scenarios served once for all tests of a process, and DuckDB over what they left."""
+"""Scenarios served once for all tests, whatever number of workers they are spread over; DuckDB over what they left."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock
 
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.conditions import Conditions
@@ -17,15 +20,15 @@ from evalloop_assets.simulator.scenarios import SCENARIOS, Scenario, resized
 from evalloop_assets.simulator.serve import serve, truth_folder
 from evalloop_assets.simulator.truth import TRUTH_TABLES
 
-_KEPT = tempfile.TemporaryDirectory(prefix="evalloop-served-")
+kept = Path(tempfile.gettempdir())
+"""Where the homes are; `conftest.py` names the folder that the workers share."""
 
 
 @cache
 def home(name: str, seed: int, days: int | None = None) -> Path:
     """The home folder of a scenario after so many days, all of them unless said."""
-    folder = Path(_KEPT.name) / f"{name}-{seed}-{days}"
-    serve(SCENARIOS[name], Settings(home=folder), seed, days=days)
-    return folder
+    called = f"{name}-{seed}-{days or 'all'}"
+    return _once(called, lambda folder: serve(SCENARIOS[name], Settings(home=folder), seed, days=days))
 
 
 @cache
@@ -36,17 +39,28 @@ def paired(name: str, seed: int) -> tuple[Path, Path]:
     conditions = scenario.conditions
     clean = replace(conditions, dirt=Dirt(), scale=replace(conditions.scale, battles=0))
     for_all = replace(scenario.trials[0], weight_percent=100.0, user_share=0.0, segment=(0.0, 100.0), ramp=())
-    treated = Path(_KEPT.name) / f"{name}-{seed}-treated"
-    serve(replace(scenario, trials=(for_all,), conditions=clean), Settings(home=treated), seed)
-    return _incumbent_home(clean, seed), treated
+    treated = replace(scenario, trials=(for_all,), conditions=clean)
+    return (
+        _incumbent_home(clean, seed),
+        _once(f"{name}-{seed}-treated", lambda folder: serve(treated, Settings(home=folder), seed)),
+    )
 
 
 @cache
 def _incumbent_home(conditions: Conditions, seed: int) -> Path:
     """Home of a product without trials, as long as the longest scenario: those of the same conditions share it."""
     days = max(scenario.days for scenario in SCENARIOS.values())
-    folder = Path(tempfile.mkdtemp(prefix="incumbent-", dir=_KEPT.name))
-    serve(Scenario("incumbent", "", days, conditions, (INCUMBENT,)), Settings(home=folder), seed)
+    scenario = Scenario("incumbent", "", days, conditions, (INCUMBENT,))
+    called = hashlib.sha256(repr(conditions).encode()).hexdigest()[:12]
+    return _once(f"incumbent-{called}-{seed}", lambda folder: serve(scenario, Settings(home=folder), seed))
+
+
+def _once(name: str, serve_in: Callable[[Path], object]) -> Path:
+    folder = kept / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            serve_in(kept / f"{name}.partial")
+            (kept / f"{name}.partial").rename(folder)
     return folder
 
 

@@ -17,7 +17,7 @@ from evalloop_assets.simulator.users import People
 from evalloop_assets_tests.simulator.served import rows, small
 from evalloop_assets_tests.simulator.test_text import prompts
 
-REPLIES, EPOCHS, LONGEST = 1_600, 6, 90
+REPLIES, EPOCHS, LONGEST = 1_000, 6, 90
 
 
 class WordModel(nn.Module):

@@ -14,7 +14,9 @@ from evalloop_assets.simulator.scenarios import CANDIDATES, SCENARIOS, Effect, f
 from evalloop_assets.simulator.serve import FIRST_DAY, serve
 from evalloop_assets_tests.simulator.served import home, paired, rows, small
 
-SEEDS = (1, 2)
+pytestmark = pytest.mark.long
+
+SEED = 1
 PROMISES = [
     (name, effect)
     for name, scenario in SCENARIOS.items()
@@ -28,7 +30,7 @@ MEASURES = {
 }
 
 
-def size(name: str, seed: int, effect: Effect) -> float:
+def size(name: str, effect: Effect) -> float:
     """True effect of everybody on the treatment against everybody on the champion, the same users and seed: luck of the
     users in the arms is none of it."""
     first, last = (SCENARIOS[name].trials[0].on_day + day for day in effect.days)
@@ -36,21 +38,19 @@ def size(name: str, seed: int, effect: Effect) -> float:
     query = f"""
         SELECT avg({column}) FROM {table}
         WHERE datediff('day', DATE '{FIRST_DAY}', served) BETWEEN {first} AND {last}"""
-    (champion,), (treated,) = (rows(folder, query)[0] for folder in paired(name, seed))
+    (champion,), (treated,) = (rows(folder, query)[0] for folder in paired(name, SEED))
     return treated / champion - 1 if effect.of == "duration" else treated - champion
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("name", "effect"), PROMISES)
-def test_true_effects_are_of_the_size_that_the_scenario_promises(name, effect, seed):
-    assert effect.low <= size(name, seed, effect) <= effect.high
+def test_true_effects_are_of_the_size_that_the_scenario_promises(name, effect):
+    assert effect.low <= size(name, effect) <= effect.high
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_padding_raises_time_and_lowers_return(seed):
+def test_padding_raises_time_and_lowers_return():
     duration, back = SCENARIOS["padding"].effects["try-padding"]
-    assert size("padding", seed, duration) > 0.1
-    assert size("padding", seed, back) < -0.03
+    assert size("padding", duration) > 0.1
+    assert size("padding", back) < -0.03
 
 
 METRICS = """
@@ -62,18 +62,17 @@ METRICS = """
 
 
 def test_in_a_a_no_metric_differs():
-    for seed in SEEDS:
-        found = rows(home("a_a", seed), METRICS)
-        treated = np.array([row[1] == "treatment" for row in found])
-        values = np.array([row[2:] for row in found], dtype=np.float64)
-        p = [ttest_ind(column[treated], column[~treated], equal_var=False).pvalue for column in values.T]
-        assert min(p) > 0.05 / len(p) / len(SEEDS), p
+    found = rows(home("a_a", SEED), METRICS)
+    treated = np.array([row[1] == "treatment" for row in found])
+    values = np.array([row[2:] for row in found], dtype=np.float64)
+    p = [ttest_ind(column[treated], column[~treated], equal_var=False).pvalue for column in values.T]
+    assert min(p) > 0.05 / len(p), p
 
 
-def per_conversation(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def per_conversation() -> tuple[np.ndarray, np.ndarray]:
     """User number and effective reading seconds of the conversations of the a_a trial, from the log."""
     found = rows(
-        home("a_a", seed),
+        home("a_a", SEED),
         """SELECT user_id, sum(least(dwell_ms, foreground_ms) - typing_ms) / 1e3 FROM turns
            WHERE experiment_id = 'try-same' GROUP BY user_id, conversation_id ORDER BY user_id, conversation_id""",
     )
@@ -83,7 +82,7 @@ def per_conversation(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_naive_conversation_t_test_fires_in_a_a_by_user():
     """The users of the log, randomised anew five hundred times; the users' means are a fair test of the same."""
-    user, seconds = per_conversation(1)
+    user, seconds = per_conversation()
     n = user.max() + 1
     means = np.bincount(user, seconds) / np.bincount(user)
     rng = np.random.default_rng(0)
@@ -100,7 +99,7 @@ def test_the_naive_conversation_t_test_fires_in_a_a_by_user():
 def test_conversations_of_a_user_are_as_much_alike_as_was_asked(name, icc):
     """One-way analysis of variance of the replies per conversation, users as classes."""
     found = rows(
-        home(name, 1), "SELECT user_id, turns FROM truth_conversations WHERE model_id = 'incumbent' ORDER BY user_id"
+        home(name, SEED), "SELECT user_id, turns FROM truth_conversations WHERE model_id = 'incumbent' ORDER BY user_id"
     )
     _, start = np.unique([row[0] for row in found], return_index=True)
     groups = [g for g in np.split(np.array([row[1] for row in found], dtype=float), start[1:]) if len(g) > 1]
@@ -112,19 +111,16 @@ def test_conversations_of_a_user_are_as_much_alike_as_was_asked(name, icc):
 
 def test_in_healthy_who_wins_single_replies_loses_trajectories():
     names = [spec.model_id for spec in CANDIDATES]
-    correlations = []
-    for seed in SEEDS:
-        wins = """
-            WITH side AS (SELECT model_a AS m, outcome = 'a' AS won FROM battles UNION ALL
-                          SELECT model_b, outcome = 'b' FROM battles)
-            SELECT m, avg(CAST(won AS INTEGER)) FROM side GROUP BY m"""
-        offline = dict(rows(home("healthy", seed), wins))
-        online = dict(
-            rows(home("healthy", seed), "SELECT model_id, avg(return_probability) FROM truth_users GROUP BY model_id")
-        )
-        order = spearmanr([offline[name] for name in names], [online[name] for name in names]).statistic
-        correlations.append(order)
-    assert np.mean(correlations) < 0.3, correlations
+    wins = """
+        WITH side AS (SELECT model_a AS m, outcome = 'a' AS won FROM battles UNION ALL
+                      SELECT model_b, outcome = 'b' FROM battles)
+        SELECT m, avg(CAST(won AS INTEGER)) FROM side GROUP BY m"""
+    offline = dict(rows(home("healthy", SEED), wins))
+    online = dict(
+        rows(home("healthy", SEED), "SELECT model_id, avg(return_probability) FROM truth_users GROUP BY model_id")
+    )
+    order = spearmanr([offline[name] for name in names], [online[name] for name in names]).statistic
+    assert order < 0.3, order
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -134,9 +130,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_same_seed_gives_identical_rows(name, tmp_path):
-    scenario = small(name, 120)
+    scenario = small(name, 60)
     for run in ("one", "two"):
-        serve(scenario, Settings(home=tmp_path / run), 3, days=8)
+        serve(scenario, Settings(home=tmp_path / run), 3, days=7)
     first = contents(tmp_path / "one")
     assert first == contents(tmp_path / "two")
     serve(scenario, Settings(home=tmp_path / "other"), 4, days=1)
@@ -158,7 +154,7 @@ def test_another_size_under_the_same_home_is_refused(tmp_path):
 def test_drift_changes_what_is_good_on_its_day():
     """The same text is worth more or less from day 5 on: kept promises pay, attention does not."""
     found = rows(
-        home("drift", 1),
+        home("drift", SEED),
         f"""SELECT served >= DATE '{FIRST_DAY}' + 5, corr(instant, utility), corr(payoff, utility)
             FROM truth_turns GROUP BY 1 ORDER BY 1""",
     )

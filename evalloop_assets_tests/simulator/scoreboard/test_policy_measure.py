@@ -24,6 +24,8 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.serve import FIRST_DAY, serve
 from evalloop_assets_tests.simulator.scoreboard.tiny import TinyRun, values
 
+pytestmark = pytest.mark.long
+
 UTILITY, COMING, READ = (
     "gain in true utility per reply",
     "gain in the true probability of coming, points",
