@@ -1,5 +1,6 @@
 """The same lake on an S3-compatible server on loopback."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,13 +15,16 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import TRANSFORMS
+from evalloop_assets.lake.assets import TRANSFORMS, run_transform
 from evalloop_assets.lake.report import coverage
-from evalloop_assets.lake.resource import lake_resource, open_lake
+from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Inputs, Lake
+from evalloop_assets.logs.contract import TURNS
+from evalloop_assets.logs.landing import deliver_landing
 from evalloop_assets.settings import Settings
-from evalloop_assets_tests.lake.engines import DAYS, assert_same_rows, compute, deliver_log
+from evalloop_assets_tests.lake.awkward import NOON
+from evalloop_assets_tests.lake.engines import DAYS, assert_same_rows, deliver_log
 from evalloop_assets_tests.lake.test_faults import assert_all_get_through
 
 pytestmark = pytest.mark.long
@@ -28,7 +32,7 @@ pytestmark = pytest.mark.long
 FRUIT = TableSchema("fruit", "one fruit", (Column("name", "VARCHAR", "its name"),), ("name",))
 DAY = Days.one(date(2026, 1, 1))
 FEW = Days(DAYS.first, DAYS.first + timedelta(days=1))
-CHAIN = ("sessions", "user_days", "next_day_returns")
+CHAIN = ("sessions", "user_days")
 SERVER = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -115,14 +119,14 @@ def test_processes_on_partitions_of_their_own_and_on_common_ones_all_get_through
     assert_all_get_through(remote, rounds=2)
 
 
-def test_the_chain_gives_the_tables_of_a_chain_in_a_folder(remote: Lake, log: Path, tmp_path: Path):
-    here = Settings(home=tmp_path / "here")
-    there = Settings(home=tmp_path / "there", lake="s3://lake/chain")
-    for settings in (here, there):
-        compute(settings, log, FEW, CHAIN)
-    lakes = open_lake(here), open_lake(there)
-    assert not (there.home / "lake").exists()
-    for name in CHAIN:
-        expected, found = (lake.read(name, FEW) for lake in lakes)
+def test_a_log_and_what_is_computed_from_it_are_those_of_a_folder(remote: Lake, lake: Lake, log: Path, tmp_path: Path):
+    shutil.copytree(log / "turns", tmp_path / "landing" / "turns")
+    for one in (lake, remote):
+        deliver_landing(one, tmp_path / "landing", now=NOON, tolerance=timedelta(minutes=10), batch_rows=50_000)
+        for name in CHAIN:
+            run_transform(one, TRANSFORMS[name], FEW, Settings(home=tmp_path))
+    for name in ("turns", *CHAIN):
+        expected, found = (one.read(name, FEW) for one in (lake, remote))
         assert found.num_rows
-        assert_same_rows(found, expected, TRANSFORMS[name].schema.key)
+        key = TRANSFORMS[name].schema.key if name in TRANSFORMS else TURNS.key
+        assert_same_rows(found, expected, key)
