@@ -273,8 +273,8 @@ closing AS (
         || '| (enjoy|have) ([a-z]+ )?(rest of )?(your|the|this) ([a-z]+ )?(day|evening|night|weekend|afternoon'
         || '|morning|week) '
         || '| take (good )?care( of yourself| of yourselves)?( [a-z]+)? $| take care (now|then|and|bye|my|too|you'
-        || '|dear) | (take it easy|stay safe|be safe|(be|stay|fare) well $|(drive|go|travel|ride|walk'
-        || '|get home) safe(ly)?) '
+        || '|dear) | (take it easy|stay safe|(be|stay|fare) well $|(drive|go|travel|ride|walk'
+        || '|get home) safe(ly)?) |(^|and|please|now|then|well|bye|night|you) be safe '
         || '| safe (travels?|trip|journey|flight|drive|home) | (sleep (well|tight|good)|rest well|all the best'
         || '|best wishes|happy (travels|trails)|bon voyage|(keep|stay) in touch) '
         || '| (come back (soon|any ?time|again|tomorrow|whenever)|come again|visit (us )?again|(great|good|nice'
@@ -436,7 +436,7 @@ SELECT
   ) ELSE FALSE END AS agrees,
   CASE WHEN NOT by_user THEN REGEXP_MATCHES(words,
     '^ (ok(ay)?|sure|great|alright|cool|good|fine|yes|yep|got it|will do|嗯+|好(的|哒|呀|嘞|滴|吧|啊)?|哦|行|可以'
-      || '|没问题) ') ELSE FALSE END AS acks,
+      || '|没问题) |(^| |继续)加油') ELSE FALSE END AS acks,
   REGEXP_MATCHES(RIGHT(words, 80),
     '[?]|吗|(什么|哪里|哪儿|谁|怎么样?|几点|多少)[^ ]{0,2} $|(^| )(shall|should|can|could|may|would|do|did|are|will'
       || '|have) (i|you|we) [a-z]|(^| )(what|how|who) else |(^| )please confirm | (confirming|to confirm'

@@ -86,7 +86,8 @@ def compute(
 def typed(frame: pd.DataFrame, schema: TableSchema) -> pa.Table:
     """The frame's rows as a table of that schema, in their order, with `day`; a missing column is NULL throughout.
 
-    Numbers may be floats with NaN, times strings or of any zone (made UTC), ids numbers; other columns are left out.
+    Numbers may be floats with NaN, times strings or of any zone (made UTC, cut to microseconds), ids numbers; other
+    columns are left out.
     UserError for a required column that is missing or NULL somewhere, and for a value that its column cannot hold.
     """
     import pyarrow as pa
@@ -137,6 +138,8 @@ _KINDS = {
 def _converted(known: pd.Series, type_: str) -> pd.Series:
     import pandas as pd
 
+    if isinstance(known.dtype, pd.ArrowDtype):
+        known = known.astype(object)
     match type_:
         case "VARCHAR":
             return known.astype(str)
@@ -154,7 +157,6 @@ def _converted(known: pd.Series, type_: str) -> pd.Series:
         case "TIMESTAMP":
             if pd.api.types.is_numeric_dtype(known):
                 raise TypeError("a number does not say its unit")
-            return pd.to_datetime(known, utc=True, format="ISO8601" if known.dtype == object else None).dt.tz_localize(
-                None
-            )
+            times = pd.to_datetime(known, utc=True, format="ISO8601" if known.dtype == object else None)
+            return times.dt.tz_localize(None).dt.floor("us")
     raise TypeError(f"a frame cannot hold {type_}")

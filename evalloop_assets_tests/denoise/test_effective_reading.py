@@ -50,6 +50,15 @@ def test_whatever_form_the_values_come_in():
     pd.testing.assert_frame_equal(plain, effective_reading(nullable))
 
 
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_types_of_any_backend_and_nanoseconds_are_read_alike(backend: str):
+    shown = pd.to_datetime(frame()["shown_at"])
+    exact = frame(shown_at=shown + pd.Timedelta(117, "ns")).convert_dtypes(dtype_backend=backend)
+    told = effective_reading(exact)
+    assert told["effective_read_s"].notna().any()
+    pd.testing.assert_frame_equal(told[COLUMNS[1:]], effective_reading(frame())[COLUMNS[1:]])
+
+
 def test_three_columns_are_enough_to_be_told_that_nothing_is_known():
     found = effective_reading(frame()[["user_id", "conversation_id", "shown_at"]])
     assert list(found["reason"]) == ["unknown"] * len(LOG)
