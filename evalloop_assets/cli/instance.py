@@ -136,7 +136,7 @@ def require_success(ran: Ran, job: str) -> None:
     if not ran.ok:
         raise UserError(
             f"run {ran.run_id[:8]} of job {job}",
-            "; ".join(ran.failed) or "it failed before its first step",
+            "; ".join(ran.failed).removesuffix(".") or "it failed before its first step",
             "Mend the reason and run it again: what is done stays done. The UI has the whole log (make ui).",
         )
 
@@ -145,5 +145,6 @@ def _reason(error: Any) -> str:
     """The user's mistake where there is one in the chain, else what started it."""
     while error is not None and error.cause is not None and error.cls_name != UserError.__name__:
         error = error.cause
-    lines = [line.strip() for line in str(error.message).splitlines() if line.strip()] if error is not None else []
+    said = "" if error is None else str(error.message).removeprefix(f"{UserError.__module__}.{UserError.__name__}: ")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     return " ".join(lines[: 2 if lines[0].endswith(":") else 1]) if lines else "no reason was recorded"

@@ -1,5 +1,7 @@
 """`evalloop run` and its range."""
 
+import re
+
 import pytest
 
 from evalloop_assets_tests.cli.conftest import line, reply
@@ -85,3 +87,16 @@ def test_another_definition_makes_its_days_stale(loaded, monkeypatch):
     assert "nothing to do" in loaded("run", "--dry-run").printed
     monkeypatch.setenv("EVALLOOP_DENOISE__SESSION_IDLE_MINUTES", "700")
     assert "code changed" in loaded("run", "--dry-run").printed
+
+
+def test_a_step_that_cannot_run_says_why_and_how_to_mend_it(evalloop, log, mapping, monkeypatch):
+    pytest.importorskip("pyspark")
+    assert evalloop("ingest", log(reply(1)), "--map", mapping()).status == 0
+    monkeypatch.setenv("EVALLOOP_ENGINE", "spark")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    said = line(evalloop("run"))
+    told = (
+        r"run \w+ of job daily: sessions: engine spark: there is no Java\. Install Java .+ to one\. Mend the reason and"
+    )
+    assert re.match(told, said), said
