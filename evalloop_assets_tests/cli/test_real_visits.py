@@ -28,10 +28,11 @@ def clicks(shared_data, tmp_path):
     whole, path = shared_data / CLICKS, tmp_path / "clicks.parquet"
     if not whole.is_file():
         pytest.skip(f"real data is not on this machine: no file {whole}")
-    duckdb.execute(
-        f"COPY (FROM read_parquet($path) WHERE hash(user_id) % 10 = 0) TO '{path}' (FORMAT parquet)",
-        {"path": str(whole)},
-    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (FROM read_parquet($path) WHERE hash(user_id) % 10 = 0) TO '{path}' (FORMAT parquet)",
+            {"path": str(whole)},
+        )
     return path
 
 
@@ -45,7 +46,8 @@ def test_next_day_return_is_what_a_direct_count_gives_and_null_where_the_run_doe
             "SELECT local_day, count(*), count(*) FILTER (WHERE returned_next_day), count(returned_next_day) "
             "FROM returns GROUP BY local_day ORDER BY local_day"
         ).fetchall()
-    first, second, third = duckdb.execute(DIRECT, {"path": str(clicks)}).fetchall()
+    with duckdb.connect() as connection:
+        first, second, third = connection.execute(DIRECT, {"path": str(clicks)}).fetchall()
     assert found[:2] == [(*first, first[1]), (*second, second[1])]
     assert second[2] > 1000
     assert found[2] == (*third[:2], 0, 0), "the day after the range was not computed, so nothing is known of it"

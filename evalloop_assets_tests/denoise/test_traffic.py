@@ -161,12 +161,16 @@ def test_people_stay_people_whatever_the_log_lacks():
 
 
 def test_readers_of_news_are_no_scripts_though_their_clicks_come_every_30_seconds(shared_data: Path):
-    found = duckdb.sql(
-        f"""SELECT CAST(user_id AS VARCHAR) AS user_id, CAST(session_id AS VARCHAR) AS conversation_id, 'm' AS model_id,
-        CAST(row_number() OVER () AS VARCHAR) AS event_id, make_timestamp(click_timestamp * 1000) AS shown_at
-        FROM '{shared_data / "globo"}/*.parquet'
-        WHERE user_id IN (SELECT user_id FROM '{shared_data / "globo"}/*.parquet' GROUP BY 1 HAVING count(*) >= 30)"""
-    ).df()
+    with duckdb.connect() as connection:
+        found = connection.sql(
+            f"""
+            SELECT
+              CAST(user_id AS VARCHAR) AS user_id, CAST(session_id AS VARCHAR) AS conversation_id, 'm' AS model_id,
+              CAST(row_number() OVER () AS VARCHAR) AS event_id, make_timestamp(click_timestamp * 1000) AS shown_at
+            FROM '{shared_data / "globo"}/*.parquet'
+            WHERE user_id IN (
+              SELECT user_id FROM '{shared_data / "globo"}/*.parquet' GROUP BY 1 HAVING count(*) >= 30)"""
+        ).df()
     tables = {"turns": typed(found, TURNS)}
     days = Days(found["shown_at"].min().date(), found["shown_at"].max().date())
     for name in ("sessions", "reading", "traffic"):

@@ -98,8 +98,9 @@ def test_odd_texts_are_encoded(text: str):
 
 
 def test_text_hash_is_md5_of_the_engine():
-    for text in ("", "hello", "你好 🙂"):
-        assert text_hash(text) == duckdb.execute("SELECT md5(?)", [text]).fetchone()[0]
+    with duckdb.connect() as connection:
+        for text in ("", "hello", "你好 🙂"):
+            assert [(text_hash(text),)] == connection.execute("SELECT md5(?)", [text]).fetchall()
 
 
 def test_unknown_encoder_names_the_known_ones():
