@@ -149,6 +149,7 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
     others = [*derived, *(name for name in DELIVERED if name not in LOG_TABLES)]
     for table in others:
         _delete_old(scope.lake, table, person, attempt)
+        receipts.write(scope.receipts, attempt.erasure, receipt)
     progress("cleaning files outside the lake")
     for path in files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)]):
         done = clean(path, person)
@@ -164,6 +165,7 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
     progress("deleting old logs")
     for table in LOG_TABLES:
         _delete_old(scope.lake, table, person, attempt)
+        receipts.write(scope.receipts, attempt.erasure, receipt)
     for done in cleaned_landing(scope.lake, scope.landing, person):
         receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
     progress("searching again")
@@ -195,6 +197,7 @@ def _leave_out(scope: Scope, tables: Sequence[str], person: Person, attempt: Att
         removed = remove_rows(scope.lake, table, condition, views, attempt.erasure.user_hash)
         if removed is not None:
             attempt.receipt.add(attempt.receipt.rows, table, removed.rows)
+            receipts.write(scope.receipts, attempt.erasure, attempt.receipt)
 
 
 def _day_texts(lake: Lake, person: Person) -> View:

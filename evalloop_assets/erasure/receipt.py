@@ -15,7 +15,7 @@ from evalloop_assets.lake.erasures import Erasure
 
 @dataclass
 class Receipt:
-    """One erasure; it grows while the erasure runs and is kept when that is killed."""
+    """One erasure over all its attempts; of one that was killed it holds all but the table that was being cleaned."""
 
     user_hash: str
     salt: str

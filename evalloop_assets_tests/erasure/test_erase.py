@@ -217,7 +217,10 @@ def test_what_a_killed_erasure_left_half_written_goes_with_the_next(logs: Path):
     folder = next((logs / "lake" / "turns").glob("day=*"))
     torn = folder / "torn.parquet"
     torn.write_bytes(next(folder.glob("*.parquet")).read_bytes()[:-100])
-    world.erased(logs, person)
+    theirs = sum(
+        row["user_id"] == person for row in open_lake(world.settings(world.taken_in())).read("turns").to_pylist()
+    )
+    assert world.erased(logs, person).receipt.rows["turns"] == theirs, "the receipt tells of both attempts"
     assert not torn.exists()
     assert files_with(logs, terms()) == {}
 
