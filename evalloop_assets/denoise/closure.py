@@ -59,7 +59,8 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
     the other side, and where no name tells, who speaks first is the user. Several messages of the user in a row answer
     as one, and last words that were never answered count. Further columns of the log contract (dwell_ms, typing_ms,
     foreground_ms …) are taken from the rows of replies, user_id from the first row that has one; dwell_ms makes quiet
-    ends visible.
+    ends visible. Times are judged beside those of the whole frame as if all were of one day, and so may differ from the
+    asset's, which knows the days: give the dialogues of one day together.
 
     Back come conversation_id, closed (bool), score (evidence from 0 to 1) and marker (farewell, thanks, goal, resolved,
     quiet; None where not closed), as docs/labels.md defines them. UserError for what is no data frame, a column that is
