@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from evalloop_assets.days import Days
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.lake.frames import load_all, require_frame, run, typed
+from evalloop_assets.lake.frames import load_all, require_frame, run, typed, typed_column
 from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 NEEDED = {
@@ -58,13 +59,15 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
     assistant, bot, agent, character …, in any case, with any marks around them); an unknown name beside a known one is
     the other side, and where no name tells, who speaks first is the user. Several messages of the user in a row answer
     as one, and last words that were never answered count. Further columns of the log contract (dwell_ms, typing_ms,
-    foreground_ms …) are taken from the rows of replies, user_id from the first row that has one; dwell_ms makes quiet
-    ends visible. Times are judged beside those of the whole frame as if all were of one day, and so may differ from the
-    asset's, which knows the days: give the dialogues of one day together.
+    foreground_ms …) are taken from the rows of replies, user_id from the first row that has one, the day from the first
+    shown_at of a dialogue; a reply whose replaces_event_id is the event_id of another stands in its place. dwell_ms
+    makes quiet ends visible: times are judged beside those of the same day in the frame (all of it where no shown_at is
+    given), so that a day's dialogues should come together.
 
     Back come conversation_id, closed (bool), score (evidence from 0 to 1) and marker (farewell, thanks, goal, resolved,
     quiet; None where not closed), as docs/labels.md defines them. UserError for what is no data frame, a column that is
-    missing or there twice, a message without conversation or place, and a value that its column cannot hold.
+    missing or there twice, a message without conversation or place, a dialogue without a time where others have one,
+    and a value that its column cannot hold.
     """
     import pandas as pd
 
@@ -82,9 +85,10 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
         ) from error
     if (codes < 0).any():
         raise UserError("column conversation_id", "values are missing", "Leave such rows out.")
-    log = _log(turns.reset_index(drop=True), codes)
-    clock = Clock(BEGAN.date(), BEGAN)
-    found = run(load_all(*CHAIN), {"turns": typed(log, TURNS)}, Days.one(BEGAN.date()), settings or Settings(), clock)
+    log = _log(turns.reset_index(drop=True), codes, conversations)
+    first, last = log["shown_at"].min(), log["shown_at"].max()
+    days, clock = Days(first.date(), last.date()), Clock(last.date(), last.to_pydatetime())
+    found = run(load_all(*CHAIN), {"turns": typed(log, TURNS)}, days, settings or Settings(), clock)
     names = found["sessions"].to_pandas().set_index("session_id")["conversation_id"].astype("int64")
     told = found["closures"].to_pandas()
     told["code"] = told["session_id"].map(names)
@@ -100,7 +104,7 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
     )
 
 
-def _log(turns: pd.DataFrame, codes: object) -> pd.DataFrame:
+def _log(turns: pd.DataFrame, codes: np.ndarray, conversations: pd.Index) -> pd.DataFrame:
     """One row of `turns` as the contract has it for each reply, and for last words without one."""
     import duckdb
     import pandas as pd
@@ -117,20 +121,48 @@ def _log(turns: pd.DataFrame, codes: object) -> pd.DataFrame:
         connection.register("messages", messages[["code", "place", "by_user", "text"]])
         rows = connection.sql(REPLIES).df()
     replied = messages["source"].reindex(rows["replied_at"]).to_numpy()
-    more = (
-        turns.drop(columns=[*NEEDED, "shown_at", "event_id"], errors="ignore").reindex(replied).reset_index(drop=True)
-    )
+    more = turns.drop(columns=[*NEEDED, "shown_at"], errors="ignore").reindex(replied).reset_index(drop=True)
     code = rows["code"].astype(str)
     user = rows["code"].map(messages.groupby("code")["user_id"].first())
+    ids = pd.Series(rows.index.astype(str).str.zfill(12))
     return more.assign(
-        event_id=rows.index.astype(str).str.zfill(12),
+        event_id=ids,
+        replaces_event_id=_replaced(more, ids),
         user_id=user.where(user.notna(), code),
         conversation_id=code,
         model_id="",
-        shown_at=BEGAN + pd.to_timedelta(rows["reply"], unit="ms"),
+        shown_at=rows["code"].map(_days(turns, codes, conversations)) + pd.to_timedelta(rows["reply"], unit="ms"),
         user_text=rows["user_text"],
         reply_text=rows["reply_text"],
     )
+
+
+def _replaced(replies: pd.DataFrame, ids: pd.Series) -> pd.Series | None:
+    """Which of `ids` each reply replaces; None where the frame does not tell."""
+    import pandas as pd
+
+    if not {"event_id", "replaces_event_id"} <= set(replies.columns):
+        return None
+    known = pd.Series(ids.to_numpy(), replies["event_id"].astype(object))
+    known = known[known.index.notna() & ~known.index.duplicated()]
+    return replies["replaces_event_id"].astype(object).map(known)
+
+
+def _days(turns: pd.DataFrame, codes: np.ndarray, conversations: pd.Index) -> pd.Series:
+    """Midnight of the UTC day on which each conversation began, by code; one day for all where no time is given."""
+    import pandas as pd
+
+    if "shown_at" not in turns:
+        return pd.Series(BEGAN, range(len(conversations)))
+    known = turns["shown_at"].notna()
+    times = pd.Series(typed_column(turns.loc[known, "shown_at"], TURNS.column("shown_at")).to_pandas())
+    days = times.groupby(codes[known]).min().dt.floor("D").reindex(range(len(conversations)))
+    if days.isna().any():
+        name = conversations[days.isna()][0]
+        raise UserError(
+            f"conversation {name}", "none of its messages has shown_at", "Give a time, or leave the column out."
+        )
+    return days
 
 
 def _positions(values: pd.Series) -> pd.Series:

@@ -32,7 +32,16 @@ def arrow_schema(schema: TableSchema) -> pa.Schema:
     """The table's columns as Arrow types, `day` first."""
     import pyarrow as pa
 
-    plain = {
+    return pa.schema([(name, arrow_type(type_)) for name, type_ in columns_of(schema).items()])
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """The Arrow type of a DuckDB type that the lake knows; KeyError for another."""
+    import pyarrow as pa
+
+    if name.endswith("[]"):
+        return pa.list_(arrow_type(name[:-2]))
+    return {
         "VARCHAR": pa.string(),
         "BIGINT": pa.int64(),
         "INTEGER": pa.int32(),
@@ -41,12 +50,7 @@ def arrow_schema(schema: TableSchema) -> pa.Schema:
         "BOOLEAN": pa.bool_(),
         "DATE": pa.date32(),
         "TIMESTAMP": pa.timestamp("us"),
-    }
-
-    def typed(name: str) -> pa.DataType:
-        return pa.list_(typed(name[:-2])) if name.endswith("[]") else plain[name]
-
-    return pa.schema([(name, typed(type_)) for name, type_ in columns_of(schema).items()])
+    }[name]
 
 
 def delta_actions(files: Sequence[DataFile]) -> list[AddAction | RemoveAction]:

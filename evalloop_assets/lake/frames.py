@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalloop_assets.days import Days
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.constants import constants
-from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.delta import arrow_schema, arrow_type
 from evalloop_assets.lake.engine import columns_of
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.schema import Column, TableSchema
@@ -96,7 +96,7 @@ def typed(frame: pd.DataFrame, schema: TableSchema) -> pa.Table:
     arrays = {}
     for column in schema.columns:
         if column.name in frame.columns:
-            arrays[column.name] = _array(frame[column.name], column, wanted.field(column.name).type)
+            arrays[column.name] = typed_column(frame[column.name], column)
         elif column.required:
             raise UserError(f"column {column.name}", "it is missing", f"Give it: {column.about}.")
         else:
@@ -106,7 +106,8 @@ def typed(frame: pd.DataFrame, schema: TableSchema) -> pa.Table:
     return pa.table([arrays[name] for name in wanted.names], schema=wanted)
 
 
-def _array(values: pd.Series, column: Column, type_: pa.DataType) -> pa.Array:
+def typed_column(values: pd.Series, column: Column) -> pa.Array:
+    """One column as `typed` makes it, with the same errors."""
     import pyarrow as pa
 
     unknown = values.isna()
@@ -114,7 +115,7 @@ def _array(values: pd.Series, column: Column, type_: pa.DataType) -> pa.Array:
         raise UserError(f"column {column.name}", f"{int(unknown.sum())} values are missing", "Leave such rows out.")
     known = values[~unknown]
     try:
-        array = pa.array(_converted(known, column.type), type_, from_pandas=True)
+        array = pa.array(_converted(known, column.type), arrow_type(column.type), from_pandas=True)
     except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         why = f"not every value is {_KINDS[column.type]}: {str(error).splitlines()[0]}"
         raise UserError(f"column {column.name}", why, "Mend these values, or leave the column out.") from error

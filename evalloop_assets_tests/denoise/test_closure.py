@@ -3,6 +3,7 @@
 import functools
 import gzip
 import json
+import random
 from pathlib import Path
 
 import hypothesis
@@ -195,6 +196,52 @@ def test_equal_to_the_asset(dialogues: list[list[tuple[str, str]]]):
         asset = told[names[row["conversation_id"]]]
         assert (row["closed"], row["marker"]) == (asset["closed"], asset["marker"])
         assert row["score"] == pytest.approx(asset["score"], rel=1e-12)
+
+
+def test_equal_to_the_asset_with_times_and_versions():
+    """Two days, one with enough replies to know their pace, dwell times about that of reading, and regenerations."""
+    chance = random.Random(5)
+    turns = []
+    for n, (day, user) in enumerate([("05-01", k % 5) for k in range(30)] + [("05-02", k) for k in range(6)]):
+        for k in range(6):
+            said = "the river runs on and on " * chance.randint(3, 12)
+            dwell_ms = int(len(said) / 15 * 1e3 * chance.lognormvariate(0.6, 0.6))
+            replaced = f"{n}-{k - 1}" if k and chance.random() < 0.2 else None
+            turns.append(
+                turn(f"{n}-{k}", f"{day} {n % 20:02}:{k:02}", user_id=f"u{user}", conversation_id=f"c{n}",
+                     user_text="go on", reply_text=said, dwell_ms=dwell_ms, replaces_event_id=replaced)
+            )  # fmt: skip
+    world = World(turns=turns)
+    told = {row["session_id"]: row for row in world.run_to("closures", "05-01", "05-02")}
+    names = {row["conversation_id"]: row["session_id"] for row in world.tables["sessions"].to_pylist()}
+    log = pd.DataFrame(turns).reset_index(names="place")
+    said = pd.DataFrame(
+        {"conversation_id": log["conversation_id"], "position": 2 * log["place"], "speaker": "user", "text": "go on"}
+    )
+    replies = log.assign(position=2 * log["place"] + 1, speaker="bot", text=log["reply_text"])
+    messages = pd.concat([said, replies.drop(columns=["reply_text", "user_text"])], ignore_index=True)
+
+    def differences(messages: pd.DataFrame) -> int:
+        both = [(told[names[mine["conversation_id"]]], mine) for mine in endings(messages).to_dict("records")]
+        return sum(
+            (asset["closed"], asset["marker"]) != (mine["closed"], mine["marker"])
+            or abs(asset["score"] - mine["score"]) > 1e-12
+            for asset, mine in both
+        )
+
+    assert {row["marker"] for row in told.values()} == {"quiet", None}
+    assert differences(messages) == 0
+    assert differences(messages.drop(columns="shown_at")) > 0
+    assert differences(messages.drop(columns="replaces_event_id")) > 0
+
+
+def test_a_dialogue_without_a_time_beside_others_is_named():
+    told = frame({"c": ("a", "b"), "d": ("a", "b")}).assign(shown_at=["2026-05-01", None, None, None])
+    with pytest.raises(UserError, match="conversation d: none of its messages has shown_at"):
+        endings(told)
+    assert endings(told.iloc[:2].assign(shown_at="2026-05-01"))["closed"].tolist() == [False]
+    with pytest.raises(UserError, match="column shown_at: not every value is a time"):
+        endings(told.assign(shown_at="noon"))
 
 
 def test_closing_words_are_kept_where_something_speaks_for_an_end():
