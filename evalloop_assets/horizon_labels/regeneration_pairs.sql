@@ -26,15 +26,20 @@ WITH roots AS (
   WHERE position IS NULL
   GROUP BY session_id, root_event_id
 ),
-shown AS (
-  SELECT
+-- Few rows, made distinct so that they are found before the texts of all turns are looked at.
+versioned AS (
+  SELECT DISTINCT
     reading.day, reading.session_id, reading.user_id, reading.conversation_id, reading.event_id, reading.root_event_id,
-    reading.position, reading.shown_at, reading.chars_per_second, roots.versions,
-    turns.user_text, turns.feedback, COALESCE(turns.error, FALSE) AS error,
-    COALESCE(turns.reply_text, turns.event_id) AS reply
+    reading.position, reading.shown_at, reading.chars_per_second, roots.versions
   FROM roots
   JOIN reading ON reading.session_id = roots.session_id AND reading.root_event_id = roots.root_event_id
-  JOIN turns ON turns.event_id = reading.event_id AND turns.day BETWEEN reading.day AND reading.day + 1
+),
+shown AS (
+  SELECT
+    versioned.*, turns.user_text, turns.feedback, COALESCE(turns.error, FALSE) AS error,
+    COALESCE(turns.reply_text, turns.event_id) AS reply
+  FROM versioned
+  JOIN turns ON turns.event_id = versioned.event_id AND turns.day BETWEEN versioned.day AND versioned.day + 1
 ),
 -- Who tried again and then left, complained, or hurried through the last version, preferred none.
 kept AS (

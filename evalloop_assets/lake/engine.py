@@ -55,6 +55,11 @@ class Fingerprint(NamedTuple):
 class Engine(Protocol):
     """Runs one SELECT over views."""
 
+    @property
+    def rows_at_once(self) -> int | None:
+        """Most rows of the largest input for one SELECT, where days can be computed in parts; None for no bound."""
+        ...
+
     def fetch(self, query: str, views: Mapping[str, View], parameters: Mapping[str, object]) -> pa.Table: ...
 
     def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
@@ -78,7 +83,9 @@ class DuckDBEngine:
         self,
         connect: Callable[[], AbstractContextManager[DuckDBPyConnection]],
         filesystem: Callable[[], Any] | None = None,
+        rows_at_once: int | None = None,
     ) -> None:
+        self.rows_at_once = rows_at_once
         self._connect = connect
         self._filesystem = filesystem
         self._database: DuckDBPyConnection | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource, InitResourceContext
 from dagster_duckdb import DuckDBResource
-from pydantic import Field, PrivateAttr
+from pydantic import ByteSize, Field, PrivateAttr, TypeAdapter
 
 from evalloop_assets.lake.engine import DuckDBEngine, Engine
 from evalloop_assets.lake.errors import UserError
@@ -20,6 +20,9 @@ from evalloop_assets.settings import Settings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+BYTES_A_ROW = 1_000
+"""Memory that the widest step takes for a row of its largest input (`reading`, on a million turns)."""
+
 
 class LakeResource(ConfigurableResource[Lake]):
     """Opens the lake for a step."""
@@ -28,6 +31,8 @@ class LakeResource(ConfigurableResource[Lake]):
     duckdb: DuckDBResource
 
     spill: str = Field(description="folder that runs spill to, each in one of its own")
+
+    rows_at_once: int = Field(description="rows of a step's largest input for which memory will do")
 
     spark: dict[str, Any] | None = Field(None, description="set-up of Spark, where it runs the transforms")
 
@@ -54,11 +59,12 @@ class LakeResource(ConfigurableResource[Lake]):
             spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of a path only
             return duckdb.get_connection()
 
+        rows = self.rows_at_once
         if "://" not in root:
-            return DuckDBEngine(connect)
+            return DuckDBEngine(connect, rows_at_once=rows)
         from evalloop_assets.lake.remote import filesystem
 
-        return DuckDBEngine(connect, lambda: filesystem(root))
+        return DuckDBEngine(connect, lambda: filesystem(root), rows)
 
 
 def lake_resource(settings: Settings) -> LakeResource:
@@ -66,6 +72,7 @@ def lake_resource(settings: Settings) -> LakeResource:
     return LakeResource(
         root=settings.lake_root,
         spill=str(settings.home.resolve() / "spill"),
+        rows_at_once=TypeAdapter(ByteSize).validate_python(settings.engine.memory_limit) // BYTES_A_ROW,
         spark=spark_setup(settings) if settings.engine.kind == "spark" else None,
         duckdb=DuckDBResource(
             database=":memory:",

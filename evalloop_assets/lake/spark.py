@@ -36,6 +36,9 @@ _FAMILIES = {
 class SparkEngine:
     """Runs transforms on the process's Spark session; it starts with the first one."""
 
+    rows_at_once = None
+    """Spark splits its work itself."""
+
     def __init__(self, setup: SparkSetup) -> None:
         self.setup = setup
 

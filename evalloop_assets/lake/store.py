@@ -27,6 +27,7 @@ from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_colum
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.opened import OpenTables
+from evalloop_assets.lake.parts import parts
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import TableSchema
 
@@ -185,7 +186,7 @@ class Lake:
             base = self._ensure(schema)
             inputs = self.inputs(reads, span)
             try:
-                files = self._write(schema, wanted, inputs, compute, constants, engine or self.reader)
+                files = self._write(schema, wanted, inputs, reads, compute, constants, engine or self.reader)
                 waiting = self._waiting(schema, files, waits)
                 commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run, waiting)
             except Exception as error:
@@ -203,19 +204,34 @@ class Lake:
         schema: TableSchema,
         wanted: Sequence[date],
         inputs: Inputs,
+        reads: Mapping[str, Window],
         compute: Compute,
         constants: Callable[[Clock], Mapping[str, View]],
         engine: Engine,
     ) -> list[DataFile]:
-        computed = compute(inputs)
-        views = {**inputs.views, **constants(inputs.clock), "wanted_days": View({}, rows=_day_table(wanted))}
+        computed, folder = compute(inputs), self._path(schema.name)
+        given = constants(inputs.clock)
         if isinstance(computed, str):
-            query = computed
+            query, runs = computed, self._parts(schema, wanted, inputs, engine.rows_at_once)
         else:
-            views["computed"] = View({}, rows=computed)
-            query = select_all(columns_of(schema), "computed")
+            query, runs = select_all(columns_of(schema), "computed"), [wanted]
+            given = {**given, "computed": View({}, rows=computed)}
         query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
-        return engine.write(query, views, schema, self._path(schema.name))
+        files: list[DataFile] = []
+        for part in runs:
+            read = self.inputs(reads, Days(min(part), max(part)), inputs.versions) if len(runs) > 1 else inputs
+            views = {**read.views, **given, "wanted_days": View({}, rows=_day_table(part))}
+            files += engine.write(query, views, schema, folder)
+        return files
+
+    def _parts(
+        self, schema: TableSchema, wanted: Sequence[date], inputs: Inputs, most: int | None
+    ) -> Sequence[Sequence[date]]:
+        """What is computed at once; a table that reads its own past is computed whole."""
+        if most is None or schema.name in inputs.views:
+            return [wanted]
+        opened = [self._open(name, inputs.versions.get(name)) for name in inputs.views]
+        return parts(wanted, [stored_rows(table) for table in opened if table is not None], most)
 
     def _commit(
         self,

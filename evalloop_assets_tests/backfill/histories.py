@@ -159,11 +159,11 @@ def by_day(rows: Sequence[Arrived]) -> list[Step]:
 
 
 class History:
-    """A lake that takes in one delivery after the other."""
+    """A lake that takes in one delivery after the other, and computes ranges whole or in parts of so many rows."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rows_at_once: int | None = None) -> None:
         self.folder = folder
-        self.lake = Lake(str(folder / "lake"), DuckDBEngine(_one_thread))
+        self.lake = Lake(str(folder / "lake"), DuckDBEngine(_one_thread, rows_at_once=rows_at_once))
         self.settings = Settings(home=folder, labels={"absence_days": 3})
         self.files = 0
 
@@ -232,14 +232,14 @@ def _one_thread() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def history() -> Iterator[History]:
+def history(rows_at_once: int | None = None) -> Iterator[History]:
     with TemporaryDirectory(prefix="evalloop-history-") as name:
-        yield History(Path(name))
+        yield History(Path(name), rows_at_once)
 
 
-def after(steps: Sequence[Step]) -> dict[str, list[tuple[Any, ...]]]:
+def after(steps: Sequence[Step], rows_at_once: int | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """The tables when all has arrived, every day is complete and nothing is stale."""
-    with history() as told:
+    with history(rows_at_once) as told:
         for step in steps:
             told.take_in(step.rows, step.complete_through)
             if step.run:

@@ -42,8 +42,8 @@ Told = dict[tuple[str, ...], Any]
 
 @FEW
 @given(rows=logs(), data=st.data())
-def test_order_files_repetition_lateness_and_runs_between_change_nothing(rows: list[Arrived], data: Any):
-    _assert_same(after(data.draw(arrivals(rows))), after([Step(rows)]))
+def test_order_files_repetition_lateness_parts_and_runs_between_change_nothing(rows: list[Arrived], data: Any):
+    _assert_same(after(data.draw(arrivals(rows))), after([Step(rows)], rows_at_once=data.draw(st.integers(1, 8))))
 
 
 @FEW

@@ -1,6 +1,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -128,6 +129,33 @@ def test_windows_are_cut_around_the_range(lake: Lake):
     assert names((-1, -1)) == ["a", "b"]
     assert names((None, -1)) == ["a"], "`before` ends where the range begins"
     assert names((None, None)) == ["a", "b", "c"]
+
+
+def seen_at_once(rows_at_once: int | None, tmp_path: Path) -> list[tuple[date, int]]:
+    """Per day: how many rows of its input the query saw, a day around what it computed; the days hold 1, 2 and 3."""
+    lake = Lake(str(tmp_path / str(rows_at_once)), DuckDBEngine(connect, rows_at_once=rows_at_once))
+    put(lake, Days(D1, D3), *((day, f"{n}", n) for day, many in ((D1, 1), (D2, 2), (D3, 3)) for n in range(many)))
+    query = "SELECT day, count(*) OVER () AS n FROM fruit QUALIFY row_number() OVER (PARTITION BY day) = 1"
+    commit = lake.replace(DOUBLED, Days(D1, D3), {"fruit": (0, 0)}, lambda inputs: query)
+    assert commit.rows == {D1: 1, D2: 1, D3: 1}
+    assert len(lake.computed("doubled")) == 3
+    return [tuple(row.values()) for row in lake.read("doubled").sort_by("day").to_pylist()]
+
+
+def test_a_range_is_computed_in_parts_that_fit_into_memory_and_committed_once(tmp_path: Path):
+    assert seen_at_once(None, tmp_path) == [(D1, 6), (D2, 6), (D3, 6)]
+    assert seen_at_once(6, tmp_path) == [(D1, 6), (D2, 6), (D3, 6)]
+    assert seen_at_once(5, tmp_path) == [(D1, 3), (D2, 3), (D3, 3)]
+    assert seen_at_once(2, tmp_path) == [(D1, 1), (D2, 2), (D3, 3)]
+
+
+def test_a_table_that_reads_its_own_past_is_computed_whole(tmp_path: Path):
+    lake = Lake(str(tmp_path), DuckDBEngine(connect, rows_at_once=1))
+    put(lake, Days(D1, D2), (D1, "fig", 1), (D2, "fig", 2))
+    query = "SELECT unnest(days) AS day, 'fig' AS name, 1 + (SELECT count(*) FROM fruit) AS n FROM d"
+    days = View({}, rows=pa.table({"days": [[D2, D3]]}))
+    lake.replace(FRUIT, Days(D2, D3), {"fruit": BEFORE}, lambda inputs: query, constants=lambda clock: {"d": days})
+    assert content(lake) == [(D1, "fig", 1), (D2, "fig", 2), (D3, "fig", 2)]
 
 
 def test_a_table_never_written_reads_as_empty(lake: Lake):
