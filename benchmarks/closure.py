@@ -1,15 +1,15 @@
 """How well the ends of dialogues are told from their middles: `python -m benchmarks.closure`.
 
-On dialogues annotated by others, which are not part of the project (`EVALLOOP_SHARED_DATA`, else ../shared/data), and
-on the simulated product `healthy` in the words that the tests know.
+On dialogues annotated by others, which are not part of the project (benchmarks/real_data.py), and on the simulated
+product `healthy` in the words that the tests know.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
+from benchmarks import real_data
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.closure import endings
 from evalloop_assets.lake.clock import Clock
@@ -44,7 +44,7 @@ WHERE exits.kind <> 'open'
 
 
 def lines() -> list[str]:
-    return annotated(Path(os.environ.get("EVALLOOP_SHARED_DATA", ROOT.parent / "shared" / "data"))) + simulated()
+    return annotated(real_data.FOLDER) + simulated()
 
 
 def annotated(folder: Path) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 import evalloop_assets
+from benchmarks import real_data
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.reading import effective_reading
 from evalloop_assets.lake import sql
@@ -56,7 +57,7 @@ READERS = {
     "replies of 700 characters": Readers(chars=700),
     "app left open": Readers(idle=True),
 }
-GLOBO = Path("../shared/data/globo")
+GLOBO = real_data.FOLDER / "globo"
 
 
 class Told(NamedTuple):

@@ -62,11 +62,7 @@ def run_export(console: Console, asked: Asked) -> None:
     home = open_home(settings)
     lake = open_lake(settings)
     known = pair_days(lake)
-    days = Days(asked.first or known.first, asked.last or known.last)
-    if days.first > days.last:
-        raise UserError(
-            f"--from {days.first} --to {days.last}", "the range ends before it begins", "Swap the two days."
-        )
+    days = _days(asked.first, asked.last, known)
     request = Request(
         form=asked.purpose if asked.format == TRL else asked.format,
         days=days,
@@ -94,6 +90,17 @@ def run_export(console: Console, asked: Asked) -> None:
     for reason, pairs in sorted(planned.left_out.items()):
         console.print(f"  left out {pairs:,} pairs {reason}")
     console.print(f"  {len(planned.findings)} checks passed; the manifest has their figures")
+
+
+def _days(first: date | None, last: date | None, known: Days) -> Days:
+    days = Days(first or known.first, last or known.last)
+    if days.first <= days.last:
+        return days
+    if first is None or last is None:
+        given = f"--to {last}" if first is None else f"--from {first}"
+        why = f"the pairs are of {known.first} to {known.last}"
+        raise UserError(given, why, "Choose one of these days.")
+    raise UserError(f"--from {first} --to {last}", "the range ends before it begins", "Swap the two days.")
 
 
 def _require_one(option: str, value: str, known: tuple[str, ...]) -> None:

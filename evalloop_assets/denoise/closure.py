@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalloop_assets.days import Days
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.lake.frames import load_all, require_frame, run, typed, typed_column
+from evalloop_assets.lake.frames import load_all, require_frame, require_single, run, typed, typed_column
 from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.settings import Settings
 
@@ -181,6 +181,10 @@ def _positions(values: pd.Series) -> pd.Series:
 
 def _texts(values: pd.Series) -> pd.Series:
     """Texts, None where nothing was said; UserError for half of a surrogate pair, which no table can hold."""
+    try:
+        require_single(values[values.notna()])
+    except TypeError as error:
+        raise UserError("column text", f"not every value is a text: {error}", "Decode it, join its parts.") from error
     texts = values.astype(object).where(values.notna(), None).map(str, na_action="ignore").replace("", None)
     broken = texts.str.contains("[\ud800-\udfff]", regex=True, na=False) if texts.notna().any() else texts.notna()
     if broken.any():

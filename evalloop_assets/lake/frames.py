@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,9 @@ def require_frame(turns: object, mend: str) -> None:
     import pandas as pd
 
     if not isinstance(turns, pd.DataFrame):
-        raise UserError("turns", f"it is no data frame but {type(turns).__name__}", mend)
+        kind = type(turns)
+        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        raise UserError("turns", f"it is no data frame of pandas but {name}", mend)
     if not turns.columns.is_unique:
         twice = turns.columns[turns.columns.duplicated()][0]
         raise UserError(f"column {twice}", "it is there more than once", "Keep one of them.")
@@ -136,6 +138,13 @@ _KINDS = {
 }
 
 
+def require_single(known: pd.Series) -> None:
+    """TypeError for bytes, lists and whatever else is several values: their Python form is nobody's text or id."""
+    for kind in set(known.map(type)):
+        if issubclass(kind, Iterable) and not issubclass(kind, str):
+            raise TypeError(f"{kind.__name__} is no text")
+
+
 def _converted(known: pd.Series, type_: str) -> pd.Series:
     import pandas as pd
 
@@ -143,6 +152,7 @@ def _converted(known: pd.Series, type_: str) -> pd.Series:
         known = known.astype(object)
     match type_:
         case "VARCHAR":
+            require_single(known)
             return known.astype(str)
         case "BIGINT":
             numbers = pd.to_numeric(known).round()

@@ -81,6 +81,8 @@ def test_unfit_pairs_are_refused_and_nothing_is_written(home: Path, evalloop: Ev
         (("--format", "jsonl", "--out", "pairs.parquet"), "does not end in .jsonl"),
         (("--format", "jsonl", "--out", "nowhere/pairs.jsonl"), "there is no folder nowhere"),
         (("--format", "jsonl", "--from", "2026-05-09", "--to", "2026-05-02"), "ends before it begins"),
+        (("--format", "jsonl", "--from", "2027-05-09"), "--from 2027-05-09: the pairs are of 2026-05-0"),
+        (("--format", "jsonl", "--to", "2025-05-09"), "--to 2025-05-09: the pairs are of 2026-05-0"),
         (("--format", "jsonl", "--from", "2027-05-09", "--to", "2027-05-10"), "there is none"),
         (("--format", "trl", "--source", "tail"), "none can be exported as dpo"),
     ],

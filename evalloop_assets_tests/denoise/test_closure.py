@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +135,9 @@ def test_a_message_without_a_place_is_refused():
         ("conversation_id", [["c"], ["c"]], "column conversation_id"),
         ("text", ["a", "half \ud83d"], r"column text, 'half \\ud83d'"),
         ("text", ["\udc00", None], "column text"),
+        ("text", ["a", b"bye"], "column text: not every value is a text: bytes is no text"),
+        ("text", [["bye", "bye"], None], "column text: not every value is a text: list is no text"),
+        ("user_id", [b"ann", None], "column user_id: not every value is a text: bytes is no text"),
     ],
 )
 def test_a_value_that_no_table_can_hold_is_named(column: str, values: list, named: str):
@@ -144,8 +148,10 @@ def test_a_value_that_no_table_can_hold_is_named(column: str, values: list, name
 
 
 def test_what_is_no_frame_of_single_columns_is_refused():
-    with pytest.raises(UserError, match="no data frame but NoneType"):
+    with pytest.raises(UserError, match="no data frame of pandas but NoneType"):
         endings(None)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"no data frame of pandas but polars\S*\.DataFrame"):
+        endings(pl.DataFrame({"text": ["bye"]}))  # type: ignore[arg-type]
     told = frame({"c": ("a", "b")})
     with pytest.raises(UserError, match="column speaker: it is there more than once"):
         endings(pd.concat([told, told[["speaker"]]], axis=1))

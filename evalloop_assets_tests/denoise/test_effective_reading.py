@@ -103,7 +103,7 @@ def test_what_cannot_be_is_the_users_to_mend(column: str, value: object, why: st
 
 
 def test_what_is_no_frame_and_a_column_there_twice_are_named():
-    with pytest.raises(UserError, match="turns: it is no data frame but NoneType"):
+    with pytest.raises(UserError, match="turns: it is no data frame of pandas but NoneType"):
         effective_reading(None)
     with pytest.raises(UserError, match="column user_id: it is there more than once"):
         effective_reading(pd.concat([frame(), frame()[["user_id"]]], axis=1))
