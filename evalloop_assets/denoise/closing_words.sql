@@ -233,7 +233,8 @@ closing AS (
         || '|let me) (just |to |for me to |now |be |really |go )*'
         || '(go|going|head|heading|headed|off|get|getting|hit)( off| back| now)? (to |get some |some |the )*(bed'
         || '|sleep|rest|hay|sack) '
-        || '| (have to|need to|gotta|got to|must|should|gonna|wanna) (sleep|rest|crash|get some (sleep|rest)) ($'
+        || '| (have to|need to|gotta|got to|must|should|gonna|wanna|(ill|gonna|should|better) try (to|and)) (sleep|rest|crash'
+        || '|get some (sleep|rest)) ($'
         || '|(now|soon|then|tonight|good|bye|see|thanks|thank|talk|night|and) )'
         || '| (time for (me to go|bed|sleep)|hit the road|back to work now|be back (later|tomorrow|soon)|(come|talk'
         || '|write|chat) (back|again|more|to you) (later|tomorrow|soon)|(continue|carry on|pick (this|it'
@@ -259,7 +260,7 @@ closing AS (
         || '(一步|下线|觉|掉|个澡|电话)?(了|啦|咯|喽|啰|哈|吧| )'
         || '|(^| |我|俺|就|该|得|准备|困了)(真|也|就|去|要|该|得|想|先|准备|回去|必须|现在|马上|差不多|快)*(去|要|该|得|回|准备)'
         || '(睡|睡觉|休息|下线|走|撤|溜|忙|洗澡|洗漱|吃饭|上课|上班|开会|干活|工作|学习|做饭|出门|回家|回去|接孩子|写作业|下)(觉)?(了|啦|咯|去了|去啦|喽|啰) '
-        || '|(^| |我|困了)(睡|走|撤|溜|闪|下|睡觉|下线)(了|啦|咯|喽|去了|去啦) |(睡觉?|休息|忙|吃饭|洗澡)去(了|啦) |(^| |我)挂(了|啦) |(好|那|先|哎呀)(啦|了'
+        || '|(^| |我|困了)((睡|走|撤|溜|闪|下|睡觉|下线)(了|啦|咯|喽|去了|去啦))+ |(睡觉?|休息|忙|吃饭|洗澡)去(了|啦) |(^| |我)挂(了|啦) |(好|那|先|哎呀)(啦|了'
         || '|吧)? ?(先)?不(说|聊|扯)(了|啦)|改天再来|下次再来|明天再来|洗洗睡'
         || '|不聊(了|啦)|不打扰(你|您)?(了|啦)?|(就|先|那|今天)(聊|说|讲|谈|玩)到(这|此)|时(候|间)(也)?不早了|告辞|失陪|后会有期|就此别过|保重|慢走'
     ) AS farewell,

@@ -12,6 +12,8 @@ CLOSING = (
     ("ok", "So what will you wear?", "no idea. gtg, ttyl", "Tell me tomorrow which one won."),
     ("I love the stars", "They love you back.", "Good night 🌙💤", "🌙"),
     ("We made it.", "The gate falls shut behind us.", "*hugs you* I have to go now, until next time", "*waves*"),
+    ("It is past two.", "The owl agrees with you.", "ok i'll try to sleep now", "Count the waves."),
+    ("哈哈哈", "笑什么呀？", "主管来查岗，溜了溜了", "跑得真快。"),
     ("It is late.", "The fire burns low.", "See you tomorrow then, captain.", "Aye. I keep the watch."),
     ("ugh", "Long day?", "very long. logging off now, thanks for listening", "Rest. I am here tomorrow."),
     ("Yes, I play chess too.", "Then we must play one day.", "It was really nice talking with you", "And with you!"),
@@ -183,6 +185,8 @@ CLOSING = (
 )
 
 GOING_ON = (
+    ("I have slept badly.", "Since when?", "since May. I will try to sleep more on my side", "Does that help?"),
+    ("然后呢？", "小偷见了灯光。", "他是不是吓得撒腿就溜了？", "没有，他躲到床下。"),
     (
         "What did Elin do?",
         "She watched the ship.",
