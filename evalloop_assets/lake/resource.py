@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BYTES_A_ROW = 1_000
 """Memory that the widest step takes for a row of its largest input (`reading`, on a million turns)."""
+DUCKDBS_OWN_THRESHOLD = 524_288
+"""Rows that a thread of a partitioned COPY holds back, where nobody says otherwise."""
 
 
 class LakeResource(ConfigurableResource[Lake]):
@@ -69,10 +71,11 @@ class LakeResource(ConfigurableResource[Lake]):
 
 def lake_resource(settings: Settings) -> LakeResource:
     """The lake that the settings name; it spills into the home folder."""
+    rows = TypeAdapter(ByteSize).validate_python(settings.engine.memory_limit) // BYTES_A_ROW
     return LakeResource(
         root=settings.lake_root,
         spill=str(settings.home.resolve() / "spill"),
-        rows_at_once=TypeAdapter(ByteSize).validate_python(settings.engine.memory_limit) // BYTES_A_ROW,
+        rows_at_once=rows,
         spark=spark_setup(settings) if settings.engine.kind == "spark" else None,
         duckdb=DuckDBResource(
             database=":memory:",
@@ -80,6 +83,8 @@ def lake_resource(settings: Settings) -> LakeResource:
                 "memory_limit": settings.engine.memory_limit,
                 "threads": settings.engine.threads,
                 "preserve_insertion_order": False,
+                # What a thread holds back for the files of its days cannot be spilled: a quarter of the memory for all.
+                "partitioned_write_flush_threshold": min(DUCKDBS_OWN_THRESHOLD, rows // (4 * settings.engine.threads)),
             },
         ),
     )
