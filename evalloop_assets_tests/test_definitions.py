@@ -6,11 +6,16 @@ After an intended change of the graph, write the snapshot anew: python -m evallo
 import json
 import subprocess
 import sys
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+from dagster import DailyPartitionsDefinition
+
 from evalloop_assets.definitions import defs
 from evalloop_assets.lake.assets import STEPS, TRANSFORMS
+from evalloop_assets.partitions import days_from
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
 LOOP = ["logs", "denoise", "horizon_labels", "reward_model", "policy_iteration", "online_ab", "backfill"]
@@ -50,6 +55,14 @@ def test_the_loop_runs_through_its_stages_in_order():
     assert backwards == set()
     for first, second in pairwise(LOOP):
         assert (first, second) in crossing, f"no table of {second} reads one of {first}"
+
+
+@pytest.mark.parametrize("now", [None, "2015-12-31", "2016-01-01", "2016-03-01 00:00:01", "2026-11-25 23:59:59"])
+def test_days_are_those_of_dagsters_own_calendar(now: str | None):
+    time = datetime.fromisoformat(now) if now else None
+    ours, theirs = days_from(date(2016, 1, 1)), DailyPartitionsDefinition("2016-01-01", end_offset=1)
+    assert list(ours.get_partition_keys(time)) == list(theirs.get_partition_keys(time))
+    assert ours.get_serializable_unique_identifier() == theirs.get_serializable_unique_identifier()
 
 
 def test_every_asset_says_what_one_row_is_and_shows_its_columns():
