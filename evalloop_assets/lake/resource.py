@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BYTES_A_ROW = 1_000
-"""Memory that the widest step takes for a row of its largest input (`reading`, on a million turns)."""
+"""Memory for a row of a step's largest input. The widest step, `reading`, takes twice as much and spills a little;
+smaller parts would read the days around them more often, which costs more (docs/decisions/0012)."""
 DUCKDBS_OWN_THRESHOLD = 524_288
 """Rows that a thread of a partitioned COPY holds back, where nobody says otherwise."""
 
