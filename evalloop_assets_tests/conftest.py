@@ -20,6 +20,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Three for two cores: whole runs, servers and daemons are waited for a good part of the time."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
 @contextmanager
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(config={"threads": 2})
