@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
 PASSWORD = "not-for-any-log"
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
@@ -63,3 +65,22 @@ def server() -> Iterator[str]:
             yield f"postgresql://evalloop:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             program(f"{programs}/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def texts(url: str) -> list[str]:
+    """Every value of every text column of the database."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        columns = connection.exec_driver_sql(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND data_type IN ('text', 'character varying')"
+        ).all()
+        found = [
+            value
+            for table, column in columns
+            for value in connection.exec_driver_sql(
+                f'SELECT "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL'
+            ).scalars()
+        ]
+    engine.dispose()
+    return found

@@ -4,11 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets_tests.homes import ROOT, command, run, serve
-from evalloop_assets_tests.postgresql import PASSWORD
+from evalloop_assets_tests.postgresql import PASSWORD, texts
 
 pytestmark = pytest.mark.long
 
@@ -20,25 +19,6 @@ def shared(home: Path, url: str) -> dict[str, str]:
     shutil.copyfile(ROOT / "docs" / "dagster-postgres.yaml", folder / "dagster.yaml")
     dagster = url.replace("postgresql://", "postgresql+psycopg2://")
     return {"DAGSTER_HOME": str(folder), "DAGSTER_POSTGRES_URL": dagster, "EVALLOOP_LEDGER": url}
-
-
-def texts(url: str) -> list[str]:
-    """Every value of every text column of the database."""
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    with engine.connect() as connection:
-        columns = connection.exec_driver_sql(
-            "SELECT table_name, column_name FROM information_schema.columns "
-            "WHERE table_schema = 'public' AND data_type IN ('text', 'character varying')"
-        ).all()
-        found = [
-            value
-            for table, column in columns
-            for value in connection.exec_driver_sql(
-                f'SELECT "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL'
-            ).scalars()
-        ]
-    engine.dispose()
-    return found
 
 
 def test_the_whole_loop_runs_on_it_and_no_password_is_told(postgresql_url: str, tmp_path: Path):

@@ -16,9 +16,10 @@ from rich.console import Console
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.cli.home import open_home
-from evalloop_assets.cli.instance import instance_home, open_instance
+from evalloop_assets.cli.instance import dagster_tables, instance_home, open_instance
 from evalloop_assets.erasure.erase import Outcome, Scope, erase
 from evalloop_assets.erasure.needles import is_distinctive
+from evalloop_assets.erasure.servers import Server
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
@@ -26,6 +27,8 @@ from evalloop_assets.lake.exports import exported_files, manifest_of
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.logs.contract import MAX_ID_CHARS
 from evalloop_assets.logs.deliver import STAGING
+from evalloop_assets.serving.ledger import TABLES as LEDGER_TABLES
+from evalloop_assets.serving.ledger import address
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,11 +75,27 @@ def scope_of(settings: Settings) -> Scope:
         lake=open_lake(settings),
         derived=derived_tables(),
         landing=settings.landing.resolve(),
-        places=[home, *_outside(home, [instance_home(settings).resolve(), *company])],
+        places=[home, *_outside(home, [instance_home(settings).resolve(), *_ledger_files(settings), *company])],
         exports=exports,
         leftovers=leftovers,
         receipts=home / "erasures",
+        servers=_servers(settings),
     )
+
+
+def _servers(settings: Settings) -> list[Server]:
+    """The databases of PostgreSQL that hold the ledger and Dagster's record, where they are not files."""
+    servers = [Server(settings.ledger_url, LEDGER_TABLES)] if address(settings.ledger_url).host else []
+    with open_instance(settings) as instance:
+        url = getattr(instance.event_log_storage, "postgres_url", None)
+    return [*servers, Server(url, dagster_tables())] if url else servers
+
+
+def _ledger_files(settings: Settings) -> list[Path]:
+    """The ledger's database and what SQLite keeps beside it, where it is a file."""
+    file = Path(address(settings.ledger_url).database or "").resolve()
+    beside = [file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")]
+    return [] if address(settings.ledger_url).host else [one for one in beside if one.is_file()]
 
 
 def derived_tables() -> list[str]:

@@ -131,6 +131,16 @@ def _kept_open(instance: DagsterInstance, run_id: str) -> Iterator[None]:
         yield
 
 
+def dagster_tables() -> tuple[str, ...]:
+    """Every table of Dagster's storage in a database."""
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+    from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+    from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+
+    known = (RunStorageSqlMetadata, SqlEventLogStorageMetadata, ScheduleStorageSqlMetadata)
+    return tuple(name for metadata in known for name in metadata.tables)
+
+
 def require_success(ran: Ran, job: str) -> None:
     """Raise UserError with the first reason of a failed run."""
     if not ran.ok:

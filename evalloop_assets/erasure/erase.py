@@ -10,15 +10,17 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from evalloop_assets.erasure import receipt as receipts
 from evalloop_assets.erasure.landing import cleaned_landing, landing_rejects, landing_views
 from evalloop_assets.erasure.person import Person, gathered, only_theirs
-from evalloop_assets.erasure.places import Left, clean, files_under, left_in
+from evalloop_assets.erasure.places import Left, clean, clean_server, files_under, left_in, left_on
 from evalloop_assets.erasure.proof import lake_left
 from evalloop_assets.erasure.receipt import Receipt, iso
+from evalloop_assets.erasure.servers import Server
 from evalloop_assets.erasure.versions import data_views, delete_files, held, unreadable_without
 from evalloop_assets.lake import erasures
 from evalloop_assets.lake.engine import View
@@ -49,6 +51,8 @@ class Scope:
     leftovers: Sequence[Path]
     """Folders with what killed steps left: they are removed unread."""
     receipts: Path
+    servers: Sequence[Server] = ()
+    """PostgreSQL databases that hold the ledger or Dagster's record."""
 
 
 class Attempt(NamedTuple):
@@ -151,10 +155,10 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
         _delete_old(scope.lake, table, person, attempt)
         receipts.write(scope.receipts, attempt.erasure, receipt)
     progress("cleaning files outside the lake")
-    for path in files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)]):
-        done = clean(path, person)
+    files = files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)])
+    for done in chain((clean(path, person) for path in files), (clean_server(one, person) for one in scope.servers)):
         if done is not None:
-            receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.number)
+            receipt.add(receipt.elsewhere.setdefault(str(done.place), {}), done.what, done.number)
     for path in scope.exports:
         if path.exists() and manifest_of(path).exists():
             note_erasure(path, attempt.now().date())
@@ -167,7 +171,7 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
         _delete_old(scope.lake, table, person, attempt)
         receipts.write(scope.receipts, attempt.erasure, receipt)
     for done in cleaned_landing(scope.lake, scope.landing, person):
-        receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
+        receipt.add(receipt.elsewhere.setdefault(str(done.place), {}), done.what, done.number)
     progress("searching again")
     return _left(scope, person, receipt)
 
@@ -255,7 +259,8 @@ def _searched(scope: Scope, person: Person, without: Sequence[str] = ()) -> tupl
         searched += 1
         found = left_in(path, person)
         left += [found] if found is not None else []
-    return searched, left
+    found_on = [left_on(server, person) for server in scope.servers]
+    return searched + len(found_on), left + [one for one in found_on if one is not None]
 
 
 def _lake_folder(lake: Lake) -> list[Path]:

@@ -43,6 +43,8 @@ _ENTRIES = sa.Table(
     sa.Column("evidence", sa.Text, nullable=False),
     sa.Column("request_id", sa.Text, nullable=False, unique=True),
 )
+TABLES = tuple(_METADATA.tables)
+"""Names of the ledger's tables in its database."""
 _APPEND_ONLY_SQLITE = [
     f"CREATE TRIGGER IF NOT EXISTS allocation_ledger_no_{verb.lower()} BEFORE {verb} ON allocation_ledger "
     "BEGIN SELECT RAISE(ABORT, 'the allocation ledger is append-only'); END"
@@ -54,6 +56,7 @@ _APPEND_ONLY_POSTGRESQL = [
     "CREATE TRIGGER allocation_ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON allocation_ledger "
     "FOR EACH STATEMENT EXECUTE FUNCTION allocation_ledger_append_only()",
 ]
+_SETTING = "setting EVALLOOP_LEDGER"
 _MAKING = 7_300_214
 """Advisory lock of PostgreSQL under which the table is made: IF NOT EXISTS alone fails when two make it at once."""
 
@@ -262,23 +265,30 @@ class Ledger:
             yield connection
 
 
-def _engine(url: str) -> sa.Engine:
-    """UserError, without the URL and its password, where it is none that SQLAlchemy knows."""
-    setting, mend = "setting EVALLOOP_LEDGER", "Write it as postgresql://user:password@host:5432/database."
+def address(url: str) -> sa.URL:
+    """The URL with its driver; UserError, without the URL and its password, where it is none that a ledger can have."""
+    mend = "Write it as postgresql://user:password@host:5432/database."
     try:
         parsed = sa.make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise UserError(setting, f"{parsed.get_backend_name()} is neither PostgreSQL nor SQLite", mend)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
+        backend = parsed.get_backend_name()
     except (sa.exc.ArgumentError, ValueError):
-        raise UserError(setting, "it is no database URL", mend) from None
+        raise UserError(_SETTING, "it is no database URL", mend) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise UserError(_SETTING, f"{backend} is neither PostgreSQL nor SQLite", mend)
+    return parsed
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = address(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        engine = sa.create_engine(parsed, pool_pre_ping=True)
     except ImportError as error:
         install = "Install it: pip install 'evalloop-assets[postgres]'"
-        raise UserError(setting, f"the driver is missing ({error})", install) from error
+        raise UserError(_SETTING, f"the driver is missing ({error})", install) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_immediate)

@@ -1,12 +1,19 @@
 """`evalloop erase-user` as a user calls it."""
 
 import json
+import shutil
+from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
+from dagster import AssetMaterialization, DagsterInstance
 
 from evalloop_assets.lake import exports
+from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets_tests.cli.conftest import line, reply
 from evalloop_assets_tests.erasure.decoder import files_with
+from evalloop_assets_tests.homes import ROOT
+from evalloop_assets_tests.postgresql import PASSWORD, texts
 
 
 @pytest.fixture
@@ -48,6 +55,68 @@ def test_somebody_unknown_and_an_id_that_is_none(loaded, home):
     assert "nothing is left of this person" in loaded("erase-user", "user-7x").printed
     assert line(loaded("erase-user", "a\udcff")).startswith("ID: it is not UTF-8")
     assert line(loaded("erase-user", " ")).startswith("ID: no user id is empty or longer than 512")
+
+
+@pytest.fixture
+def on_postgresql(loaded, tmp_path, monkeypatch, postgresql_url):
+    """The home with a ledger and Dagster's record on a server, both of which name two people."""
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    shutil.copyfile(ROOT / "docs" / "dagster-postgres.yaml", folder / "dagster.yaml")
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgresql_url.replace("postgresql://", "postgresql+psycopg2://"))
+    monkeypatch.setenv("EVALLOOP_LEDGER", postgresql_url)
+    ledger = Ledger(postgresql_url)
+    ledger.begin("m", Change("start", "ops", "user-1x and user-0x complained", datetime(2026, 5, 1), "first"))
+    ledger.close()
+    with DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(AssetMaterialization("turns", metadata={"seen": "user-1x, user-0x"}))
+    return loaded
+
+
+def test_what_a_postgresql_holds_of_the_person_goes_too(on_postgresql, home, postgresql_url):
+    engine = sa.create_engine(sa.make_url(postgresql_url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE of_somebody_else (words TEXT)")
+        connection.exec_driver_sql("INSERT INTO of_somebody_else VALUES ('user-1x')")
+    before = texts(postgresql_url)
+    naming = sum("user-1x" in text for text in before) - 1
+    assert naming >= 2
+    assert on_postgresql("erase-user", "user-1x").status == 0
+    after = texts(postgresql_url)
+    assert [text for text in after if "user-1x" in text] == ["user-1x"], "the table of somebody else"
+    assert sum("user-0x" in text for text in after) == sum("user-0x" in text for text in before)
+    ledger = Ledger(postgresql_url)
+    assert [entry.reason for entry in ledger.history()] == ["[erased] and user-0x complained"]
+    ledger.close()
+    with engine.connect() as connection, pytest.raises(sa.exc.DatabaseError, match="append-only"):
+        connection.exec_driver_sql("DELETE FROM allocation_ledger")
+    engine.dispose()
+    (receipt,) = (home / "erasures").glob("*.json")
+    assert PASSWORD not in receipt.read_text()
+    elsewhere = json.loads(receipt.read_text())["elsewhere"]
+    assert sum(found["values"] for name, found in elsewhere.items() if name.startswith("postgresql")) == naming
+    assert "nothing is left of this person" in on_postgresql("erase-user", "user-1x").printed
+
+
+def test_a_ledger_that_cannot_be_read_leaves_the_erasure_open(loaded, home, monkeypatch):
+    monkeypatch.setenv("EVALLOOP_LEDGER", f"postgresql://evalloop:{PASSWORD}@127.0.0.1:1/gone")
+    said = loaded("erase-user", "user-1x")
+    assert line(said).startswith("postgresql://evalloop:***@127.0.0.1:1/gone: the person cannot be taken out of it")
+    assert PASSWORD not in said.complained
+    monkeypatch.delenv("EVALLOOP_LEDGER")
+    assert "searched" in loaded("erase-user", "user-1x").printed
+    assert files_with(home, {"user-1x"}) == {}
+
+
+def test_a_ledger_file_outside_the_home_is_cleaned(loaded, tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"
+    ledger = Ledger(url)
+    ledger.begin("m", Change("start", "ops", "user-1x complained", datetime(2026, 5, 1), "first"))
+    ledger.close()
+    monkeypatch.setenv("EVALLOOP_LEDGER", url)
+    assert loaded("erase-user", "user-1x").status == 0
+    assert b"user-1x" not in (tmp_path / "elsewhere.sqlite").read_bytes()
 
 
 def test_exports_that_were_written_elsewhere_are_cleaned_and_their_manifests_follow(loaded, home, tmp_path):
