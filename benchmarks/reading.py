@@ -27,7 +27,7 @@ from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS
 from evalloop_assets.simulator.scoreboard.measure import auc
-from evalloop_assets_tests.denoise.readers import Readers, drawn, pareto_absence
+from evalloop_assets_tests.denoise.readers import Readers, drawn, pareto_absence, short_absence
 from evalloop_assets_tests.simulator.served import home
 
 SQL = Path(evalloop_assets.__file__).parent / "denoise"
@@ -55,6 +55,8 @@ READERS = {
     "erratic readers": Readers(within=0.5, between=0.5),
     "replies of a few characters": Readers(chars=8),
     "replies of 700 characters": Readers(chars=700),
+    "absences of half a minute": Readers(absence=short_absence),
+    "absences of half a minute, Chinese": Readers(absence=short_absence, han=1.0),
     "app left open": Readers(idle=True),
 }
 GLOBO = real_data.FOLDER / "globo"

@@ -23,6 +23,11 @@ def exponential_absence(rng: np.random.Generator, n: int) -> np.ndarray:
     return 8 + rng.exponential(120, n)
 
 
+def short_absence(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Seconds, from 8 on, half a minute in the mean."""
+    return 8 + rng.exponential(22, n)
+
+
 def pareto_absence(rng: np.random.Generator, n: int) -> np.ndarray:
     """Seconds, from 15 on, with a tail so heavy that it has no mean; an hour at most."""
     return np.minimum(15 * (1 + rng.pareto(0.9, n)), 3600)
