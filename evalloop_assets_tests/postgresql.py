@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,20 +68,44 @@ def server() -> Iterator[str]:
             program(f"{programs}/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
 
+def connected(url: str) -> sa.Engine:
+    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+
+
+@contextmanager
+def reader_of(url: str, table: str) -> Iterator[str]:
+    """URL of somebody who may read that table and owns nothing."""
+    name = f"reader_{uuid.uuid4().hex}"
+    engine = connected(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+        connection.exec_driver_sql(f"GRANT SELECT ON {table} TO {name}")
+    yield sa.make_url(url).set(username=name).render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP OWNED BY {name}")
+        connection.exec_driver_sql(f"DROP ROLE {name}")
+
+
+def pages(engine: sa.Engine, table: str) -> bytes:
+    """The file of the table as it lies on the disk."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        folder = connection.exec_driver_sql("SHOW data_directory").scalar_one()
+        file = connection.exec_driver_sql(f"SELECT pg_relation_filepath('{table}')").scalar_one()
+    return Path(folder, file).read_bytes()
+
+
 def texts(url: str) -> list[str]:
     """Every value of every text column of the database."""
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    with engine.connect() as connection:
+    with connected(url).connect() as connection:
         columns = connection.exec_driver_sql(
             "SELECT table_name, column_name FROM information_schema.columns "
             "WHERE table_schema = 'public' AND data_type IN ('text', 'character varying')"
         ).all()
-        found = [
+        return [
             value
             for table, column in columns
             for value in connection.exec_driver_sql(
                 f'SELECT "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL'
             ).scalars()
         ]
-    engine.dispose()
-    return found

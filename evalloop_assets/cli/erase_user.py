@@ -85,17 +85,22 @@ def scope_of(settings: Settings) -> Scope:
 
 def _servers(settings: Settings) -> list[Server]:
     """The databases of PostgreSQL that hold the ledger and Dagster's record, where they are not files."""
-    servers = [Server(settings.ledger_url, LEDGER_TABLES)] if address(settings.ledger_url).host else []
+    servers = [] if _ledger_is_a_file(settings) else [Server("the ledger", settings.ledger_url, LEDGER_TABLES)]
     with open_instance(settings) as instance:
         url = getattr(instance.event_log_storage, "postgres_url", None)
-    return [*servers, Server(url, dagster_tables())] if url else servers
+    return [*servers, Server("Dagster's record", url, dagster_tables())] if url else servers
 
 
 def _ledger_files(settings: Settings) -> list[Path]:
     """The ledger's database and what SQLite keeps beside it, where it is a file."""
-    file = Path(address(settings.ledger_url).database or "").resolve()
-    beside = [file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")]
-    return [] if address(settings.ledger_url).host else [one for one in beside if one.is_file()]
+    if not _ledger_is_a_file(settings):
+        return []
+    path = str(Path(address(settings.ledger_url).database or "").resolve())
+    return [Path(path + end) for end in ("", "-wal", "-shm") if Path(path + end).is_file()]
+
+
+def _ledger_is_a_file(settings: Settings) -> bool:
+    return address(settings.ledger_url).get_backend_name() == "sqlite"
 
 
 def derived_tables() -> list[str]:

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from evalloop_assets.erasure.person import Person
+from evalloop_assets.lake.engine import identifier
 
 BUSY_SECONDS = 60
 
@@ -29,10 +30,12 @@ def erase_values(path: Path, person: Person) -> int:
         connection.execute("BEGIN IMMEDIATE")
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:  # the ledger's own forbid any change; they come back in this transaction
-            connection.execute(f"DROP TRIGGER {_quoted(name)}")
+            connection.execute(f"DROP TRIGGER {identifier(name)}")
         for table in _tables(connection):
             for column, row, clean in list(_theirs(connection, table, person)):
-                connection.execute(f"UPDATE {_quoted(table)} SET {_quoted(column)} = ? WHERE rowid = ?", (clean, row))
+                connection.execute(
+                    f"UPDATE {identifier(table)} SET {identifier(column)} = ? WHERE rowid = ?", (clean, row)
+                )
                 changed += 1
         for _, statement in triggers:
             connection.execute(statement)
@@ -56,17 +59,13 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 def _theirs(connection: sqlite3.Connection, table: str, person: Person) -> Iterator[tuple[str, int, str | bytes]]:
     """Column and row of each value that names the person, and the value without them."""
-    for _, column, *_ in connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall():
-        name = _quoted(column)
+    for _, column, *_ in connection.execute(f"PRAGMA table_info({identifier(table)})").fetchall():
+        name = identifier(column)
         values = connection.execute(
-            f"SELECT rowid, {name} FROM {_quoted(table)} WHERE typeof({name}) IN ('text', 'blob')"
+            f"SELECT rowid, {name} FROM {identifier(table)} WHERE typeof({name}) IN ('text', 'blob')"
         )
         for row, value in values:
             raw = value.encode(errors="surrogateescape") if isinstance(value, str) else value
             clean = person.needles.without(raw)
             if clean != raw:
                 yield column, row, clean.decode(errors="replace") if isinstance(value, str) else clean
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

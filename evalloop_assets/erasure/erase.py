@@ -10,17 +10,16 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from evalloop_assets.erasure import receipt as receipts
 from evalloop_assets.erasure.landing import cleaned_landing, landing_rejects, landing_views
 from evalloop_assets.erasure.person import Person, gathered, only_theirs
-from evalloop_assets.erasure.places import Left, clean, clean_server, files_under, left_in, left_on
+from evalloop_assets.erasure.places import Left, clean, files_under, left_in
 from evalloop_assets.erasure.proof import lake_left
 from evalloop_assets.erasure.receipt import Receipt, iso
-from evalloop_assets.erasure.servers import Server
+from evalloop_assets.erasure.servers import Server, erase_values, values_with
 from evalloop_assets.erasure.versions import data_views, delete_files, held, unreadable_without
 from evalloop_assets.lake import erasures
 from evalloop_assets.lake.engine import View
@@ -155,10 +154,12 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
         _delete_old(scope.lake, table, person, attempt)
         receipts.write(scope.receipts, attempt.erasure, receipt)
     progress("cleaning files outside the lake")
-    files = files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)])
-    for done in chain((clean(path, person) for path in files), (clean_server(one, person) for one in scope.servers)):
+    for path in files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)]):
+        done = clean(path, person)
         if done is not None:
-            receipt.add(receipt.elsewhere.setdefault(str(done.place), {}), done.what, done.number)
+            receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.number)
+    for server in scope.servers:
+        _clean_server(scope, server, person, attempt)
     for path in scope.exports:
         if path.exists() and manifest_of(path).exists():
             note_erasure(path, attempt.now().date())
@@ -171,7 +172,7 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
         _delete_old(scope.lake, table, person, attempt)
         receipts.write(scope.receipts, attempt.erasure, receipt)
     for done in cleaned_landing(scope.lake, scope.landing, person):
-        receipt.add(receipt.elsewhere.setdefault(str(done.place), {}), done.what, done.number)
+        receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
     progress("searching again")
     return _left(scope, person, receipt)
 
@@ -238,6 +239,15 @@ def _delete_old(lake: Lake, table: str, person: Person, attempt: Attempt) -> Non
         receipt.versions[table] = sorted([*receipt.versions.get(table, []), *([first, last] for first, last in ranges)])
 
 
+def _clean_server(scope: Scope, server: Server, person: Person, attempt: Attempt) -> None:
+    """Clean one that names the person, or did so in an attempt that was killed: hence the receipt goes first."""
+    known, found = attempt.receipt.elsewhere.get(server.name, {}), values_with(server, person)
+    if known or found:
+        attempt.receipt.elsewhere[server.name] = {"values": max(known.get("values", 0), found)}
+        receipts.write(scope.receipts, attempt.erasure, attempt.receipt)
+        erase_values(server, person)
+
+
 def _left(scope: Scope, person: Person, receipt: Receipt, without: Sequence[str] = ()) -> list[Left]:
     """Search, and note what was searched for the receipt."""
     searched, left = _searched(scope, person, without)
@@ -259,8 +269,11 @@ def _searched(scope: Scope, person: Person, without: Sequence[str] = ()) -> tupl
         searched += 1
         found = left_in(path, person)
         left += [found] if found is not None else []
-    found_on = [left_on(server, person) for server in scope.servers]
-    return searched + len(found_on), left + [one for one in found_on if one is not None]
+    for server in scope.servers:
+        searched += 1
+        values = values_with(server, person)
+        left += [Left(server.name, f"{values} values")] if values else []
+    return searched, left
 
 
 def _lake_folder(lake: Lake) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What lies outside the lake: every file of the home folder and of exports, and databases, searched and made clean.
+"""Files outside the lake: every one in the home folder and in what was exported elsewhere, searched and made clean.
 
 What a file is follows from how it begins. Parquet loses the person's rows, JSON Lines and CSV their records; SQLite
 databases and other text keep everything but the person's ids and words, which become `[erased]`. Nothing else may be
@@ -16,28 +16,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
-from evalloop_assets.erasure import databases, formats, parquet, servers
+from evalloop_assets.erasure import databases, formats, parquet
 from evalloop_assets.erasure.parquet import Undecodable
 from evalloop_assets.erasure.person import Person
-from evalloop_assets.erasure.servers import Server
-from evalloop_assets.lake.errors import UserError
 
 SQLITE, GZIP, PARQUET = b"SQLite format 3\0", b"\x1f\x8b", b"PAR1"
 
 
 class Cleaned(NamedTuple):
-    """What was taken out of one file or database."""
+    """What was taken out of one file."""
 
-    place: Path | str
+    path: Path
     what: str
     """rows, records or values."""
     number: int
 
 
 class Left(NamedTuple):
-    """A file or database that still holds the person, or of which nobody can tell."""
+    """A file that still holds the person, or of which nobody can tell."""
 
     path: str
     why: str
@@ -93,28 +89,6 @@ def left_in(path: Path, person: Person) -> Left | None:
         return None
     found += values  # of a database also the bytes were searched, for what free pages keep
     return Left(str(path), f"{found} places") if found else None
-
-
-def clean_server(server: Server, person: Person) -> Cleaned | None:
-    """Take the person out of one database of a server; None where nothing was found, UserError where it cannot be."""
-    try:
-        count = servers.erase_values(server, person) if servers.values_with(server, person) else 0
-    except sa.exc.SQLAlchemyError as error:
-        raise UserError(
-            server.name,
-            f"the person cannot be taken out of it ({str(error).splitlines()[0]})",
-            "Start it, and let the owner of its tables run the erasure again.",
-        ) from error
-    return Cleaned(server.name, "values", count) if count else None
-
-
-def left_on(server: Server, person: Person) -> Left | None:
-    """Search one database of a server."""
-    try:
-        found = servers.values_with(server, person)
-    except sa.exc.SQLAlchemyError as error:
-        return Left(server.name, f"cannot be read ({str(error).splitlines()[0]})", False)
-    return Left(server.name, f"{found} values") if found else None
 
 
 def _clean_database(path: Path, person: Person) -> Cleaned | None:

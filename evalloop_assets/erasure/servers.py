@@ -1,7 +1,6 @@
 """PostgreSQL databases that hold the ledger or Dagster's record: the person blotted out of the loop's own tables.
 
-What `databases` does to a file. Other tables of the database are not the loop's, and are not looked into. A table that
-changed is written anew, because what was overwritten stays on its pages until then.
+What `databases` does to a file. Other tables of the database are not the loop's, and are not looked into.
 """
 
 from __future__ import annotations
@@ -13,74 +12,89 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from evalloop_assets.erasure.person import Person
+from evalloop_assets.lake.engine import identifier
+from evalloop_assets.lake.errors import UserError
 
 BATCH = 10_000
 
 
 class Server(NamedTuple):
-    """One database and those of its tables that may name somebody."""
+    """A part of the loop's state in one database: the tables that may name somebody."""
 
+    part: str
     url: str
     tables: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """Where it is, without the password."""
-        return sa.make_url(self.url).render_as_string(hide_password=True)
+        """What it is and where, whoever connects to it."""
+        url = sa.make_url(self.url)
+        return f"{self.part} at {sa.URL.create('postgresql', host=url.host, port=url.port, database=url.database)}"
 
 
 def values_with(server: Server, person: Person) -> int:
-    """Number of values that name the person; SQLAlchemyError where the database cannot be read."""
+    """Number of values that name the person; UserError where the database cannot be read."""
     with _connected(server) as connection:
         return sum(
-            1 for table, column in _columns(connection, server) for _ in _theirs(connection, table, column, person)
+            1
+            for table, columns in _texts(connection, server).items()
+            for column in columns
+            for _ in _theirs(connection, table, column, person)
         )
 
 
-def erase_values(server: Server, person: Person) -> int:
-    """Blot out every value that names the person; gives the number of values. Needs the tables' owner."""
-    changed: dict[str, int] = {}
+def erase_values(server: Server, person: Person) -> None:
+    """Blot out every value that names the person, and write the tables anew: what was overwritten stays on their pages
+    until then, where an erasure that was killed has left it too. UserError where that cannot be done.
+    """
     with _connected(server) as connection:
-        for table, column in _columns(connection, server):
-            for row, clean in list(_theirs(connection, table, column, person)):
-                if table not in changed:  # the ledger's trigger forbids any change; it comes back before the commit
-                    connection.exec_driver_sql(f"ALTER TABLE {_quoted(table)} DISABLE TRIGGER USER")
-                statement = f"UPDATE {_quoted(table)} SET {_quoted(column)} = :clean WHERE ctid = CAST(:row AS tid)"
-                connection.execute(sa.text(statement), {"clean": clean, "row": row})
-                changed[table] = changed.get(table, 0) + 1
-        for table in changed:
-            connection.exec_driver_sql(f"ALTER TABLE {_quoted(table)} ENABLE TRIGGER USER")
-        connection.commit()
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        for table in changed:
-            connection.exec_driver_sql(f"VACUUM FULL {_quoted(table)}")
-    return sum(changed.values())
+        for table, columns in _texts(connection, server).items():
+            # The ledger's trigger forbids any change; it is back before anybody else can write. The lock that this
+            # takes keeps every row in its place.
+            connection.exec_driver_sql(f"ALTER TABLE {identifier(table)} DISABLE TRIGGER USER")
+            for column in columns:
+                update = f"UPDATE {identifier(table)} SET {identifier(column)} = :clean WHERE ctid = CAST(:row AS tid)"
+                for row, clean in list(_theirs(connection, table, column, person)):
+                    connection.execute(sa.text(update), {"clean": clean, "row": row})
+            connection.exec_driver_sql(f"ALTER TABLE {identifier(table)} ENABLE TRIGGER USER")
+            connection.commit()
+    with _connected(server, isolation_level="AUTOCOMMIT") as connection:
+        for table in _texts(connection, server):
+            connection.exec_driver_sql(f"VACUUM FULL {identifier(table)}")
 
 
 @contextmanager
-def _connected(server: Server) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(sa.make_url(server.url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        yield connection
+def _connected(server: Server, **options: str) -> Iterator[sa.Connection]:
+    url = sa.make_url(server.url).set(drivername="postgresql+psycopg")
+    try:
+        with sa.create_engine(url, poolclass=sa.NullPool, **options).connect() as connection:
+            yield connection
+    except sa.exc.SQLAlchemyError as error:
+        raise UserError(
+            server.name,
+            f"it could not be searched for the person, or cleaned ({str(error).splitlines()[0]})",
+            "Start it, and let the owner of its tables run the erasure again.",
+        ) from error
 
 
-def _columns(connection: sa.Connection, server: Server) -> list[tuple[str, str]]:
-    """Table and column of every text of those tables that exist."""
+def _texts(connection: sa.Connection, server: Server) -> dict[str, list[str]]:
+    """The columns of text of each of those tables that exist."""
     found = connection.execute(
         sa.text(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() "
-            "AND table_name = ANY(:tables) AND data_type IN ('text', 'character varying') ORDER BY 1, 2"
+            "SELECT table_name, array_agg(CAST(column_name AS text)) AS columns FROM information_schema.columns "
+            "WHERE table_schema = current_schema() AND table_name = ANY(:tables) "
+            "AND data_type IN ('text', 'character varying') GROUP BY table_name ORDER BY table_name"
         ),
         {"tables": list(server.tables)},
     )
-    return [(table, column) for table, column in found]
+    return {row.table_name: row.columns for row in found}
 
 
 def _theirs(connection: sa.Connection, table: str, column: str, person: Person) -> Iterator[tuple[str, str]]:
     """Place of each row whose value names the person, and the value without them."""
-    name = _quoted(column)
+    name = identifier(column)
     values = connection.exec_driver_sql(
-        f"SELECT CAST(ctid AS text), {name} FROM {_quoted(table)} WHERE {name} <> ''",
+        f"SELECT CAST(ctid AS text), {name} FROM {identifier(table)} WHERE {name} <> ''",
         execution_options={"yield_per": BATCH},
     )
     for row, value in values:
@@ -88,7 +102,3 @@ def _theirs(connection: sa.Connection, table: str, column: str, person: Person) 
         clean = person.needles.without(raw)
         if clean != raw:
             yield row, clean.decode(errors="replace")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
