@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from evalloop_assets.lake.engine import DataFile, columns_of
+from evalloop_assets.lake.engine import DataFile, View, columns_of
 from evalloop_assets.lake.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -82,6 +82,15 @@ def stored_columns(table: DeltaTable) -> dict[str, str]:
 
     columns = {field.name: named(field.type) for field in table.schema().fields}
     return {"day": columns.pop("day")} | columns
+
+
+def view_of(table: DeltaTable | None, first: date | None, last: date | None) -> View:
+    """The table's columns and its files of these days; nothing where there is no table."""
+    if table is None:
+        return View({})
+    limits = [f"day >= '{first}'"] * (first is not None) + [f"day <= '{last}'"] * (last is not None)
+    files = table.file_uris(file_pruning_predicate=" AND ".join(limits)) if limits else table.file_uris()
+    return View(stored_columns(table), files)
 
 
 def stored_rows(table: DeltaTable) -> dict[date, int | None]:

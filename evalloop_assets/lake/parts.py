@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 
-def parts(days: Sequence[date], inputs: Sequence[Mapping[date, int | None]], most: int) -> list[list[date]]:
+def in_parts(days: Sequence[date], inputs: Sequence[Mapping[date, int | None]], most: int) -> list[list[date]]:
     """The days in order, cut where the rows of the largest input would exceed `most`; a larger day is one part.
 
     `inputs` tell the rows of each day for each table that is read; a count that is not known is none.

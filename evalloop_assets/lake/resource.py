@@ -62,12 +62,11 @@ class LakeResource(ConfigurableResource[Lake]):
             spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the last folder of a path only
             return duckdb.get_connection()
 
-        rows = self.rows_at_once
         if "://" not in root:
-            return DuckDBEngine(connect, rows_at_once=rows)
+            return DuckDBEngine(connect, rows_at_once=self.rows_at_once)
         from evalloop_assets.lake.remote import filesystem
 
-        return DuckDBEngine(connect, lambda: filesystem(root), rows)
+        return DuckDBEngine(connect, lambda: filesystem(root), self.rows_at_once)
 
 
 def lake_resource(settings: Settings) -> LakeResource:

@@ -21,13 +21,14 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalloop_assets.days import Days, Window
+from evalloop_assets.lake.changed_days import changed_days, rows_by_day
 from evalloop_assets.lake.clock import Clock, read_clock
 from evalloop_assets.lake.commit_notes import NOTE, Computed, days_computed, note_of, notes_after, same_reading
-from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows
+from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows, view_of
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.opened import OpenTables
-from evalloop_assets.lake.parts import parts
+from evalloop_assets.lake.parts import in_parts
 from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import TableSchema
 
@@ -106,7 +107,7 @@ class Lake:
         views = {}
         for name, window in reads.items():
             empty = View(columns_of(declared(name))) if opened[name] is None else None
-            views[name] = empty or self._view(opened[name], *days.window(window))
+            views[name] = empty or view_of(opened[name], *days.window(window))
         clock = self._clock(opened["log_deliveries"])
         found = {name: table.version() for name, table in opened.items() if table is not None}
         return Inputs(views, found, clock, days, self.reader)
@@ -150,7 +151,7 @@ class Lake:
     def view(self, table: str, days: Days | None = None, version: int | None = None) -> View:
         """Columns and files of one table; both empty where it does not exist."""
         first, last = (days.first, days.last) if days else (None, None)
-        return self._view(self._open(table, version), first, last)
+        return view_of(self._open(table, version), first, last)
 
     def computed(self, table: str) -> dict[date, Computed]:
         """How each day of the table came to be, from the metadata of its commits."""
@@ -212,14 +213,14 @@ class Lake:
         computed, folder = compute(inputs), self._path(schema.name)
         given = constants(inputs.clock)
         if isinstance(computed, str):
-            query, runs = computed, self._parts(schema, wanted, inputs, engine.rows_at_once)
+            query, parts = computed, self._parts(schema, wanted, inputs, engine.rows_at_once)
         else:
-            query, runs = select_all(columns_of(schema), "computed"), [wanted]
+            query, parts = select_all(columns_of(schema), "computed"), [wanted]
             given = {**given, "computed": View({}, rows=computed)}
         query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
         files: list[DataFile] = []
-        for part in runs:
-            read = self.inputs(reads, Days(min(part), max(part)), inputs.versions) if len(runs) > 1 else inputs
+        for part in parts:
+            read = self.inputs(reads, Days(min(part), max(part)), inputs.versions) if len(parts) > 1 else inputs
             views = {**read.views, **given, "wanted_days": View({}, rows=_day_table(part))}
             files += engine.write(query, views, schema, folder)
         return files
@@ -231,7 +232,7 @@ class Lake:
         if most is None or schema.name in inputs.views:
             return [wanted]
         opened = [self._open(name, inputs.versions.get(name)) for name in inputs.views]
-        return parts(wanted, [stored_rows(table) for table in opened if table is not None], most)
+        return in_parts(wanted, [stored_rows(table) for table in opened if table is not None], most)
 
     def _commit(
         self,
@@ -256,10 +257,10 @@ class Lake:
             erased = any("erasure" in note for note in notes)  # what was read may hold somebody who is gone
             if erased or theirs & set(wanted) or (theirs and schema.name in reads):
                 return None
-            changed = self._changed(table, schema, wanted, files)
+            changed = changed_days(self.reader, table, self._path(schema.name), schema, wanted, files)
             note = note_of(wanted, changed, inputs.versions, code, run, inputs.clock, waiting)
             if not changed and same_reading(schema.name, self.computed(schema.name), wanted, note):
-                return Commit(schema.name, table.version(), span, (), _counted(wanted, files), dict(inputs.versions))
+                return Commit(schema.name, table.version(), span, (), rows_by_day(wanted, files), dict(inputs.versions))
             properties = CommitProperties(custom_metadata={NOTE: json.dumps(note)}, max_commit_retries=0)
             arrow = Schema.from_arrow(arrow_schema(schema))
             kept = [file for file in files if file.day in changed]
@@ -280,7 +281,7 @@ class Lake:
             except CommitFailedError:
                 time.sleep(random.uniform(0, 0.01 * (attempt + 1)))
                 continue
-            rows = _counted(wanted, files)
+            rows = rows_by_day(wanted, files)
             return Commit(schema.name, table.version() + 1, span, changed, rows, dict(inputs.versions))
         raise RuntimeError(f"{schema.name}: no commit of {span.first} … {span.last} was accepted")
 
@@ -290,29 +291,6 @@ class Lake:
         view = View(columns_of(schema), [f"{self._path(schema.name)}/{file.path}" for file in files])
         found = self.reader.fetch(f'SELECT DISTINCT day FROM t WHERE "{column}" ORDER BY day', {"t": view}, {})
         return list(found.column("day").to_pylist())
-
-    def _changed(
-        self, table: DeltaTable, schema: TableSchema, wanted: Sequence[date], files: Sequence[DataFile]
-    ) -> tuple[date, ...]:
-        stored = stored_columns(table)
-        if set(stored) != set(columns_of(schema)):
-            return tuple(wanted)
-        before, after = stored_rows(table), _counted(wanted, files)
-        alike = [day for day in wanted if after[day] and before.get(day, 0) in (after[day], None)]
-        unlike = {day for day in wanted if before.get(day, 0) != after[day]}.difference(alike)
-        differing = unlike | (self._differing(table, schema, alike, files) if alike else set())
-        return tuple(day for day in wanted if day in differing)
-
-    def _differing(
-        self, table: DeltaTable, schema: TableSchema, days: Sequence[date], files: Sequence[DataFile]
-    ) -> set[date]:
-        """Of these days, which have as many rows as before, those whose rows are others."""
-        stood, root = self._view(table, min(days), max(days)), self._path(schema.name)
-        fresh = View(columns_of(schema), [f"{root}/{file.path}" for file in files if file.day in days])
-        old, new = self.reader.fingerprints(stood), self.reader.fingerprints(fresh)
-        differing = {day for day in days if old.get(day) != new[day]}
-        near = {day for day in differing if day in old and old[day][:2] == new[day][:2]}
-        return differing - (near & self.reader.same_floats(stood, fresh, schema.key)) if near else differing
 
     def vacuum(self, cited: Mapping[str, Sequence[int]], retention_hours: int = 168) -> dict[str, list[str]]:
         """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""
@@ -329,7 +307,7 @@ class Lake:
         return removed
 
     def _clock(self, deliveries: DeltaTable | None) -> Clock:
-        view = self._view(deliveries, None, None)
+        view = view_of(deliveries, None, None)
         return (
             self._opened.clock(view.files, lambda: read_clock(self.reader, view)) if view.files else Clock(None, None)
         )
@@ -358,13 +336,6 @@ class Lake:
             self._to_write(schema.name).alter.add_columns([field for field in fields if field.name in new])
             table = self._to_write(schema.name)
         return table.version()
-
-    def _view(self, table: DeltaTable | None, first: date | None, last: date | None) -> View:
-        if table is None:
-            return View({})
-        limits = [f"day >= '{first}'"] * (first is not None) + [f"day <= '{last}'"] * (last is not None)
-        files = table.file_uris(file_pruning_predicate=" AND ".join(limits)) if limits else table.file_uris()
-        return View(stored_columns(table), files)
 
     def _to_write(self, name: str) -> DeltaTable:
         """The newest version as an object that nobody else has, for calls that move it."""
@@ -405,13 +376,6 @@ class Lake:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise ValueError(f"{name!r} is no table name: lower case letters, digits and _ only")
         return f"{self.root}/{name}"
-
-
-def _counted(days: Sequence[date], files: Sequence[DataFile]) -> dict[date, int]:
-    rows = dict.fromkeys(days, 0)
-    for file in files:
-        rows[file.day] += file.rows
-    return rows
 
 
 def _day_table(days: Sequence[date]) -> pa.Table:
