@@ -1,7 +1,7 @@
 """How well the ends of dialogues are told from their middles: `python -m benchmarks.closure`.
 
-On dialogues annotated by others, which are not part of the project (benchmarks/real_data.py), and on the simulated
-product `healthy` in the words that the tests know.
+On dialogues annotated by others, which are not part of the project (evalloop_assets_tests/real_data.py), and on the
+simulated product `healthy` in the words that the tests know.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks import real_data
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.closure import endings
 from evalloop_assets.lake.clock import Clock
@@ -18,6 +17,7 @@ from evalloop_assets.lake.sql import load
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS
 from evalloop_assets.simulator.serve import serve, truth_folder
+from evalloop_assets_tests import real_data
 from evalloop_assets_tests.denoise.dialogues import SETS, figures, prefixes
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 
 import evalloop_assets
-from benchmarks import real_data
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.reading import effective_reading
 from evalloop_assets.lake import sql
@@ -27,6 +26,7 @@ from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS
 from evalloop_assets.simulator.scoreboard.measure import auc
+from evalloop_assets_tests import real_data
 from evalloop_assets_tests.denoise.readers import Readers, drawn, pareto_absence, short_absence
 from evalloop_assets_tests.simulator.served import home
 

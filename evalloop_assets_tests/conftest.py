@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from evalloop_assets.lake.engine import DuckDBEngine
 from evalloop_assets.lake.store import Lake
-from evalloop_assets_tests import postgresql
+from evalloop_assets_tests import postgresql, real_data
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,8 +63,6 @@ def postgresql_url(postgresql_server: str) -> str:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data that nobody here made; it is not part of the project."""
-    root = Path(__file__).parent.parent
-    folder = Path(os.environ.get("EVALLOOP_SHARED_DATA", root.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"real data is not on this machine: no folder {folder} (set EVALLOOP_SHARED_DATA)")
-    return folder
+    if not real_data.FOLDER.is_dir():
+        pytest.skip(f"real data is not on this machine: no folder {real_data.FOLDER} (set EVALLOOP_SHARED_DATA)")
+    return real_data.FOLDER

@@ -210,12 +210,12 @@ def test_equal_to_the_asset_with_times_and_versions():
     turns = []
     for n, (day, user) in enumerate([("05-01", k % 5) for k in range(30)] + [("05-02", k) for k in range(6)]):
         for k in range(6):
-            said = "the river runs on and on " * chance.randint(3, 12)
-            dwell_ms = int(len(said) / 15 * 1e3 * chance.lognormvariate(0.6, 0.6))
+            reply = "the river runs on and on " * chance.randint(3, 12)
+            dwell_ms = int(len(reply) / 15 * 1e3 * chance.lognormvariate(0.6, 0.6))
             replaced = f"{n}-{k - 1}" if k and chance.random() < 0.2 else None
             turns.append(
                 turn(f"{n}-{k}", f"{day} {n % 20:02}:{k:02}", user_id=f"u{user}", conversation_id=f"c{n}",
-                     user_text="go on", reply_text=said, dwell_ms=dwell_ms, replaces_event_id=replaced)
+                     user_text="go on", reply_text=reply, dwell_ms=dwell_ms, replaces_event_id=replaced)
             )  # fmt: skip
     world = World(turns=turns)
     told = {row["session_id"]: row for row in world.run_to("closures", "05-01", "05-02")}
