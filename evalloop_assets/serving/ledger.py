@@ -272,7 +272,7 @@ def address(url: str) -> sa.URL:
         parsed = sa.make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        backend = parsed.get_backend_name()
+        backend = parsed.get_dialect().name
     except (sa.exc.ArgumentError, ValueError):
         raise UserError(_SETTING, "it is no database URL", mend) from None
     if backend not in ("sqlite", "postgresql"):
