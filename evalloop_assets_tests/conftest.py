@@ -1,6 +1,5 @@
 """What every test may ask for: a lake of its own, and the shared real data where it is present."""
 
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,6 @@ from evalloop_assets_tests import postgresql, real_data
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: a worker that gets one of them last leaves the others idle."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Three for two cores: whole runs, servers and daemons are waited for a good part of the time."""
-    return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
 @contextmanager
