@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, TypeAdapter, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +19,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+
+LEAST_MEMORY = 100_000_000
+"""Bytes."""
 
 
 class Section(BaseModel):
@@ -34,9 +37,16 @@ class EngineSettings(Section):
     memory_limit: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$",
-        description="most memory that one step may use before it spills to disk",
+        description="most memory that one step may use before it spills to disk, 100MB or more",
     )
     threads: int = Field(2, ge=1, description="threads of one step")
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _enough(cls, limit: str) -> str:
+        if TypeAdapter(ByteSize).validate_python(limit) < LEAST_MEMORY:
+            raise ValueError("with less than 100MB no step of any size ends")
+        return limit
 
 
 class SparkSettings(Section):

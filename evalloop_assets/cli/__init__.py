@@ -40,7 +40,8 @@ def main() -> None:
             raise
         first = error.errors()[0]
         name = "EVALLOOP_" + "__".join(str(part).upper() for part in first["loc"])
-        _end(f"setting {name}: {first['input']!r} is refused ({first['msg']}). Mend it there or in evalloop.yaml.")
+        why = first["msg"].removeprefix("Value error, ")
+        _end(f"setting {name}: {first['input']!r} is refused ({why}). Mend it there or in evalloop.yaml.")
 
 
 def _end(line: str) -> NoReturn:

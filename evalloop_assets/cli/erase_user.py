@@ -6,7 +6,7 @@ import glob
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.console import Console
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.cli.home import open_home
-from evalloop_assets.cli.instance import dagster_tables, instance_home, open_instance
+from evalloop_assets.cli.instance import dagster_tables, instance_home, open_instance, storages_of
 from evalloop_assets.erasure.erase import Outcome, Scope, erase
 from evalloop_assets.erasure.needles import is_distinctive
 from evalloop_assets.erasure.servers import Server
@@ -71,24 +71,25 @@ def scope_of(settings: Settings) -> Scope:
     leftovers = [*_children(home / "spill"), *_children(home / "spark"), *_staged()]  # before this process spills
     exports = exported_files(home)
     company = [one for path in exports for one in _with_company(path)]
+    with open_instance(settings) as instance:
+        dagster = storages_of(instance)
+    kept = [instance_home(settings).resolve(), *(folder.resolve() for folder in dagster.folders)]
     return Scope(
         lake=open_lake(settings),
         derived=derived_tables(),
         landing=settings.landing.resolve(),
-        places=[home, *_outside(home, [instance_home(settings).resolve(), *_ledger_files(settings), *company])],
+        places=_apart([home, *kept, *_ledger_files(settings), *company]),
         exports=exports,
         leftovers=leftovers,
         receipts=home / "erasures",
-        servers=_servers(settings),
+        servers=_servers(settings, dagster.urls),
     )
 
 
-def _servers(settings: Settings) -> list[Server]:
+def _servers(settings: Settings, dagster: Sequence[str]) -> list[Server]:
     """The databases of PostgreSQL that hold the ledger and Dagster's record, where they are not files."""
     servers = [] if _ledger_is_a_file(settings) else [Server("the ledger", settings.ledger_url, LEDGER_TABLES)]
-    with open_instance(settings) as instance:
-        url = getattr(instance.event_log_storage, "postgres_url", None)
-    return [*servers, Server("Dagster's record", url, dagster_tables())] if url else servers
+    return [*servers, *(Server("Dagster's record", url, dagster_tables()) for url in dagster)]
 
 
 def _ledger_files(settings: Settings) -> list[Path]:
@@ -117,8 +118,10 @@ def _with_company(path: Path) -> list[Path]:
     return [one for one in (path, manifest_of(path), *beside) if one.exists()]
 
 
-def _outside(home: Path, places: list[Path]) -> list[Path]:
-    return [place for place in places if home not in (place, *place.parents)]
+def _apart(places: Sequence[Path]) -> list[Path]:
+    """Those that lie in none of the others, each once."""
+    known = list(dict.fromkeys(places))
+    return [place for place in known if not set(place.parents) & set(known)]
 
 
 def _children(folder: Path) -> list[Path]:

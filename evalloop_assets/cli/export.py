@@ -114,7 +114,9 @@ def _path(home: Path, asked: Asked, request: Request) -> Path:
     if asked.out is None:
         folder = default_folder(home)
         folder.mkdir(exist_ok=True)
-        path = folder / f"pairs-{request.form}-{request.days.first}-{request.days.last}{suffix or SUFFIXES[JSONL]}"
+        chosen = [*asked.sources, *([asked.horizon] if asked.horizon else [])]
+        named = "-".join(["pairs", request.form, *chosen, str(request.days.first), str(request.days.last)])
+        path = folder / f"{named}{suffix or SUFFIXES[JSONL]}"
     else:
         path = asked.out
     fitting = (suffix,) if suffix else tuple(SUFFIXES.values())
@@ -122,6 +124,8 @@ def _path(home: Path, asked: Asked, request: Request) -> Path:
         raise UserError(f"--out {path}", f"its name does not end in {' or '.join(fitting)}", "Name it so.")
     if not path.parent.is_dir():
         raise UserError(f"--out {path}", f"there is no folder {path.parent}", "Make it, or name another one.")
+    if path.is_dir():
+        raise UserError(f"--out {path}", "it is a folder", "Name a file.")
     if path.exists() and not asked.replace:
         raise UserError(f"file {path}", "it exists already", "Name another file with --out, or say --replace.")
     return path

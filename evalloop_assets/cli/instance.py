@@ -60,7 +60,14 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
     folder = instance_home(settings)
     with FileLock(folder / "evalloop.lock"):
-        opened = DagsterInstance.from_config(str(folder))
+        try:
+            opened = DagsterInstance.from_config(str(folder))
+        except Exception as error:  # whatever a storage that dagster.yaml names raises
+            raise UserError(
+                f"the Dagster instance of {folder}",
+                f"it cannot be opened ({' '.join(str(error).split()) or type(error).__name__})",
+                "Start its database, or mend its dagster.yaml and the variables that it names.",
+            ) from error
     with opened as instance:
         yield instance
 
@@ -129,6 +136,40 @@ def _kept_open(instance: DagsterInstance, run_id: str) -> Iterator[None]:
                 kept = held.enter_context(closing(sqlite3.connect(storage.path_for_shard(shard))))
                 kept.execute("SELECT name FROM sqlite_master").fetchall()
         yield
+
+
+class Storages(NamedTuple):
+    """Where an instance keeps its record."""
+
+    urls: tuple[str, ...]
+    """Of PostgreSQL databases."""
+    folders: tuple[Path, ...]
+    """Of SQLite files, and of what the steps printed."""
+
+
+def storages_of(instance: DagsterInstance) -> Storages:
+    """Every storage of the instance; UserError where it is neither SQLite nor PostgreSQL."""
+    from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+
+    urls, folders = list[str](), [Path(instance.storage_directory())]
+    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+        url, folder = getattr(storage, "postgres_url", None), getattr(storage, "_base_dir", None)
+        file = getattr(storage, "_conn_string", "")
+        if url is not None:
+            urls.append(url)
+        elif folder is not None:
+            folders.append(Path(folder))
+        elif file.startswith("sqlite:///"):
+            folders.append(Path(file.removeprefix("sqlite:///")).parent)
+        else:
+            raise UserError(
+                f"Dagster's {type(storage).__name__}",
+                "it is neither SQLite nor PostgreSQL, so nobody can be erased from it",
+                "Let dagster.yaml name one of these, or move what is there by hand.",
+            )
+    if isinstance(instance.compute_log_manager, LocalComputeLogManager):
+        folders.append(Path(instance.compute_log_manager._base_dir))
+    return Storages(tuple(dict.fromkeys(urls)), tuple(dict.fromkeys(folders)))
 
 
 def dagster_tables() -> tuple[str, ...]:

@@ -60,12 +60,12 @@ def _detail(cause: Cause, sources: dict[tuple[str, date], str]) -> str:
     if cause.reason != LATE:
         return cause.detail
     named = dict.fromkeys(sources[cause.table, day] for day in cause.days if (cause.table, day) in sources)
-    return f"{cause.detail} ({', '.join(named)})" if named else cause.detail
+    return f"{cause.detail} ({_some(list(named), ', ')})" if named else cause.detail
 
 
-def _some(details: Sequence[str]) -> str:
-    told = "; ".join(details[:DETAILS])
-    return f"{told}; … {len(details) - DETAILS} more" if len(details) > DETAILS else told
+def _some(details: Sequence[str], between: str = "; ") -> str:
+    told = between.join(details[:DETAILS])
+    return f"{told}{between}… {len(details) - DETAILS} more" if len(details) > DETAILS else told
 
 
 def _sources(lake: Lake) -> dict[tuple[str, date], str]:

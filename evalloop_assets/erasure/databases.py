@@ -33,9 +33,7 @@ def erase_values(path: Path, person: Person) -> int:
             connection.execute(f"DROP TRIGGER {identifier(name)}")
         for table in _tables(connection):
             for column, row, clean in list(_theirs(connection, table, person)):
-                connection.execute(
-                    f"UPDATE {identifier(table)} SET {identifier(column)} = ? WHERE rowid = ?", (clean, row)
-                )
+                _put(connection, table, column, row, clean)
                 changed += 1
         for _, statement in triggers:
             connection.execute(statement)
@@ -43,6 +41,16 @@ def erase_values(path: Path, person: Person) -> int:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return changed
+
+
+def _put(connection: sqlite3.Connection, table: str, column: str, row: int, clean: str | bytes) -> None:
+    """Put a value into its row, marked with its place where the column may hold no value twice."""
+    update = f"UPDATE {identifier(table)} SET {identifier(column)} = ? WHERE rowid = ?"
+    try:
+        connection.execute(update, (clean, row))
+    except sqlite3.IntegrityError:
+        mark = f" {row}"
+        connection.execute(update, (clean + mark if isinstance(clean, str) else clean + mark.encode(), row))
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from evalloop_assets.erasure import receipt as receipts
 from evalloop_assets.erasure.landing import cleaned_landing, landing_rejects, landing_views
 from evalloop_assets.erasure.person import Person, gathered, only_theirs
-from evalloop_assets.erasure.places import Left, clean, files_under, left_in
+from evalloop_assets.erasure.places import Cleaned, Left, clean, files_under, left_in
 from evalloop_assets.erasure.proof import lake_left
 from evalloop_assets.erasure.receipt import Receipt, iso
 from evalloop_assets.erasure.servers import Server, erase_values, values_with
@@ -25,7 +25,7 @@ from evalloop_assets.lake import erasures
 from evalloop_assets.lake.engine import View
 from evalloop_assets.lake.erasures import Erasure
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.lake.exports import manifest_of, note_erasure
+from evalloop_assets.lake.exports import note_erasure
 from evalloop_assets.lake.removal import remove_rows
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import DELIVERED, LOG_TABLES
@@ -155,14 +155,12 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
         receipts.write(scope.receipts, attempt.erasure, receipt)
     progress("cleaning files outside the lake")
     for path in files_under(scope.places, [scope.landing, *_lake_folder(scope.lake)]):
-        done = clean(path, person)
-        if done is not None:
-            receipt.add(receipt.elsewhere.setdefault(str(path), {}), done.what, done.number)
+        _note(scope, attempt, clean(path, person))
     for server in scope.servers:
         _clean_server(scope, server, person, attempt)
     for path in scope.exports:
-        if path.exists() and manifest_of(path).exists():
-            note_erasure(path, attempt.now().date())
+        if taken := receipt.elsewhere.get(str(path)):
+            note_erasure(path, attempt.now().date(), sum(taken.values()))
     progress("searching")
     left = _left(scope, person, receipt, without=(*LOG_TABLES, "landing"))
     if left:
@@ -172,7 +170,7 @@ def _round(scope: Scope, user_id: str, attempt: Attempt, progress: Progress) -> 
         _delete_old(scope.lake, table, person, attempt)
         receipts.write(scope.receipts, attempt.erasure, receipt)
     for done in cleaned_landing(scope.lake, scope.landing, person):
-        receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
+        _note(scope, attempt, done)
     progress("searching again")
     return _left(scope, person, receipt)
 
@@ -239,13 +237,20 @@ def _delete_old(lake: Lake, table: str, person: Person, attempt: Attempt) -> Non
         receipt.versions[table] = sorted([*receipt.versions.get(table, []), *([first, last] for first, last in ranges)])
 
 
+def _note(scope: Scope, attempt: Attempt, done: Cleaned | None) -> None:
+    if done is not None:
+        receipt = attempt.receipt
+        receipt.add(receipt.elsewhere.setdefault(str(done.path), {}), done.what, done.number)
+        receipts.write(scope.receipts, attempt.erasure, receipt)
+
+
 def _clean_server(scope: Scope, server: Server, person: Person, attempt: Attempt) -> None:
-    """Clean one that names the person, or did so in an attempt that was killed: hence the receipt goes first."""
+    """Clean it even where no value names the person: its pages may keep what was overwritten."""
     known, found = attempt.receipt.elsewhere.get(server.name, {}), values_with(server, person)
-    if known or found:
+    if found:
         attempt.receipt.elsewhere[server.name] = {"values": max(known.get("values", 0), found)}
         receipts.write(scope.receipts, attempt.erasure, attempt.receipt)
-        erase_values(server, person)
+    erase_values(server, person)
 
 
 def _left(scope: Scope, person: Person, receipt: Receipt, without: Sequence[str] = ()) -> list[Left]:

@@ -15,7 +15,8 @@ from evalloop_assets.lake.erasures import Erasure
 
 @dataclass
 class Receipt:
-    """One erasure over all its attempts; of one that was killed it holds all but the table that was being cleaned."""
+    """One erasure over all its attempts; of one that was killed it holds all but the table or the file
+    that was being cleaned."""
 
     user_hash: str
     salt: str

@@ -16,6 +16,8 @@ from evalloop_assets.lake.engine import identifier
 from evalloop_assets.lake.errors import UserError
 
 BATCH = 10_000
+LOCK_SECONDS = 10
+"""Longest wait for a table that somebody else holds: until then whoever asks for the table waits behind."""
 
 
 class Server(NamedTuple):
@@ -29,7 +31,8 @@ class Server(NamedTuple):
     def name(self) -> str:
         """What it is and where, whoever connects to it."""
         url = sa.make_url(self.url)
-        return f"{self.part} at {sa.URL.create('postgresql', host=url.host, port=url.port, database=url.database)}"
+        host = url.host or ",".join(url.normalized_query.get("host", ())) or None
+        return f"{self.part} at {sa.URL.create('postgresql', host=host, port=url.port, database=url.database)}"
 
 
 def values_with(server: Server, person: Person) -> int:
@@ -44,8 +47,8 @@ def values_with(server: Server, person: Person) -> int:
 
 
 def erase_values(server: Server, person: Person) -> None:
-    """Blot out every value that names the person, and write the tables anew: what was overwritten stays on their pages
-    until then, where an erasure that was killed has left it too. UserError where that cannot be done.
+    """Blot out every value that names the person, and write the tables and their statistics anew: until then what was
+    overwritten, by the loop or by an erasure that was killed, stays on their pages. UserError where that fails.
     """
     with _connected(server) as connection:
         for table, columns in _texts(connection, server).items():
@@ -53,27 +56,41 @@ def erase_values(server: Server, person: Person) -> None:
             # takes keeps every row in its place.
             connection.exec_driver_sql(f"ALTER TABLE {identifier(table)} DISABLE TRIGGER USER")
             for column in columns:
-                update = f"UPDATE {identifier(table)} SET {identifier(column)} = :clean WHERE ctid = CAST(:row AS tid)"
                 for row, clean in list(_theirs(connection, table, column, person)):
-                    connection.execute(sa.text(update), {"clean": clean, "row": row})
+                    _put(connection, table, column, row, clean)
             connection.exec_driver_sql(f"ALTER TABLE {identifier(table)} ENABLE TRIGGER USER")
             connection.commit()
     with _connected(server, isolation_level="AUTOCOMMIT") as connection:
         for table in _texts(connection, server):
-            connection.exec_driver_sql(f"VACUUM FULL {identifier(table)}")
+            connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {identifier(table)}")
+        # Former statistics quoted values; whoever may not do this is warned by the server, and it goes on.
+        connection.exec_driver_sql("VACUUM (FULL) pg_catalog.pg_statistic")
+
+
+def _put(connection: sa.Connection, table: str, column: str, row: str, clean: str) -> None:
+    """Put a value into its row, marked with its place where the column may hold no value twice."""
+    update = sa.text(f"UPDATE {identifier(table)} SET {identifier(column)} = :clean WHERE ctid = CAST(:row AS tid)")
+    try:
+        with connection.begin_nested():
+            connection.execute(update, {"clean": clean, "row": row})
+    except sa.exc.IntegrityError:
+        connection.execute(update, {"clean": f"{clean} {row}", "row": row})
 
 
 @contextmanager
 def _connected(server: Server, **options: str) -> Iterator[sa.Connection]:
     url = sa.make_url(server.url).set(drivername="postgresql+psycopg")
     try:
-        with sa.create_engine(url, poolclass=sa.NullPool, **options).connect() as connection:
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"client_encoding": "utf8"}, **options)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            connection.commit()
             yield connection
     except sa.exc.SQLAlchemyError as error:
         raise UserError(
             server.name,
             f"it could not be searched for the person, or cleaned ({str(error).splitlines()[0]})",
-            "Start it, and let the owner of its tables run the erasure again.",
+            "See that it runs and no open transaction holds its tables, and let their owner run the erasure again.",
         ) from error
 
 

@@ -62,19 +62,30 @@ def publish(home: Path, written: Path, path: Path, about: Mapping[str, Any]) -> 
     return manifest
 
 
-def note_erasure(path: Path, on: date) -> bool:
-    """Make the manifest of a file that has lost rows tell of what is left; False where it does already."""
-    manifest = json.loads(manifest_of(path).read_text(encoding="utf-8"))
-    if digest(path) == manifest["sha256"]:
+def note_erasure(path: Path, on: date, rows: int) -> bool:
+    """Make the manifest of a file that an erasure took so many rows from, in all its attempts, tell of what is left.
+
+    False where it does so already, and where there is no file, or no manifest that can be read.
+    """
+    if not path.is_file() or (manifest := _manifest(path)) is None or digest(path) == manifest["sha256"]:
         return False
     left = {"rows": _rows(path), "bytes": path.stat().st_size, "sha256": digest(path)}
-    erased = [*manifest.get("erased", []), {"on": on.isoformat(), "rows": manifest["rows"] - left["rows"]}]
+    lost = min(rows, manifest["rows"] - left["rows"])
+    erased = [*manifest.get("erased", []), {"on": on.isoformat(), "rows": lost}]
     with writing(manifest_of(path)) as temporary:
         with temporary.open("w", encoding="utf-8") as file:
             json.dump({**manifest, **left, "erased": erased}, file, indent=1, ensure_ascii=False)
             _settle(file)
         os.replace(temporary, manifest_of(path))
     return True
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(manifest_of(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"rows", "sha256"} <= found.keys() else None
 
 
 def _rows(path: Path) -> int:

@@ -285,7 +285,8 @@ def _engine(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     try:
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
+        text = {} if parsed.get_backend_name() == "sqlite" else {"client_encoding": "utf8"}
+        engine = sa.create_engine(parsed, pool_pre_ping=True, connect_args=text)
     except ImportError as error:
         install = "Install it: pip install 'evalloop-assets[postgres]'"
         raise UserError(_SETTING, f"the driver is missing ({error})", install) from error

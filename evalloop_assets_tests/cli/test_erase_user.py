@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import uuid
 from datetime import datetime
 
 import pytest
 import sqlalchemy as sa
-from dagster import AssetMaterialization, DagsterInstance
+from dagster import AssetMaterialization, DagsterInstance, DagsterRun
 
+from evalloop_assets.cli.instance import storages_of
 from evalloop_assets.lake import exports
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets_tests.cli.conftest import line, reply
 from evalloop_assets_tests.erasure.decoder import files_with
@@ -98,6 +101,47 @@ def test_what_a_postgresql_holds_of_the_person_goes_too(on_postgresql, home, pos
     assert "nothing is left of this person" in on_postgresql("erase-user", "user-1x").printed
 
 
+def test_runs_alone_on_a_server_and_events_in_a_folder_elsewhere_are_cleaned(
+    loaded, home, tmp_path, monkeypatch, postgresql_url
+):
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    url = postgresql_url.replace("postgresql://", "postgresql+psycopg2://")
+    runs = {"module": "dagster_postgres.run_storage", "class": "PostgresRunStorage", "config": {"postgres_url": url}}
+    events = {
+        "module": "dagster._core.storage.event_log",
+        "class": "SqliteEventLogStorage",
+        "config": {"base_dir": str(tmp_path / "events")},
+    }
+    (folder / "dagster.yaml").write_text(json.dumps({"run_storage": runs, "event_log_storage": events}))
+    with DagsterInstance.get() as instance:
+        instance.add_run(DagsterRun("x", run_id=str(uuid.uuid4()), tags={"why": "asked by user-1x"}))
+        instance.report_runless_asset_event(AssetMaterialization("turns", metadata={"seen": "user-1x"}))
+    assert files_with(tmp_path / "events", {"user-1x"})
+    assert loaded("erase-user", "user-1x").status == 0
+    assert not [text for text in texts(postgresql_url) if "user-1x" in text]
+    assert files_with(tmp_path / "events", {"user-1x"}) == {}
+
+
+def test_a_storage_that_cannot_be_cleaned_is_refused():
+    with DagsterInstance.ephemeral() as instance, pytest.raises(UserError, match="neither SQLite nor PostgreSQL"):
+        storages_of(instance)
+
+
+def test_dagsters_server_that_is_gone_and_a_variable_that_is_not_set_are_named(loaded, home, tmp_path, monkeypatch):
+    shutil.copyfile(ROOT / "docs" / "dagster-postgres.yaml", tmp_path / "dagster.yaml")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    told = f"the Dagster instance of {tmp_path}: it cannot be opened"
+    monkeypatch.delenv("DAGSTER_POSTGRES_URL", raising=False)
+    assert line(loaded("erase-user", "user-1x")).startswith(told)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"postgresql+psycopg2://evalloop:{PASSWORD}@127.0.0.1:1/gone")
+    said = loaded("erase-user", "user-1x")
+    assert line(said).startswith(told)
+    assert PASSWORD not in said.complained
+    assert not (home / "lake" / "erasures").exists()
+
+
 def test_a_table_that_was_not_written_anew_is_when_the_erasure_is_run_again(on_postgresql, monkeypatch, postgresql_url):
     engine, table = connected(postgresql_url), "allocation_ledger"
     with reader_of(postgresql_url, table) as url:
@@ -149,6 +193,34 @@ def test_exports_that_were_written_elsewhere_are_cleaned_and_their_manifests_fol
     manifest = json.loads(exports.manifest_of(path).read_text())
     assert (manifest["rows"], manifest["sha256"]) == (1, exports.digest(path))
     assert [one["rows"] for one in manifest["erased"]] == [1]
+
+
+def test_an_export_without_its_file_or_with_a_broken_manifest_holds_nothing_up(loaded, home, tmp_path):
+    for name in ("folder", "broken", "cut"):
+        path = tmp_path / f"{name}.jsonl"
+        with exports.writing(path) as part:
+            part.write_text('{"user_id": "user-1x"}\n{"user_id": "user-0x"}\n{"user_id": "user-0x"}\n')
+            exports.publish(home, part, path, {"rows": 3})
+    (tmp_path / "folder.jsonl").unlink()
+    (tmp_path / "folder.jsonl").mkdir()
+    exports.manifest_of(tmp_path / "broken.jsonl").write_text('{"rows": 1')
+    (tmp_path / "cut.jsonl").write_text('{"user_id": "user-1x"}\n{"user_id": "user-0x"}\n')
+    assert loaded("erase-user", "user-1x").status == 0
+    assert "user-1x" not in (tmp_path / "broken.jsonl").read_text()
+    manifest = json.loads(exports.manifest_of(tmp_path / "cut.jsonl").read_text())
+    assert manifest["rows"] == 1
+    assert [one["rows"] for one in manifest["erased"]] == [1], "the row that somebody cut is not the erasure's"
+
+
+def test_what_an_erasure_that_failed_took_from_files_is_on_the_receipt(loaded, home, tmp_path, monkeypatch):
+    path = home / "notes.jsonl"
+    path.write_text('{"user_id": "user-1x"}\n')
+    with monkeypatch.context() as patched:
+        patched.setenv("EVALLOOP_LEDGER", f"postgresql://evalloop:{PASSWORD}@127.0.0.1:1/gone")
+        assert loaded("erase-user", "user-1x").status == 2
+    assert loaded("erase-user", "user-1x").status == 0
+    (receipt,) = (home / "erasures").glob("*.json")
+    assert json.loads(receipt.read_text())["elsewhere"][str(path)] == {"records": 1}
 
 
 def test_history_tells_which_evidence_is_gone(loaded, home, tmp_path):

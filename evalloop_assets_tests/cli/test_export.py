@@ -50,6 +50,22 @@ def test_a_file_elsewhere_is_listed_and_never_overwritten_unasked(battles: Path,
     assert exported_files(battles) == [out]
 
 
+def test_a_folder_is_no_file_and_nothing_is_listed(battles: Path, evalloop: Evalloop, tmp_path: Path):
+    folder = tmp_path / "taken.jsonl"
+    folder.mkdir()
+    said = line(evalloop("export", "pairs", "--format", "jsonl", "--out", folder, "--replace"))
+    assert said.endswith("it is a folder. Name a file.")
+    assert exported_files(battles) == []
+    assert list(tmp_path.glob("*.manifest.json")) == []
+
+
+def test_what_was_chosen_is_in_the_name_of_the_file(battles: Path, evalloop: Evalloop):
+    for chosen in ((), ("--source", "battle"), ("--horizon", "immediate")):
+        assert evalloop("export", "pairs", "--format", "jsonl", *chosen).status == 0
+    names = [path.name.partition("-20")[0] for path in exported_files(battles)]
+    assert names == ["pairs-jsonl", "pairs-jsonl-battle", "pairs-jsonl-immediate"]
+
+
 def test_what_is_left_out_is_told(home: Path, evalloop: Evalloop):
     rows = [pair(n, side) for n, side in enumerate(sides(20))] + [pair(n, "tie") for n in range(20, 25)]
     put(open_lake(Settings(home=home)), "preference_pairs", rows)

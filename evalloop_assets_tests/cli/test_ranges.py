@@ -80,6 +80,8 @@ def test_a_day_to_come_cannot_be_declared_complete(evalloop, log, mapping):
 def test_a_setting_that_makes_no_sense(evalloop, monkeypatch):
     monkeypatch.setenv("EVALLOOP_ENGINE__MEMORY_LIMIT", "lots")
     assert line(evalloop("status")).startswith("setting EVALLOOP_ENGINE__MEMORY_LIMIT: 'lots' is refused")
+    monkeypatch.setenv("EVALLOOP_ENGINE__MEMORY_LIMIT", "0.1KB")
+    assert "less than 100MB" in line(evalloop("status"))
 
 
 def test_another_definition_makes_its_days_stale(loaded, monkeypatch):

@@ -1,6 +1,8 @@
 """A person leaves a PostgreSQL database: other writers at work, pages on the disk, other tables of the database."""
 
 import threading
+import uuid
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from evalloop_assets.cli.instance import dagster_tables
 from evalloop_assets.erasure.person import Person
 from evalloop_assets.erasure.servers import Server, erase_values, values_with
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.serving.ledger import TABLES, Ledger
+from evalloop_assets.serving.ledger import TABLES, Change, Ledger
 from evalloop_assets_tests.postgresql import connected, pages, reader_of
 
 PERSON = Person("user-1x")
@@ -74,6 +76,62 @@ def test_what_was_overwritten_is_on_no_page_even_where_an_erasure_was_killed(eng
     assert b"user-1x" in pages(engine, "notes")
     erase_values(server, PERSON)
     assert b"user-1x" not in pages(engine, "notes")
+
+
+def test_statistics_of_the_server_do_not_quote_the_person(engine: sa.Engine, postgresql_url: str):
+    quoted = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%%user-1x%%'"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE notes")
+        assert connection.exec_driver_sql(quoted).scalar_one() == 1
+    assert b"user-1x" in pages(engine, "pg_statistic")
+    erase_values(Server("a store", postgresql_url, ("notes",)), PERSON)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(quoted).scalar_one() == 0
+    assert b"user-1x" not in pages(engine, "pg_statistic")
+
+
+def test_values_that_would_become_the_same_where_each_stands_once_are_told_apart(
+    engine: sa.Engine, postgresql_url: str
+):
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE requests (id BIGINT, request TEXT UNIQUE)")
+        connection.exec_driver_sql("INSERT INTO requests VALUES (1, 'by conv-1a'), (2, 'by conv-1b'), (3, 'by conv-2')")
+    person = Person("user-1x", {"conversation": frozenset({"conv-1a", "conv-1b"})})
+    erase_values(Server("a store", postgresql_url, ("requests",)), person)
+    with engine.connect() as connection:
+        left = connection.exec_driver_sql("SELECT request FROM requests ORDER BY id").scalars().all()
+    assert left[0] == "by [erased]"
+    assert left[1].startswith("by [erased] ")
+    assert left[2] == "by conv-2"
+
+
+def test_a_table_that_somebody_holds_is_waited_for_and_then_named(
+    engine: sa.Engine, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("evalloop_assets.erasure.servers.LOCK_SECONDS", 1)
+    with engine.begin() as holding:
+        holding.exec_driver_sql("SELECT count(*) FROM notes")
+        with pytest.raises(UserError, match=r"lock timeout.*no open transaction holds its tables"):
+            erase_values(Server("a store", postgresql_url, ("notes",)), PERSON)
+    erase_values(Server("a store", postgresql_url, ("notes",)), PERSON)
+    assert b"user-1x" not in pages(engine, "notes")
+
+
+def test_a_database_without_an_encoding_is_read_as_utf8(engine: sa.Engine, postgresql_url: str):
+    name = f"ascii_{uuid.uuid4().hex}"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0")
+    url = sa.make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    ledger = Ledger(url)
+    ledger.begin("m", Change("start", "ops", "user-1x: schön", datetime(2026, 5, 1), "first"))
+    erase_values(Server("the ledger", url, TABLES), PERSON)
+    assert [entry.reason for entry in ledger.history()] == ["[erased]: schön"]
+    ledger.close()
+
+
+def test_a_server_is_known_by_its_host_wherever_the_url_tells_it():
+    servers = [Server("the ledger", f"postgresql:///db?host=/run/{name}", ()) for name in ("one", "two")]
+    assert len({server.name for server in servers}) == 2
 
 
 def test_tables_that_are_not_the_loops_stay_and_those_that_are_missing_do_no_harm(
