@@ -101,9 +101,10 @@ class Lake:
         self._unreadable: list[Unreadable] | None = None
 
     def inputs(self, reads: Mapping[str, Window], days: Days, versions: Mapping[str, int] | None = None) -> Inputs:
-        """Resolve each table once, at its newest or at the given version; a table never written is empty."""
-        pinned = versions or {}
-        opened = {name: self._open(name, pinned.get(name)) for name in {*reads, "log_deliveries"}}
+        """Resolve each table once, at its newest or as `versions` give it; one never written or not named there is empty."""
+        names = {*reads, "log_deliveries"}
+        pinned = dict.fromkeys(names) if versions is None else versions
+        opened = {name: self._open(name, pinned[name]) if name in pinned else None for name in names}
         views = {}
         for name, window in reads.items():
             empty = View(columns_of(declared(name))) if opened[name] is None else None
@@ -231,7 +232,7 @@ class Lake:
         """What is computed at once; a table that reads its own past is computed whole."""
         if most is None or schema.name in inputs.views:
             return [wanted]
-        opened = [self._open(name, inputs.versions.get(name)) for name in inputs.views]
+        opened = [self._open(name, version) for name, version in inputs.versions.items() if name in inputs.views]
         return in_parts(wanted, [stored_rows(table) for table in opened if table is not None], most)
 
     def _commit(

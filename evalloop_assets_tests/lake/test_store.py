@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from evalloop_assets.days import BEFORE, Days
-from evalloop_assets.lake.engine import DuckDBEngine, View, WrongColumns
+from evalloop_assets.lake.engine import DataFile, DuckDBEngine, View, WrongColumns
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Inputs, Lake
@@ -20,6 +21,7 @@ FRUIT = declare(
         "fruit", "one fruit", (Column("name", "VARCHAR", "its name"), Column("n", "BIGINT", "count")), ("name",)
     )
 )
+VEGETABLE = declare(TableSchema("vegetable", "one vegetable", FRUIT.columns, FRUIT.key))
 DOUBLED = declare(TableSchema("doubled", "one fruit", (Column("n", "BIGINT", "twice"),), ("n",)))
 
 
@@ -151,11 +153,37 @@ def test_a_range_is_computed_in_parts_that_fit_into_memory_and_committed_once(tm
 
 def test_a_table_that_reads_its_own_past_is_computed_whole(tmp_path: Path):
     lake = Lake(str(tmp_path), DuckDBEngine(connect, rows_at_once=1))
-    put(lake, Days(D1, D2), (D1, "fig", 1), (D2, "fig", 2))
+    put(lake, Days(D1, D3), (D1, "fig", 1), (D2, "fig", 2), (D3, "fig", 3))
     query = "SELECT unnest(days) AS day, 'fig' AS name, 1 + (SELECT count(*) FROM fruit) AS n FROM d"
     days = View({}, rows=pa.table({"days": [[D2, D3]]}))
     lake.replace(FRUIT, Days(D2, D3), {"fruit": BEFORE}, lambda inputs: query, constants=lambda clock: {"d": days})
     assert content(lake) == [(D1, "fig", 1), (D2, "fig", 2), (D3, "fig", 2)]
+
+
+class Interrupted(DuckDBEngine):
+    """Lets others write after each part."""
+
+    meanwhile: Callable[[], object]
+
+    def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
+        files = super().write(query, views, schema, folder)
+        self.meanwhile()
+        return files
+
+
+@pytest.mark.parametrize("written", ["fruit", "vegetable"], ids=["anew", "for the first time"])
+def test_all_parts_of_a_range_read_one_snapshot(tmp_path: Path, written: str):
+    others = Lake(str(tmp_path), DuckDBEngine(connect))
+    put(others, Days(D1, D3), (D1, "fig", 1), (D2, "fig", 1), (D3, "fig", 1))
+    engine = Interrupted(connect, rows_at_once=1)
+    many = rows(*((day, name, 1) for day in (D1, D2, D3) for name in "ab"))
+    schema = {"fruit": FRUIT, "vegetable": VEGETABLE}[written]
+    engine.meanwhile = lambda: others.replace(schema, Days(D1, D3), {}, lambda inputs: many)
+    query = "SELECT day, count(*) AS n FROM (FROM fruit UNION ALL FROM vegetable) GROUP BY day"
+    reads = {"fruit": (0, 0), "vegetable": (0, 0)}
+    commit = Lake(str(tmp_path), engine).replace(DOUBLED, Days(D1, D3), reads, lambda inputs: query)
+    assert others.read("doubled").to_pydict()["n"] == [1, 1, 1]
+    assert commit.inputs.keys() == {"fruit"}
 
 
 def test_a_table_never_written_reads_as_empty(lake: Lake):
