@@ -120,7 +120,8 @@ def typed_column(values: pd.Series, column: Column) -> pa.Array:
         array = pa.array(_converted(known, column.type), arrow_type(column.type), from_pandas=True)
     except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         why = f"not every value is {_KINDS[column.type]}: {str(error).splitlines()[0]}"
-        raise UserError(f"column {column.name}", why, "Mend these values, or leave the column out.") from error
+        mend = f"Give {_KINDS[column.type]} ({column.about}), or leave the column out."
+        raise UserError(f"column {column.name}", why, mend) from error
     if column.minimum is not None and len(known) and (found := min(array.to_pylist())) < column.minimum:
         raise UserError(
             f"column {column.name}", f"{found} is below {column.minimum:g}", "Leave what is not known empty."
@@ -155,14 +156,12 @@ def _converted(known: pd.Series, type_: str) -> pd.Series:
             require_single(known)
             return known.astype(str)
         case "BIGINT":
-            numbers = pd.to_numeric(known).round()
-            if pd.api.types.is_bool_dtype(numbers):
-                raise TypeError("true or false is no number")
+            numbers = _numbers(known).round()
             if (numbers.abs() >= 2**63).any():
                 raise OverflowError(f"{numbers[numbers.abs() >= 2**63].iloc[0]} has no place in 64 bits")
             return numbers.astype("int64")
         case "DOUBLE":
-            return pd.to_numeric(known).astype("float64")
+            return _numbers(known).astype("float64")
         case "BOOLEAN":
             return known.astype("boolean")
         case "TIMESTAMP":
@@ -171,3 +170,14 @@ def _converted(known: pd.Series, type_: str) -> pd.Series:
             times = pd.to_datetime(known, utc=True, format="ISO8601" if known.dtype == object else None)
             return times.dt.tz_localize(None).dt.floor("us")
     raise TypeError(f"a frame cannot hold {type_}")
+
+
+def _numbers(known: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    if known.dtype.kind in "mM":
+        raise TypeError("a time or duration is no number")
+    numbers = pd.to_numeric(known)
+    if pd.api.types.is_bool_dtype(numbers):
+        raise TypeError("true or false is no number")
+    return numbers

@@ -91,6 +91,14 @@ def test_a_missing_column_or_value_is_named(column: str):
         ("dwell_ms", -1, "column dwell_ms: -1 is below 0"),
         ("dwell_ms", 1e300, "column dwell_ms: not every value is a whole number: 1e.300 has no place in 64 bits"),
         ("dwell_ms", True, "column dwell_ms: not every value is a whole number: true or false is no number"),
+        (
+            "dwell_ms",
+            pd.Timedelta(4, "s"),
+            "column dwell_ms: not every value is a whole number: a time or duration is no number. "
+            r"Give a whole number \(.*milliseconds\)",
+        ),
+        ("dwell_ms", pd.Timestamp("2026-05-01"), "column dwell_ms: .*: a time or duration is no number"),
+        ("cost_usd", pd.Timedelta(4, "s"), "column cost_usd: not every value is a number: a time or duration"),
         ("dwell_ms", "soon", "column dwell_ms: not every value is a whole number"),
         ("shown_at", "yesterday", "column shown_at: not every value is a time"),
         ("shown_at", 1_777_000_000, "column shown_at: not every value is a time: a number does not say its unit"),
