@@ -101,7 +101,7 @@ class Lake:
         self._unreadable: list[Unreadable] | None = None
 
     def inputs(self, reads: Mapping[str, Window], days: Days, versions: Mapping[str, int] | None = None) -> Inputs:
-        """Resolve each table once, at its newest or as `versions` give it; one never written or not named there is empty."""
+        """Resolve each table once, at its newest or as in `versions`; one never written or not in these is empty."""
         names = {*reads, "log_deliveries"}
         pinned = dict.fromkeys(names) if versions is None else versions
         opened = {name: self._open(name, pinned[name]) if name in pinned else None for name in names}
