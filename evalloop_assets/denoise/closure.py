@@ -23,9 +23,13 @@ NEEDED = {
     "speaker": "who said it",
     "text": "what was said",
 }
-USERS = frozenset({"user", "human", "usr", "customer", "client", "prompter", "seeker", "player", "person", "visitor"})
+USERS = frozenset(
+    {"user", "human", "usr", "customer", "client", "prompter", "seeker", "player", "person", "visitor"}
+    | {"用户", "用戶", "使用者", "我", "客户", "客戶", "顾客", "顧客", "客人", "玩家", "访客", "訪客"}
+)
 REPLIERS = frozenset(
     {"assistant", "bot", "system", "agent", "sys", "character", "model", "ai", "chatbot", "wizard", "gpt", "operator"}
+    | {"助手", "助理", "机器人", "機器人", "客服", "系统", "系統", "角色", "模型", "智能体", "ai助手", "智能助手"}
 )
 BEGAN = datetime(2000, 1, 1)
 CHAIN = [Path(__file__).with_name(f"{name}.sql") for name in ("sessions", "reading", "closing_words", "closures")]
@@ -55,14 +59,14 @@ def endings(turns: pd.DataFrame, settings: Settings | None = None) -> pd.DataFra
     """Which dialogues closed by themselves: one row per conversation, in the order of their first rows.
 
     `turns` holds one message a row: conversation_id (text or number), position (a number; orders the messages), speaker
-    and text (None or empty where nothing was said). Speakers are known by the usual names (user, human, customer …;
-    assistant, bot, agent, character …, in any case, with any marks around them); an unknown name beside a known one is
-    the other side, and where no name tells, who speaks first is the user. Several messages of the user in a row answer
-    as one, and last words that were never answered count. Further columns of the log contract (dwell_ms, typing_ms,
-    foreground_ms …) are taken from the rows of replies, user_id from the first row that has one, the day from the first
-    shown_at of a dialogue; a reply whose replaces_event_id is the event_id of another stands in its place. dwell_ms
-    makes quiet ends visible: times are judged beside those of the same day in the frame (all of it where no shown_at is
-    given), so that a day's dialogues should come together.
+    and text (None or empty where nothing was said). Speakers are known by the usual names (user, human, customer,
+    用户, 我; assistant, bot, agent, character, 助手, 客服 and so on, in any case, with any marks around them); an
+    unknown name beside a known one is the other side, and where no name tells, who speaks first is the user. Several
+    messages of the user in a row answer as one, and last words that were never answered count. Further columns of
+    the log contract (dwell_ms, typing_ms, foreground_ms …) are taken from the rows of replies, user_id from the
+    first row that has one, the day from the first shown_at of a dialogue; a reply whose replaces_event_id is the
+    event_id of another stands in its place. dwell_ms makes quiet ends visible: times are judged beside those of the
+    same day in the frame (all of it where no shown_at is given), so that a day's dialogues should come together.
 
     Back come conversation_id, closed (bool), score (evidence from 0 to 1) and marker (farewell, thanks, goal, resolved,
     quiet; None where not closed), as docs/labels.md defines them. UserError for what is no data frame, a column that is
@@ -141,8 +145,11 @@ def _replaced(replies: pd.DataFrame, ids: pd.Series) -> pd.Series | None:
     """Which of `ids` each reply replaces; None where the frame does not tell."""
     import pandas as pd
 
-    if not {"event_id", "replaces_event_id"} <= set(replies.columns):
+    names = ("event_id", "replaces_event_id")
+    if not set(names) <= set(replies.columns):
         return None
+    for name in names:
+        _require_single(replies[name], "Give texts or numbers.")
     known = pd.Series(ids.to_numpy(), replies["event_id"].astype(object))
     known = known[known.index.notna() & ~known.index.duplicated()]
     return replies["replaces_event_id"].astype(object).map(known)
@@ -152,7 +159,7 @@ def _days(turns: pd.DataFrame, codes: np.ndarray, conversations: pd.Index) -> pd
     """Midnight of the UTC day on which each conversation began, by code; one day for all where no time is given."""
     import pandas as pd
 
-    if "shown_at" not in turns:
+    if "shown_at" not in turns or turns["shown_at"].isna().all():
         return pd.Series(BEGAN, range(len(conversations)))
     known = turns["shown_at"].notna()
     times = pd.Series(typed_column(turns.loc[known, "shown_at"], TURNS.column("shown_at")).to_pandas())
@@ -179,12 +186,16 @@ def _positions(values: pd.Series) -> pd.Series:
     return position
 
 
-def _texts(values: pd.Series) -> pd.Series:
-    """Texts, None where nothing was said; UserError for half of a surrogate pair, which no table can hold."""
+def _require_single(values: pd.Series, mend: str) -> None:
     try:
         require_single(values[values.notna()])
     except TypeError as error:
-        raise UserError("column text", f"not every value is a text: {error}", "Decode it, join its parts.") from error
+        raise UserError(f"column {values.name}", f"not every value is a text: {error}", mend) from error
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Texts, None where nothing was said; UserError for half of a surrogate pair, which no table can hold."""
+    _require_single(values, "Decode it, join its parts.")
     texts = values.astype(object).where(values.notna(), None).map(str, na_action="ignore").replace("", None)
     broken = texts.str.contains("[\ud800-\udfff]", regex=True, na=False) if texts.notna().any() else texts.notna()
     if broken.any():

@@ -3,6 +3,7 @@
 import functools
 import gzip
 import json
+import math
 import random
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from evalloop_assets.denoise.closure import endings
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import DenoiseSettings, Settings
 from evalloop_assets_tests.denoise.closing_cases import CLOSING, GOING_ON
-from evalloop_assets_tests.denoise.world import World, turn
+from evalloop_assets_tests.denoise.world import World, shifted, turn
 
 
 def frame(dialogues: dict, speakers: tuple[str, str] = ("user", "assistant")) -> pd.DataFrame:
@@ -80,6 +81,9 @@ def test_scores_are_graded_and_the_threshold_is_a_setting():
         ("x", "bot:"),
         ("<|user|>", "[Mara]"),
         ("Mara ", "ASSISTANT: "),
+        ("用户", "小雪"),
+        ("小雪", "【客服】："),
+        ("我", "AI助手"),
     ],
 )
 def test_speakers_are_known_by_their_names_or_by_who_begins(speakers: tuple[str, str]):
@@ -91,6 +95,14 @@ def test_who_begins_is_the_user_only_where_no_name_tells():
     told = frame({"c": ("Anything else?", "nope", "Fine.")}, ("assistant", "user"))
     assert endings(told)["marker"].tolist() == ["goal"]
     assert endings(told.assign(speaker=["A", "B", "A"]))["marker"].tolist() == [None]
+
+
+@pytest.mark.parametrize("speakers", [("助手", "用户"), ("機器人", "顧客"), ("系统：", "我："), ("小雪", "客户")])
+def test_a_chinese_dialogue_that_the_bot_begins_is_read_as_one_with_english_names(speakers: tuple[str, str]):
+    dialogues = {"c": ("您好，有什么可以帮您", "不用了，谢谢，再见"), "d": ("再见！", "等等，几点关门？")}
+    told = endings(frame(dialogues, speakers))
+    assert told["marker"].tolist() == ["farewell", None]
+    assert told.equals(endings(frame(dialogues, ("assistant", "user"))))
 
 
 def test_several_messages_in_a_row_and_last_words_without_a_reply_take_part():
@@ -137,11 +149,17 @@ def test_a_message_without_a_place_is_refused():
         ("text", ["\udc00", None], "column text"),
         ("text", ["a", b"bye"], "column text: not every value is a text: bytes is no text"),
         ("text", [["bye", "bye"], None], "column text: not every value is a text: list is no text"),
+        ("event_id", [["e"], "f"], "column event_id: not every value is a text: list is no text"),
+        ("replaces_event_id", [["e"], None], "column replaces_event_id: not every value is a text: list is no text"),
         ("user_id", [b"ann", None], "column user_id: not every value is a text: bytes is no text"),
     ],
 )
 def test_a_value_that_no_table_can_hold_is_named(column: str, values: list, named: str):
-    told = frame({"c": ("a", "b")})
+    told = (
+        frame({"c": ("a", "b"), "d": ("a", "b")}, ("bot", "bot"))
+        .head(2)
+        .assign(event_id=["e", "f"], replaces_event_id=None)
+    )
     told[column] = pd.Series(values, dtype=object)
     with pytest.raises(UserError, match=named):
         endings(told)
@@ -205,16 +223,18 @@ def test_equal_to_the_asset(dialogues: list[list[tuple[str, str]]]):
 
 
 def test_equal_to_the_asset_with_times_and_versions():
-    """Two days, one with enough replies to know their pace, dwell times about that of reading, and regenerations."""
+    """Two days, one with enough replies to know their pace, some of whose dialogues end on the other; dwell times about
+    that of reading, and regenerations."""
     chance = random.Random(5)
     turns = []
     for n, (day, user) in enumerate([("05-01", k % 5) for k in range(30)] + [("05-02", k) for k in range(6)]):
+        begun = f"{day} 23:57" if day == "05-01" and n % 3 == 0 else f"{day} {n % 20:02}:00"
         for k in range(6):
             reply = "the river runs on and on " * chance.randint(3, 12)
             dwell_ms = int(len(reply) / 15 * 1e3 * chance.lognormvariate(0.6, 0.6))
             replaced = f"{n}-{k - 1}" if k and chance.random() < 0.2 else None
             turns.append(
-                turn(f"{n}-{k}", f"{day} {n % 20:02}:{k:02}", user_id=f"u{user}", conversation_id=f"c{n}",
+                turn(f"{n}-{k}", shifted(begun, k), user_id=f"u{user}", conversation_id=f"c{n}",
                      user_text="go on", reply_text=reply, dwell_ms=dwell_ms, replaces_event_id=replaced)
             )  # fmt: skip
     world = World(turns=turns)
@@ -238,6 +258,8 @@ def test_equal_to_the_asset_with_times_and_versions():
     assert {row["marker"] for row in told.values()} == {"quiet", None}
     assert differences(messages) == 0
     assert differences(messages.drop(columns="shown_at")) > 0
+    lasts = messages.groupby("conversation_id")["shown_at"].transform("max")
+    assert differences(messages.assign(shown_at=lasts)) > 0
     assert differences(messages.drop(columns="replaces_event_id")) > 0
 
 
@@ -248,6 +270,13 @@ def test_a_dialogue_without_a_time_beside_others_is_named():
     assert endings(told.iloc[:2].assign(shown_at="2026-05-01"))["closed"].tolist() == [False]
     with pytest.raises(UserError, match="column shown_at: not every value is a time"):
         endings(told.assign(shown_at="noon"))
+
+
+@pytest.mark.parametrize("nothing", [math.nan, None, pd.NaT])
+def test_times_that_are_all_missing_are_not_given(nothing: object):
+    told = frame({"c": ("a", "b", "bye", "bye")})
+    for column in (nothing, pd.Series([nothing] * 4, dtype=object)):
+        assert endings(told.assign(shown_at=column)).equals(endings(told))
 
 
 def test_closing_words_are_kept_where_something_speaks_for_an_end():
