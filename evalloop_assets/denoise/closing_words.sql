@@ -22,6 +22,7 @@ columns:
   agrees: BOOLEAN, the user says yes
   acks: BOOLEAN, the reply says no more than yes
   asks: BOOLEAN, it ends with a question
+  inquires: BOOLEAN, the last thing the user says asks who, what, where …
   requests: BOOLEAN, the user wants something
   offers: BOOLEAN, the reply asks what else is wanted
 */
@@ -31,13 +32,23 @@ WITH lasts AS (
   GROUP BY session_id
 ),
 -- Closing words stand at the end of what is said last: the last 120 characters of the last
--- exchange, 60 of the one before.
+-- exchange, 60 of the one before. A text that is given to be worked on is not said; it leaves a question.
 exchanges AS (
   SELECT
     reading.day, reading.session_id, reading.position,
     LENGTH(turns.user_text) AS user_chars,
     LENGTH(turns.reply_text) AS reply_chars,
-    RIGHT(turns.user_text, CASE WHEN reading.position = lasts.position THEN 120 ELSE 60 END) AS user_ending,
+    CASE
+      WHEN REGEXP_MATCHES(
+        LOWER(SUBSTRING(turns.user_text, 1, 80)),
+        '^[^a-z一-鿿]*((please|can|could|would|will|you|now|and|ok|okay|hi|hey|then|help|me|just)[ ,.!]+)*(translate|rewrite'
+          || '|reword|rephrase|paraphrase|proofread|shorten|summari[sz]e|(correct|edit|polish|improve|fix|check|make|turn'
+          || '|put) (this|that|it|my|the))( [a-z-]+){0,8} ?:[^a-z0-9()/-]'
+          || '|(翻译|翻譯|改写|改寫|润色|潤色|缩写|縮寫|扩写|擴寫|续写|續寫|校对|校對)((成|为|為|一下|下|这|這|以下)[^，。！？,.!?:：]{0,12})?[:：]'
+          || '|(帮|幫|请|請|把)[^，。！？,.!?:：]{0,12}(总结|總結|概括|修改)[^，。！？,.!?:：]{0,12}[:：]'
+      ) THEN '?'
+      ELSE RIGHT(turns.user_text, CASE WHEN reading.position = lasts.position THEN 120 ELSE 60 END)
+    END AS user_ending,
     RIGHT(turns.reply_text, CASE WHEN reading.position = lasts.position THEN 120 ELSE 60 END) AS reply_ending
   FROM reading
   JOIN lasts ON lasts.session_id = reading.session_id AND reading.position >= lasts.position - 1
@@ -74,6 +85,23 @@ folded AS (
     END, '？', ' ? '), '?', ' ? ') AS ending
   FROM spoken
 ),
+-- A bare number beside other numbers, prices or a question for one is no goodbye.
+unnumbered AS (
+  SELECT
+    day, session_id, place, by_user, chars,
+    CASE
+      WHEN REGEXP_MATCHES(ending, '^[^a-z0-9一-鿿]*[0-9]+[^a-z0-9一-鿿]*$') AND REGEXP_MATCHES(
+        CONCAT_WS('|',
+          LAG(ending) OVER (PARTITION BY session_id ORDER BY place),
+          LEAD(ending) OVER (PARTITION BY session_id ORDER BY place)
+        ),
+        '(^|[^0-9:])([0-79]|8[0-57])[0-9.]*([^0-9.:点号月日时分楼路]|$)|多少|几[岁个度次分号]|元|块钱|价|便宜|贵|[$¥￥€£]'
+          || '|how (much|many|old|tall|far|long|fast|big|heavy)|price|number|what'
+      ) THEN ' '
+      ELSE ending
+    END AS ending
+  FROM folded
+),
 -- What is quoted within narration is not said to the other side.
 unquoted AS (
   SELECT
@@ -89,7 +117,7 @@ unquoted AS (
       ) THEN REGEXP_REPLACE(ending, '(^|[^a-z0-9])[''‘]([^''‘’]|[a-z][''’][a-z])+[''’]($|[^a-z0-9])', ' ', 'g')
       ELSE ending
     END AS ending
-  FROM folded
+  FROM unnumbered
 ),
 -- Nor are titles. No apostrophes from here on.
 plain AS (
@@ -116,13 +144,16 @@ used AS (
           || '|played|remember|of|like|him|her|them) )+(the |a )?([a-z]+ )?|(whats|what|where|why'
           || '|which) ([a-z]+ ){0,4}(words?|phrase|expression|term|meaning|origin|([a-z]+(ese|ish)|french|german|italian'
           || '|russian|latin|greek|arabic|hindi|korean|dutch|hebrew|thai|mandarin|[a-z]+ languages?|slang) for) ((is|for'
-          || '|of|like|the|a|term|word) )*)(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu'
+          || '|of|like|the|a|term|word) )*|(who|which [a-z]+|what [a-z]+) (sings?|sang|wrote|writes?|made|plays?|played'
+          || '|recorded|composed|performs?|performed|directed|says?|said|means?|rhymes?) ([a-z]+ ){0,2}|(draft|compose|sing|recite'
+          || '|write (me )?(a|an|the|some)) ([a-z]+ ){0,6})(good[ -]?(bye|night)s?|(bye[ -]?)*bye|farewell|see (you|ya)|cya|ciao|adieu'
           || '|au revoir|sayonara|adios|so long)|(^|[^a-z])(is|was|are|what does|where does|why does|what is'
-          || '|why is) (the )?(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu|au revoir'
+          || '|why is) (the )?(good[ -]?(bye|night)s?|(bye[ -]?)*bye|farewell|see (you|ya)|cya|ciao|adieu|au revoir'
           || '|sayonara|adios|so long) (mean|come|stand|originate|called|spelled|short|a|an|the|from|formal|informal'
           || '|polite|rude|slang|used|said)|(怎么|如何|怎样|用[^ ，。！？?]{1,6}(语|文|话))((来|去)|(跟|对|和)[^ ，。]{1,6})*(说|讲|写'
           || '|翻译|念|表达)(一?句|一?声|个)?(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期|谢谢|感谢)|(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期'
-          || '|谢谢|感谢)(这)?(个|两个)?(词|字|句话|两个字|二字)?(用|在|的)?[^ ，。！？?]{0,6}(怎么(说|写|念|读|讲|翻译|来)|什么意思|啥意思|翻译)',
+          || '|谢谢|感谢)(这)?(个|两个)?(词|字|句话|两个字|二字)?(用|在|的)?[^ ，。！？?]{0,6}(怎么(说|写|念|读|讲|翻译|来)|什么意思|啥意思|翻译|是?谁(唱|写|演|说))'
+          || '|((谁|哪(个|位)[^ ，。！？?]{0,4})(唱|写|演|说)(的|过|了)?|(写|编|作|唱|念)一?(首|段|篇|封|个))[^ ，。！？?]{0,8}(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期)',
           ' ? ', 'g'
         ),
         '(told|tell|said to) (you|u)[,.;!]+|(^|[^a-z])((words?|phrase|expression|terms?|saying|greeting|titled?|called'
@@ -134,14 +165,14 @@ used AS (
           || '|sends?) (him|her|them)|(texted|told|wrote|sent|messaged|answered|replied) (him|her|them|me|us'
           || '|back))[ :]+(a |the |just |only )?|(title|favou?rite|song|novel|poem|album)( [a-z]+){0,3} (is|was) (the '
           || '|a |hello,? )?([a-z]+ )?|(the|a|that|this) (long|short|slow|sad|sweet|silent|quick|first|proper|tearful'
-          || '|bitter|cold|hasty|big) )(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu'
-          || '|au revoir|sayonara|adios|so long)|(^|[^a-z])(good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)'
+          || '|bitter|cold|hasty|big) )(good[ -]?(bye|night)s?|(bye[ -]?)*bye|farewell|see (you|ya)|cya|ciao|adieu'
+          || '|au revoir|sayonara|adios|so long)|(^|[^a-z])(good[ -]?(bye|night)s?|(bye[ -]?)*bye|farewell|see (you|ya)'
           || '|cya|ciao|adieu|au revoir|sayonara|adios|so long) (means?|meant|comes from|came from|(in|into'
           || '|to) ([a-z]+(ese|ish)|french|german|italian|russian|latin|greek|arabic|hindi|korean|dutch|hebrew|thai'
-          || '|mandarin|[a-z]+ languages?|slang)|is (short|said|spelled|written|a word|an? [a-z]+ word))|(^|[^a-z])(say'
-          || '|said|saying|wave|kiss|bid) (good[ -]?(bye|night)s?|(bye[ -]?)?bye|farewell|see (you|ya)|cya|ciao|adieu'
+          || '|mandarin|[a-z]+ languages?|slang)|is (short|said|spelled|written|a word|an? [a-z]+ word))|(^|[^a-z])(says?'
+          || '|said|saying|wav(es?|ed|ing)|kiss(es|ed|ing)?|bids?) (good[ -]?(bye|night)s?|(bye[ -]?)*bye|farewell|see (you|ya)|cya|ciao|adieu'
           || '|au revoir|sayonara|adios|so long) to ([^uy ]|your )|((和|跟|同|与|向|对)[^你您大各，。！？, ][^，。！？, ]{0,12}(说'
-          || '|道)(一声|声|句|了)*|(发|回|写|留)(了|我|给我|来|过)*一?(句|个|条)(话|消息)?[:：]? ?|(歌|电影|小说|书|剧|曲子|专辑)就?(叫|名叫|叫做'
+          || '|道|喊|挥手|招手)(一声|声|句|了)*|(发|回|写|留)(了|我|给我|来|过)*一?(句|个|条)(话|消息)?[:：]? ?|(歌|电影|小说|书|剧|曲子|专辑)就?(叫|名叫|叫做'
           || '|名是) ?)(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期|谢谢|感谢)|(再见|再会|拜拜|掰掰|晚安|回见|保重|告辞|后会有期|谢谢|感谢)((这'
           || '|那)(首|部|本|个词|两个字|二字)|(翻译)?(的|用|在)?(英|日|法|德|韩|俄|西班牙|意大利)(语|文))|(想|会|得|一起|天|早上|晚上|庙里|寺里|初一'
           || '|十五)(要|想)?去拜拜',
@@ -164,6 +195,13 @@ worded AS (
         || ' ([a-z]+ ){0,3}(good[ -]?(bye|night)s?|farewells?|bye) '
         || '| (get|got|chance|able|wanted|hard|difficult|came|forgot|ready|used) to (say|wave|bid'
         || '|kiss) ([a-z]+ )?(good[ -]?(bye|night)|farewell|bye) '
+        || '| (dont|do not|didnt|did not|wont|will not|cant|can not|cannot|couldnt|never|not)( (really|even|ever|just|yet|want'
+        || '|wanna|have|need|like|wish|going|able|ready|know|how|to|us|you))* (say|saying|wave|waving|bid|bidding|kiss'
+        || '|kissing) ([a-z]+ ){0,2}(good[ -]?(bye|night)|farewell|bye) '
+        || '| (dont|do not|didnt|did not|doesnt|not|never)( (really|even|ever|just|yet))* (want|wanna|have|need|got|ready|going'
+        || '|like|wish)( (you|us|to))* (go|leave|run|sleep|rest|stop|bed) '
+        || '| (we|they|he|she|lets|let us)( (all|both|really|just|also|will|do))* (gotta|got to|must|better|should|ought to'
+        || '|have to|need to|had to|has to) (be |really |just |get )*(go|going|run|running|leave|leaving|head) '
         || '| (say|says|wave|bid) (good[ -]?(bye|night)|farewell|bye) to (the|my|him|her|them|his|our|everyone|all) '
         || '| (he|she|they|who|it) (waves|bids|will say|ha[sd] to say|have to say) ([a-z]+ ){0,3}(good[ -]?(bye'
         || '|night)|farewell|bye) '
@@ -186,7 +224,10 @@ worded AS (
         || '| (thanks|thank) (god|goodness|heavens?|to|for (asking|coming|having|joining|waiting|calling|letting'
         || '|the (question|reminder))) '
         || '|(他|她|它|人|众人|大家|彼此|互相|母亲|父亲|妈妈|爸爸)[^ 我]{0,10}(说|道|挥手|喊|告别)[^ ]{0,4}(再见|晚安|拜拜|保重|珍重|后会有期|路上小心|一路(平安|顺风)|谢谢|感谢|多谢)'
-        || '|(互道|道了|说了|说完|说过|没说|没有说|不说|不想说|忘了说|来不及说|就说| 说)(一声|声|句|了)*(再见|晚安|拜拜|保重|珍重|后会有期|路上小心|一路(平安|顺风)|谢谢)'
+        || '|(互道|道了|[^不]说了|说完|说过|忘了说|来不及说|就说| 说)(一声|声|句|了)*(再见|晚安|拜拜|保重|珍重|后会有期|路上小心|一路(平安|顺风)|谢谢)'
+        || '|(不|没|没有|未|别|甭|勿|舍不得)(是|会|想|要|愿|愿意|肯|能|该|用|必|忍心|打算|敢)*((跟|和|对|同|与|向)(你|您|你们))?(说|道|讲)(一声|声|句)*'
+        || '(再见|晚安|拜拜|保重|珍重|后会有期|一路(平安|顺风)|谢谢)'
+        || '|((走|撤|溜|闪|出发|睡|睡觉|下线)(了|啦|喽|咯|吧)? ?)*(我们|咱们?|大家|跟我|和我|快|来)* ?一起(去|来|走|睡|吃|玩|看|回|逛|出发|打)'
         || '|再见(到|面|过|识|时|的时候)|晚安(故事|吻|曲|歌)|拜拜(佛|神|祖|的|肉)|谢谢?(他|她|它|天|地)'
         || '|(你|您|他|她|它|我们|咱们|大家|们)(就|可以|也|都|还|快|得|该|要|应该|一起)*先(走|睡|去|忙|撤|退|休息|吃)'
         || '|(没|没有|未|无法|没法|不能|不好)(解决|解答|解开|搞定)|解决不'
@@ -260,7 +301,9 @@ closing AS (
         || '(一步|下线|觉|掉|个澡|电话)?(了|啦|咯|喽|啰|哈|吧| )'
         || '|(^| |我|俺|就|该|得|准备|困了)(真|也|就|去|要|该|得|想|先|准备|回去|必须|现在|马上|差不多|快)*(去|要|该|得|回|准备)'
         || '(睡|睡觉|休息|下线|走|撤|溜|忙|洗澡|洗漱|吃饭|上课|上班|开会|干活|工作|学习|做饭|出门|回家|回去|接孩子|写作业|下)(觉)?(了|啦|咯|去了|去啦|喽|啰) '
-        || '|(^| |我|困了)((睡|走|撤|溜|闪|下|睡觉|下线)(了|啦|咯|喽|去了|去啦))+ |(睡觉?|休息|忙|吃饭|洗澡)去(了|啦) |(^| |我)挂(了|啦) |(好|那|先|哎呀)(啦|了'
+        || '|(^| |我|困了)((睡|走|撤|溜|闪|下|睡觉|下线)(了|啦|咯|喽|去了|去啦))+ |(睡觉?|休息|忙|吃饭|洗澡)去(了|啦) '
+        || '|(^| )((好(的|啦|了|吧|嘞|呀|哒)|行(吧|啦|了)?|嗯+|恩|哦+|ok|谢谢)[^ ?]{0,4} ?|那)(我|就|要|得)*挂(了|啦)(啊|哈|哦|呀)? |挂电话(了|啦)'
+        || '|(好|那|先|哎呀)(啦|了'
         || '|吧)? ?(先)?不(说|聊|扯)(了|啦)|改天再来|下次再来|明天再来|洗洗睡'
         || '|不聊(了|啦)|不打扰(你|您)?(了|啦)?|(就|先|那|今天)(聊|说|讲|谈|玩)到(这|此)|时(候|间)(也)?不早了|告辞|失陪|后会有期|就此别过|保重|慢走'
     ) AS farewell,
@@ -443,6 +486,10 @@ SELECT
       || '|have) (i|you|we) [a-z]|(^| )(what|how|who) else |(^| )please confirm | (confirming|to confirm'
       || '|lets confirm|is (that|this) (ok|okay|right|correct)) ') AS asks,
   CASE WHEN by_user THEN REGEXP_MATCHES(words,
+    ' (what|where|when|who|whom|whose|why|how|which)( [a-z]+){0,2} (is|are|am|was|were|do|does|did|can|could|shall|should'
+      || '|would|will|have|has|had|[a-z]+s) [^?]*( [?])+ $| (whats|wheres|whos|whys|hows) [^?]*( [?])+ $'
+      || '|(什么|哪|谁|怎么|怎样|如何|几(点|号|路|站|楼|层|岁)|多少|为啥|咋)[^ ?]*( [?])+ $') ELSE FALSE END AS inquires,
+  CASE WHEN by_user THEN REGEXP_MATCHES(words,
     '(^| )(and|but|so|also|ok|okay|thanks|you|then|now|great|well|actually|wait|hey|perfect|please|good|cool'
       || '|yes|no|first|next|lets)?'
       || ' ?(tell|give|show|find|get|book|help|let|send|make|search|check|look|play|recommend|suggest|continue'
@@ -454,6 +501,9 @@ SELECT
       || '|would|will)|hows|which|is there) '
       || '| (one more|another|also|what about|how about|last thing|instead|btw|by the way|need to know|let me know'
       || '|id like|i would like|i want|i wanna|looking for|as well as|go ahead|go on|please do) '
+      || '|(^|please|can you|could you|would you|now|and|then) (translate|rewrite|reword|rephrase|paraphrase|proofread|shorten'
+      || '|summari[sz]e|compose|draft|recite|sing|write ([a-z]+ ){1,3}about) '
+      || '|翻译(成|为|一下|下|这)|(把|请)[^ ]{0,12}(翻译|改写|润色|缩写|扩写|续写)|(^| )(写|作|编|唱|背|念)(一|首|段|篇|封|句)'
       || '|请(问|帮|给|推荐|告|查|再|继续|把|介绍|讲|选)|帮(我|俺|咱)[^ 了]|给(我|俺)(推荐|介绍|找|查|来|讲|说|看|一)|推荐(一|个|家|下|些|几)|告(诉|知)(我|一下|下)'
       || '|(我|还|再|也)(想|要|得)(找|订|查|问|看看|了解|知道)([^的]|$)|想(去|吃)|什么|啥(时|地|好|特|样的|呢)|哪(里|个|家|些|儿)|怎么|怎样|如何|多少|几(点|天|号'
       || '|站)|谁|能不能|可不可以|是不是|有没有|行不行|好不好'

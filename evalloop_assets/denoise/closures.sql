@@ -42,6 +42,7 @@ ends AS (
     COALESCE(BOOL_OR(said AND done), FALSE) AS u_done,
     COALESCE(BOOL_OR(said AND resolved), FALSE) AS u_resolved,
     COALESCE(BOOL_OR(said AND asks), FALSE) AS u_asks,
+    COALESCE(BOOL_OR(said AND inquires), FALSE) AS u_inquires,
     COALESCE(BOOL_OR(said AND requests), FALSE) AS u_requests,
     COALESCE(BOOL_OR(said AND declines), FALSE) AS u_declines,
     COALESCE(BOOL_OR(said AND agrees), FALSE) AS u_agrees,
@@ -89,7 +90,7 @@ weighed AS (
     + CASE WHEN NOT u_looks_back THEN 0e0 WHEN r_said AND NOT r_asks THEN 12e-1 ELSE 3e-1 END
     + CASE
         WHEN r_resolved AND NOT r_asks THEN 0e0
-        WHEN u_farewell AND (u_asks OR u_requests) THEN -1e0
+        WHEN u_farewell AND NOT u_inquires AND (u_asks OR u_requests) THEN -1e0
         WHEN u_asks THEN -4e0
         WHEN u_requests AND (u_done OR u_resolved) THEN -25e-1
         WHEN u_requests THEN -4e0
