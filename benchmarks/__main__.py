@@ -5,7 +5,7 @@ About an hour on 2 cores. `python -m benchmarks.closure` needs dialogues of othe
 
 from __future__ import annotations
 
-from benchmarks import chain, commits, engines, loading, reading, simulator, tick
+from benchmarks import chain, commits, engines, loading, ranking, reading, simulator, tick
 
 if __name__ == "__main__":
     for lines in (
@@ -15,6 +15,7 @@ if __name__ == "__main__":
         chain.lines(10 * chain.MILLION),
         engines.lines(),
         reading.lines(),
+        ranking.lines(),
         simulator.lines(),
     ):
         for line in lines:

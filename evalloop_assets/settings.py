@@ -258,6 +258,28 @@ class RankingSettings(Section):
     )
     z_limit: float = Field(3.0, ge=3, description="standard errors below the best before a model is eliminated")
     minimum_battles: int = Field(200, ge=1, description="battles before a model can be eliminated")
+    minimum_turns: int = Field(1, ge=1, description="turns seen of each side before a vote counts, where the log tells")
+    most_votes_a_day: int = Field(200, ge=1, description="more votes of one user on one day are no person's")
+    suspicious_votes: int = Field(
+        20,
+        ge=5,
+        description="decided votes of a user in 14 days from which on it can be told whether they go by position",
+    )
+    suspicious_z: float = Field(
+        5.0, gt=0, description="standard errors from the crowd's share of votes for the first shown that are no chance"
+    )
+    control_length: bool = Field(False, description="rate as if both sides of each battle were equally long")
+    elimination_alpha: float = Field(
+        0.005, gt=0, lt=1, description="chance over all looks that a model is eliminated which is not worse"
+    )
+    planned_users: int = Field(
+        1_000, ge=2, description="users who battle in a window, at which eliminations are to need least evidence"
+    )
+    shuffles: int = Field(20, ge=2, description="random orders of the battles in which the online rating is repeated")
+    user_samples: int = Field(100, ge=20, description="samples of the users in which the ranks are found again")
+    anchor_z: float = Field(
+        4.0, ge=3, description="standard errors by which an anchor may be off before it is fitted like the rest"
+    )
 
 
 class ABSettings(Section):

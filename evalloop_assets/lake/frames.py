@@ -30,16 +30,16 @@ def load_all(*files: Path) -> tuple[SqlTransform, ...]:
     return tuple(map(load, files))
 
 
-def require_frame(turns: object, mend: str) -> None:
+def require_frame(frame: object, mend: str, what: str = "turns") -> None:
     """UserError where it is no data frame, or one with two columns of a name."""
     import pandas as pd
 
-    if not isinstance(turns, pd.DataFrame):
-        kind = type(turns)
+    if not isinstance(frame, pd.DataFrame):
+        kind = type(frame)
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-        raise UserError("turns", f"it is no data frame of pandas but {name}", mend)
-    if not turns.columns.is_unique:
-        twice = turns.columns[turns.columns.duplicated()][0]
+        raise UserError(what, f"it is no data frame of pandas but {name}", mend)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
         raise UserError(f"column {twice}", "it is there more than once", "Keep one of them.")
 
 

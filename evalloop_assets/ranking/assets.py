@@ -1,85 +1,204 @@
 """Ranking as assets."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from evalloop_assets.lake.assets import Frame, frame_asset
+from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.ranking.tables import ELIMINATIONS, RATINGS
+from evalloop_assets.ranking.tables import ELIMINATIONS, RATING_STABILITY, RATING_STATES, RATINGS
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from evalloop_assets.ranking.battles import Battles
     from evalloop_assets.ranking.contrasts import Ratings
 
-READS = {"battles": (-13, 0), "models": (None, None)}
+READS = {"battles": (-13, 0), "votes": (-13, 0), "models": (None, None)}
+COUNTED = """
+    SELECT model_a, model_b, outcome, user_id, position_lead, length_lead
+    FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
+    WHERE counted ORDER BY decided_at, battles.battle_id
+"""
+DECIDED = """
+    SELECT decided_at FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
+    WHERE counted ORDER BY decided_at, battles.battle_id
+"""
+votes = sql_asset("ranking/votes.sql", group="ranking")
 # A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
 
 
-@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="1", once=True)
+@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="2", once=True)
 def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """TrueSkill over the battles of 14 days in order of decision, both_bad as a draw. Reported are contrasts against
-    the anchors' mean with user-clustered bounds: a filter that finds what is clearly worse, not the truth about what is
-    best.
+    """TrueSkill's likelihood at its maximum over the counted battles of 14 days, both_bad as a draw. Reported are
+    contrasts against the anchors' mean with user-clustered bounds: a filter that finds what is clearly worse, not the
+    truth about what is best.
     """
-    from evalloop_assets.ranking.contrasts import Z_95
-
     fit = _fit(inputs, settings)
     if fit is None:
         return Frame(_table(RATINGS, day, []), {"level": "no battles in the window"})
-    rank = fit.rank()
+    rank, tier = fit.rank(), fit.tiers()
     rows = []
     for index, model in enumerate(fit.models):
         contrast = fit.against_level(model)
-        half = Z_95 * contrast.se
         rows.append(
             {
                 "model_id": model,
                 "mu": float(fit.mu[index]),
                 "sigma": float(fit.sigma[index]),
                 "contrast": contrast.value,
-                "low": contrast.value - half,
-                "high": contrast.value + half,
+                "low": _known(contrast.low),
+                "high": _known(contrast.high),
                 "rank": rank[model],
+                "tier": tier[model],
+                "component": int(fit.component[index]),
                 "anchor": model in fit.anchors,
                 "battles": int(fit.battles[index]),
             }
         )
-    metadata = {"level": fit.level, "draw_probability": round(fit.draw_probability, 4), "best": fit.best}
+    metadata = {"level": fit.level, "best": fit.best, "draw margin": round(fit.margin, 3), **_told(fit)}
     return Frame(_table(RATINGS, day, rows), metadata)
 
 
-@frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="1", once=True)
-def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """A model leaves the pool when it is at least 3 standard errors below the best, or the served champion, after
-    enough battles; never an anchor, never the champion. What survives goes on to the A/B test.
+@frame_asset(schema=RATING_STABILITY, reads=READS, group="ranking", code_version="1", once=True)
+def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Whether the order of the models would be another one: with other users (a bootstrap of users), with the battles
+    in another order (shuffles of the online pass), and by another engine (Bradley-Terry).
     """
+    from evalloop_assets.ranking.likelihood import scale_of
+    from evalloop_assets.ranking.logistic import agreement
+    from evalloop_assets.ranking.stability import stability
+
+    fought = _fought(inputs, settings)
+    if fought is None:
+        return Frame(_table(RATING_STABILITY, day, []), {"agreement": "no battles in the window"})
+    chosen = settings.ranking
+    fit = _rated(fought, inputs, settings)
+    anchors = {name: chosen.anchors[name] for name in fit.anchors} if fit.constant else {}
+    scale, rank = scale_of(fought), fit.rank()
+    found = stability(fought, fit.mu, anchors, scale, chosen.shuffles, chosen.user_samples, day.toordinal())
+    rows = [
+        {
+            "model_id": model,
+            "rank": rank[model],
+            "rank_low": int(found.rank_low[index]),
+            "rank_high": int(found.rank_high[index]),
+            "best": float(found.best[index]),
+            "shuffle_sd": float(found.shuffle_sd[index]),
+            "bradley_terry_rank": int(found.bradley_terry_rank[index]),
+        }
+        for index, model in enumerate(fit.models)
+    ]
+    told = agreement(fit.mu, -found.bradley_terry_rank.astype(float))
+    return Frame(_table(RATING_STABILITY, day, rows), {"agreement": f"rank correlation with Bradley-Terry {told:.3f}"})
+
+
+@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="1")
+def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """The online rating after each hour of the day, over the 14 days up to then: how it converges, and what the open
+    day knows already.
+    """
+    import numpy as np
+
+    from evalloop_assets.ranking.likelihood import scale_of
+    from evalloop_assets.ranking.online import passes
+
+    fought = _fought(inputs, settings)
+    if fought is None:
+        return Frame(_table(RATING_STATES, day, []))
+    begun = datetime.combine(day, datetime.min.time())
+    decided = inputs.query(DECIDED).column("decided_at").to_numpy()
+    ends = np.searchsorted(decided, [np.datetime64(begun + timedelta(hours=hour + 1)) for hour in range(24)])
+    rows = [
+        {
+            "model_id": model,
+            "hour": hour,
+            "mu": float(mu[index]),
+            "sigma": float(sigma[index]),
+            "battles": int(end),
+        }
+        for hour, (end, (mu, sigma)) in enumerate(
+            zip(ends, passes(fought, scale_of(fought), _constants(settings, fought.models), ends.tolist()), strict=True)
+        )
+        for index, model in enumerate(fought.models)
+    ]
+    return Frame(_table(RATING_STATES, day, rows))
+
+
+@frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="2", once=True)
+def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """A model leaves the pool when it is 3 standard errors and more, and by an always-valid bound, below the best or
+    the served champion, after enough battles; never an anchor, never the champion. What survives goes on to the A/B
+    test.
+    """
+    from evalloop_assets.ranking.elimination import Limits
     from evalloop_assets.ranking.elimination import eliminations as compare
 
     fit = _fit(inputs, settings)
     if fit is None:
         return Frame(_table(ELIMINATIONS, day, []), {"eliminated": "none"})
-    limits = settings.ranking
-    found = compare(fit, _champion(inputs, day, settings), _references(inputs), limits.z_limit, limits.minimum_battles)
+    chosen = settings.ranking
+    limits = Limits(chosen.z_limit, chosen.minimum_battles, chosen.elimination_alpha, chosen.planned_users)
+    found = compare(fit, _champion(inputs, day, settings), _references(inputs), limits)
     out = sorted({one.model_id for one in found if one.eliminated})
     rows = [one._asdict() for one in found]
     return Frame(_table(ELIMINATIONS, day, rows), {"eliminated": ", ".join(out) or "none"})
 
 
 def _fit(inputs: Inputs, settings: Settings) -> "Ratings | None":
-    from evalloop_assets.ranking.battles import battles
-    from evalloop_assets.ranking.contrasts import rate
+    fought = _fought(inputs, settings)
+    return None if fought is None else _rated(fought, inputs, settings)
 
-    rows = inputs.query(
-        "SELECT model_a, model_b, outcome, user_id FROM battles WHERE model_a <> model_b ORDER BY decided_at, battle_id"
-    )
+
+def _fought(inputs: Inputs, settings: Settings) -> "Battles | None":
+    """The battles that count, in order of decision; None where there are none."""
+    from evalloop_assets.ranking.battles import battles
+
+    rows = inputs.query(COUNTED)
     if rows.num_rows == 0:
         return None
-    fought = battles(*(rows.column(name).to_pylist() for name in ("model_a", "model_b", "outcome", "user_id")))
-    return rate(fought, settings.ranking.anchors, _references(inputs))
+    leads = {"position": "position_lead"} | ({"length": "length_lead"} if settings.ranking.control_length else {})
+    side_a, side_b, outcome, user = (rows.column(name) for name in ("model_a", "model_b", "outcome", "user_id"))
+    covariates = {name: rows.column(lead).to_numpy() for name, lead in leads.items() if _varies(rows.column(lead))}
+    return battles(side_a, side_b, outcome, user, covariates)
+
+
+def _rated(fought: "Battles", inputs: Inputs, settings: Settings) -> "Ratings":
+    from evalloop_assets.ranking.contrasts import rate
+
+    return rate(fought, settings.ranking.anchors, _references(inputs), settings.ranking.anchor_z)
+
+
+def _constants(settings: Settings, models: Sequence[str]) -> dict[str, float]:
+    """The given anchors, where enough of them fought."""
+    from evalloop_assets.ranking.anchors import LEAST_ANCHORS
+
+    given = {name: value for name, value in settings.ranking.anchors.items() if name in models}
+    return given if len(given) >= LEAST_ANCHORS else {}
+
+
+def _varies(column: "pa.ChunkedArray") -> bool:
+    import pyarrow.compute as pc
+
+    found = pc.min_max(column)
+    return bool(found["min"].as_py() != found["max"].as_py())
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _told(fit: "Ratings") -> dict[str, str]:
+    """Effects of the covariates with their bounds, and models that nothing joins with the rest."""
+    from evalloop_assets.ranking.contrasts import Z_95
+
+    told = {
+        f"effect of {name}": f"{one.value:+.3f} [{one.value - Z_95 * one.se:+.3f}, {one.value + Z_95 * one.se:+.3f}]"
+        for name, one in fit.coefficients.items()
+    }
+    return told | ({"apart": ", ".join(fit.apart)} if fit.apart else {})
 
 
 def _references(inputs: Inputs) -> list[str]:
@@ -114,4 +233,4 @@ def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, object]])
     return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
 
 
-ASSETS = [ratings, eliminations]
+ASSETS = [votes, ratings, rating_stability, rating_states, eliminations]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Column: TypeAlias = Iterable[str] | pa.ChunkedArray
 
 WIN_A, WIN_B, DRAW = 0, 1, 2
 OUTCOMES = {"a": WIN_A, "b": WIN_B, "tie": DRAW, "both_bad": DRAW}
@@ -28,6 +33,8 @@ class Battles:
     user: NDArray[np.int64]
     """Number of the user who chose, 0 … users - 1."""
     users: int
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """What else may decide, as an advantage of side a: the same unit in every battle, 0 for none."""
 
     @property
     def per_model(self) -> NDArray[np.int64]:
@@ -40,28 +47,56 @@ class Battles:
 
 
 def battles(
-    model_a: Iterable[str], model_b: Iterable[str], outcome: Iterable[str], user_id: Iterable[str] | None = None
+    model_a: Column,
+    model_b: Column,
+    outcome: Column,
+    user_id: Column | None = None,
+    covariates: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Battles:
     """Battles from columns in order of decision; without user ids each battle is a user of its own.
 
     Raises KeyError on an outcome that is none of a, b, tie, both_bad.
     """
-    sides_a, sides_b = _strings(model_a), _strings(model_b)
-    coded = np.array([OUTCOMES[one] for one in outcome], dtype=np.int64)
-    users = np.arange(len(coded)).astype(str) if user_id is None else _strings(user_id)
-    fought = sides_a != sides_b
-    models, index = np.unique(np.concatenate([sides_a[fought], sides_b[fought]]), return_inverse=True)
-    count = int(fought.sum())
-    known, user = np.unique(users[fought], return_inverse=True)
+    import pyarrow as pa
+
+    sides = pa.chunked_array([*_text(model_a).chunks, *_text(model_b).chunks], pa.string())
+    models, side = _coded(sides)
+    count = len(side) // 2
+    a, b = side[:count], side[count:]
+    fought = a != b
+    names, coded = _coded(_text(outcome))
+    kind = np.array([OUTCOMES[name] for name in names], dtype=np.int64)[coded]
+    user = np.arange(count) if user_id is None else _coded(_text(user_id))[1]
+    met = np.unique(side[np.tile(fought, 2)])
+    number = np.zeros(max(len(models), 1), dtype=np.int64)
+    number[met] = np.arange(len(met))
+    chose = np.unique(user[fought])
+    place = np.zeros(max(count, 1), dtype=np.int64)
+    place[chose] = np.arange(len(chose))
     return Battles(
-        models=tuple(str(name) for name in models),
-        a=index[:count].astype(np.int64),
-        b=index[count:].astype(np.int64),
-        outcome=coded[fought],
-        user=user.astype(np.int64),
-        users=len(known),
+        models=tuple(models[one] for one in met),
+        a=number[a[fought]],
+        b=number[b[fought]],
+        outcome=kind[fought],
+        user=place[user[fought]],
+        users=len(chose),
+        covariates={name: np.asarray(values)[fought] for name, values in (covariates or {}).items()},
     )
 
 
-def _strings(values: Iterable[str]) -> NDArray[Any]:
-    return np.array(list(values), dtype=object).astype(str)
+def _text(values: Column) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    if isinstance(values, pa.ChunkedArray):
+        return values.cast(pa.string())
+    return pa.chunked_array([pa.array(list(values), pa.string())])
+
+
+def _coded(values: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The different texts in order, and the number of each value."""
+    encoded = values.combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    number = np.empty(max(len(names), 1), dtype=np.int64)
+    number[order] = np.arange(len(names))
+    return [names[one] for one in order], number[encoded.indices.to_numpy(zero_copy_only=False)]

@@ -10,14 +10,44 @@ RATINGS = TableSchema(
     key=("day", "model_id"),
     columns=(
         Column("model_id", "VARCHAR", "the model"),
-        Column("mu", "DOUBLE", "TrueSkill mean, skill points; drifts with the pool, so compare contrasts"),
-        Column("sigma", "DOUBLE", "TrueSkill's own sigma, skill points; ignores that a user's votes hang together"),
+        Column("mu", "DOUBLE", "batch TrueSkill, skill points; drifts with the pool, so compare contrasts"),
+        Column("sigma", "DOUBLE", "its standard error as if no user voted twice, skill points; 0 for constants"),
         Column("contrast", "DOUBLE", "mu less the level (the anchors' mean, or the mean of all), skill points"),
-        Column("low", "DOUBLE", "lower 95% bound of the contrast, users as clusters"),
-        Column("high", "DOUBLE", "upper 95% bound of the contrast, users as clusters"),
+        Column("low", "DOUBLE", "lower 95% bound of the contrast, users as clusters; NULL where no battles join it"),
+        Column("high", "DOUBLE", "upper 95% bound of the contrast, likewise"),
         Column("rank", "BIGINT", "1 is the best"),
+        Column("tier", "BIGINT", "1 is the best; models of a tier cannot be told from its first"),
+        Column("component", "BIGINT", "models of one number are joined by battles; 0 fought most"),
         Column("anchor", "BOOLEAN", "its value is part of the level"),
         Column("battles", "BIGINT", "battles it fought in the window"),
+    ),
+)
+
+RATING_STABILITY = TableSchema(
+    name="rating_stability",
+    row="one rated model, and how far its rating would be another one",
+    key=("day", "model_id"),
+    columns=(
+        Column("model_id", "VARCHAR", "the model"),
+        Column("rank", "BIGINT", "its rank in `ratings`"),
+        Column("rank_low", "BIGINT", "best rank in 95% of samples of the users, with all their votes"),
+        Column("rank_high", "BIGINT", "worst rank in 95% of these samples"),
+        Column("best", "DOUBLE", "share of these samples in which it comes first"),
+        Column("shuffle_sd", "DOUBLE", "SD over random orders of the battles of the online rating, skill points"),
+        Column("bradley_terry_rank", "BIGINT", "its rank by Bradley-Terry strengths"),
+    ),
+)
+
+RATING_STATES = TableSchema(
+    name="rating_states",
+    row="one model after an hour of the day, by the online pass over the 14 days up to then",
+    key=("day", "model_id", "hour"),
+    columns=(
+        Column("model_id", "VARCHAR", "the model"),
+        Column("hour", "BIGINT", "hour of the UTC day that has ended, 0 to 23"),
+        Column("mu", "DOUBLE", "online TrueSkill mean, skill points"),
+        Column("sigma", "DOUBLE", "its own sigma, skill points; ignores that a user's votes hang together"),
+        Column("battles", "BIGINT", "battles of the window so far"),
     ),
 )
 
@@ -30,6 +60,9 @@ ELIMINATIONS = TableSchema(
         Column("against", "VARCHAR", "the best model, or the served champion"),
         Column("contrast", "DOUBLE", "skill points above the other; negative is worse"),
         Column("z", "DOUBLE", "contrast by its user-clustered standard error"),
+        Column(
+            "always_high", "DOUBLE", "upper bound of the contrast at every look and for all pairs of the pool together"
+        ),
         Column("battles", "BIGINT", "battles of the model in the window"),
         Column("eliminated", "BOOLEAN", "clearly worse, so it leaves the pool"),
         Column("reason", "VARCHAR", "why or why not, with figures"),

@@ -8,6 +8,7 @@ import pytest
 from dagster import materialize
 
 from evalloop_assets.days import Days
+from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.logs.assets import ASSETS as LOGS
@@ -20,6 +21,7 @@ from evalloop_assets.settings import Settings
 from .worlds import simulated
 
 assert LOGS
+assert DENOISE
 DAY = date(2026, 5, 3)
 OUTCOMES = ["a", "b", "tie"]
 
@@ -36,12 +38,13 @@ class World:
         self.resource.open().replace(schema, Days.one(day), {}, lambda inputs: data)
 
     def fight(self, skills, count=1_500, day=DAY, seed=1):
+        """Every battle is another user's."""
         fought = simulated(np.random.default_rng(seed), skills, count, 200)
         noon = datetime.combine(day, datetime.min.time()) + timedelta(hours=12)
         rows = [
             {
                 "battle_id": f"{day}-{k}",
-                "user_id": f"u{fought.user[k]}",
+                "user_id": f"u{k}",
                 "model_a": fought.models[fought.a[k]],
                 "model_b": fought.models[fought.b[k]],
                 "outcome": OUTCOMES[fought.outcome[k]],
@@ -54,7 +57,7 @@ class World:
     def references(self, *names, day=DAY):
         self.write("models", [{"model_id": name, "kind": "reference"} for name in names], day)
 
-    def rate(self, first=DAY):
+    def rate(self, first=DAY - timedelta(days=13)):
         tags = {
             "dagster/asset_partition_range_start": first.isoformat(),
             "dagster/asset_partition_range_end": DAY.isoformat(),
@@ -100,7 +103,7 @@ def test_without_anchors_the_check_warns_and_the_run_stays_green(world):
     assert done.success
     assert not any(row["anchor"] for row in ratings)
     assert [one.passed for one in done.get_asset_check_evaluations()] == [False]
-    (event,) = done.asset_materializations_for_node("ratings")
+    *_, event = done.asset_materializations_for_node("ratings")
     assert "relative only" in event.metadata["level"].value
 
 
@@ -122,7 +125,47 @@ def test_the_window_is_14_days(world):
 
 def test_of_a_range_only_the_last_day_is_rated(world):
     world.fight([20, 30], day=DAY - timedelta(days=3))
-    assert len(world.rate(first=DAY - timedelta(days=2))[1]) == 2
+    assert len(world.rate()[1]) == 2
     lake = world.resource.open()
     for table in ("ratings", "eliminations"):
-        assert {row["day"] for row in lake.read(table, Days(DAY - timedelta(days=2), DAY)).to_pylist()} == {DAY}
+        assert {row["day"] for row in lake.read(table, Days(DAY - timedelta(days=13), DAY)).to_pylist()} == {DAY}
+
+
+def test_votes_that_do_not_count_are_left_out_and_the_position_effect_is_told(world):
+    world.fight([24, 26], count=400)
+    done, ratings, _ = world.rate()
+    assert sum(row["battles"] for row in ratings) == 800
+    *_, event = done.asset_materializations_for_node("ratings")
+    assert not [name for name in event.metadata if name.startswith("effect of")], "the log does not tell"
+    rows = world.resource.open().read("battles").to_pylist()
+    told = [row | {"shown_first": "ab"[k % 2], "turns_a": k % 4, "turns_b": 3} for k, row in enumerate(rows)]
+    world.write("battles", told)
+    done, ratings, _ = world.rate()
+    assert sum(row["battles"] for row in ratings) == 600
+    *_, event = done.asset_materializations_for_node("ratings")
+    assert event.metadata["effect of position"].value.count("[") == 1
+
+
+def test_stability_and_hourly_states_of_the_same_battles(world):
+    world.fight([22, 25, 30], count=900)
+    _, ratings, _ = world.rate()
+    lake = world.resource.open()
+    stable = {row["model_id"]: row for row in lake.read("rating_stability", Days.one(DAY)).to_pylist()}
+    assert {row["model_id"]: row["rank"] for row in ratings} == {name: row["rank"] for name, row in stable.items()}
+    assert all(row["rank_low"] <= row["rank"] <= row["rank_high"] for row in stable.values())
+    assert (stable["m02"]["best"], stable["m02"]["bradley_terry_rank"]) == (1.0, 1)
+    states = lake.read("rating_states", Days.one(DAY)).to_pylist()
+    assert len(states) == 3 * 24
+    by_hour = {(row["model_id"], row["hour"]): row for row in states}
+    assert by_hour["m02", 11]["battles"] == 0
+    assert (by_hour["m02", 11]["mu"], by_hour["m02", 12]["battles"]) == (25.0, 900)
+    assert by_hour["m02", 12]["mu"] > by_hour["m01", 12]["mu"] > by_hour["m00", 12]["mu"]
+    assert by_hour["m02", 12]["sigma"] < 1 < by_hour["m02", 11]["sigma"]
+
+
+def test_states_of_a_day_are_those_of_the_window_up_to_it(world):
+    world.fight([22, 30], count=300, day=DAY - timedelta(days=13))
+    world.fight([22, 30], count=300, seed=2)
+    world.rate()
+    states = world.resource.open().read("rating_states", Days.one(DAY)).to_pylist()
+    assert {row["hour"]: row["battles"] for row in states} == {hour: 300 if hour < 12 else 600 for hour in range(24)}

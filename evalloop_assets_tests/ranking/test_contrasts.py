@@ -7,9 +7,11 @@ import pytest
 
 from evalloop_assets.ranking.battles import battles
 from evalloop_assets.ranking.contrasts import Z_95, rate
-from evalloop_assets.ranking.elimination import eliminations
+from evalloop_assets.ranking.elimination import Limits, eliminations
 
 from .worlds import chance_to_win, simulated
+
+LIMITS = Limits(3.0, 200, 0.005, 500)
 
 
 def test_anchors_given_as_constants_set_the_level():
@@ -70,7 +72,9 @@ def test_bounds_cover_the_truth_where_users_have_tastes():
                 shrunk = (skills[one] - skills[other]) * (25 / 6) / np.hypot(25 / 6, 4.0)
                 error = abs(contrast.value - shrunk)
                 clustered += error < Z_95 * contrast.se
-                plain += error < Z_95 * np.hypot(fit.sigma[one], fit.sigma[other])
+                weights = np.zeros(5)
+                weights[[one, other]] = 1, -1
+                plain += error < Z_95 * np.sqrt(weights @ fit.covariance.independent @ weights)
                 total += 1
     assert 0.92 < clustered / total < 0.99
     assert plain / total < 0.8
@@ -81,7 +85,7 @@ def test_a_planted_bad_model_is_eliminated_and_equal_ones_never():
     wrong = 0
     for _ in range(40):
         fit = rate(simulated(rng, [25, 25, 25, 25, 19], 2_000, 200, taste=2.0))
-        out = {one.model_id for one in eliminations(fit, "m00", (), 3.0, 200) if one.eliminated}
+        out = {one.model_id for one in eliminations(fit, "m00", (), LIMITS) if one.eliminated}
         assert "m04" in out
         wrong += len(out - {"m04"})
     assert wrong <= 2
@@ -90,13 +94,13 @@ def test_a_planted_bad_model_is_eliminated_and_equal_ones_never():
 def test_anchors_the_champion_and_the_little_fought_are_spared():
     rng = np.random.default_rng(7)
     fit = rate(simulated(rng, [15, 15, 15, 30], 2_000, 500), references=())
-    found = {(one.model_id, one.against): one for one in eliminations(fit, "m00", ["m01"], 3.0, 200)}
+    found = {(one.model_id, one.against): one for one in eliminations(fit, "m00", ["m01"], LIMITS)}
     assert found["m00", "m03"].reason.startswith("the served champion")
     assert found["m01", "m03"].reason.startswith("an anchor")
     assert found["m02", "m03"].eliminated
     assert found["m02", "m03"].contrast < 0
     assert ("m03", "m00") in found
-    few = {one.model_id: one for one in eliminations(fit, None, (), 3.0, 10_000)}
+    few = {one.model_id: one for one in eliminations(fit, None, (), LIMITS._replace(battles=10_000))}
     assert not any(one.eliminated for one in few.values())
     assert "10000 are needed" in few["m02"].reason
 
@@ -123,3 +127,46 @@ def test_ratings_predict_real_football_better_than_chance(shared_data: Path):
             published.append((float(row["elo_prob1"]) - result) ** 2)
     assert len(errors) > 4_000
     assert np.mean(published) < np.mean(errors) < 0.246
+
+
+def test_an_anchor_that_drifted_is_released_and_fitted_and_the_others_hold_the_level():
+    given = {"m00": 20.0, "m01": 25.0, "m02": 30.0, "m03": 27.0}
+    fought = simulated(np.random.default_rng(8), [20, 25, 30, 22, 24], 8_000, 2_000)
+    fit = rate(fought, given)
+    assert [one.model_id for one in fit.released] == ["m03"]
+    assert fit.released[0].value < -3
+    assert fit.anchors == ("m00", "m01", "m02")
+    assert fit.constant
+    assert abs(fit.mu[3] - 22) < 1
+    assert "released: m03" in fit.level
+
+
+def test_anchors_that_hold_are_seldom_released():
+    rng = np.random.default_rng(9)
+    given = {"m00": 20.0, "m01": 25.0, "m02": 30.0}
+    released = sum(bool(rate(simulated(rng, [20, 25, 30, 24], 600, 200), given).released) for _ in range(200))
+    assert released <= 1
+
+
+def test_of_three_anchors_one_that_drifts_leaves_ratings_relative_only():
+    fought = simulated(np.random.default_rng(10), [20, 25, 36, 24], 8_000, 2_000)
+    fit = rate(fought, {"m00": 20.0, "m01": 25.0, "m02": 30.0})
+    assert [one.model_id for one in fit.released] == ["m02"]
+    assert not fit.constant
+    assert "relative only; released: m02" in fit.level
+
+
+def test_models_that_nothing_joins_are_named_and_have_no_contrast():
+    rows = [("a", "b", "a"), ("b", "a", "a"), ("a", "b", "tie")] * 20 + [("y", "z", "a")] * 10
+    fit = rate(battles(*zip(*rows, strict=True)))
+    assert fit.apart == ("y", "z")
+    assert np.isnan(fit.against("a", "y").se)
+    assert not any(one.eliminated for one in eliminations(fit, None, (), LIMITS._replace(battles=1)))
+    assert np.isfinite(fit.against("a", "b").se)
+    joined = rate(battles(*zip(*[*rows, ("b", "y", "b")], strict=True)))
+    assert joined.apart == ()
+
+
+def test_models_of_a_tier_cannot_be_told_from_its_first():
+    fit = rate(simulated(np.random.default_rng(11), [30, 29.9, 25, 24.9, 18], 4_000, 2_000))
+    assert fit.tiers() == {"m00": 1, "m01": 1, "m02": 2, "m03": 2, "m04": 3}

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.ranking.battles import DRAW, WIN_A, Battles, battles
-from evalloop_assets.ranking.contrasts import Z_95, Ratings, rate
-from evalloop_assets.ranking.elimination import eliminations
-from evalloop_assets.ranking.trueskill_rating import BETA, MU, SIGMA, scale_of
+from evalloop_assets.ranking.contrasts import Z_95, rate
+from evalloop_assets.ranking.elimination import Limits, eliminations
+from evalloop_assets.ranking.likelihood import BETA, MU, SIGMA, scale_of
+from evalloop_assets.ranking.online import online_pass
 from evalloop_assets.settings import RankingSettings
 from evalloop_assets.simulator.scoreboard.figures import LOOP, Best, Figure, Interval, mean, share
 
@@ -26,10 +27,11 @@ Floats = NDArray[np.float64]
 
 SCENARIO = "battles"
 PLAIN_SIGMA = "plain sigma"
-Z_2 = "z = 2"
+Z_2, Z_3 = "z = 2", "z = 3"
 DEFAULT_TAU = "default TrueSkill tau"
 TAU = SIGMA / 100
-LIMITS = RankingSettings()
+CHOSEN = RankingSettings()
+LIMITS = Limits(CHOSEN.z_limit, CHOSEN.minimum_battles, CHOSEN.elimination_alpha, CHOSEN.planned_users)
 BLOCK = 10
 """Runs of one block."""
 
@@ -133,25 +135,29 @@ def fought(arena: Arena, rng: np.random.Generator) -> Battles:
 
 def _run(arena: Arena, number: int, rng: np.random.Generator) -> Record:
     every = fought(arena, rng)
-    lost: dict[str, frozenset[int]] = dict.fromkeys((LOOP, Z_2, PLAIN_SIGMA), frozenset())
+    lost: dict[str, frozenset[int]] = dict.fromkeys((LOOP, Z_3, Z_2, PLAIN_SIGMA), frozenset())
     for count in range(arena.every, arena.battles + 1, arena.every):
         seen = _first(every, count)
-        if int(seen.per_model.max()) < LIMITS.minimum_battles:
+        if int(seen.per_model.max()) < LIMITS.battles:
             continue
         fit = rate(seen, None, arena.reference_names)
-        for method, z_limit in ((LOOP, LIMITS.z_limit), (Z_2, 2.0)):
-            found = eliminations(fit, None, arena.reference_names, z_limit, LIMITS.minimum_battles)
-            lost[method] |= {arena.names.index(one.model_id) for one in found if one.eliminated}
-        lost[PLAIN_SIGMA] |= _eliminated_by_plain_sigma(fit, arena)
+        found = eliminations(fit, None, arena.reference_names, LIMITS)
+        lost[LOOP] |= {arena.names.index(one.model_id) for one in found if one.eliminated}
+        free = [one for one in found if one.model_id not in arena.reference_names and one.battles >= LIMITS.battles]
+        for method, z in ((Z_3, 3.0), (Z_2, 2.0)):
+            lost[method] |= {arena.names.index(one.model_id) for one in free if one.z <= -z}
+        lost[PLAIN_SIGMA] |= _eliminated_by_plain_sigma(seen, arena)
     fit = rate(every, None, arena.reference_names)
     truth = dict(zip(arena.names, arena.visible, strict=True))
     level = float(np.mean([truth[name] for name in arena.reference_names]))
     places = [fit.models.index(name) for name in arena.names[: len(arena.candidates)]]
+    base = [fit.models.index(name) for name in arena.reference_names]
     contrasts = [fit.against_level(fit.models[place]) for place in places]
     missed = np.array([one.value for one in contrasts]) - (arena.visible[: len(places)] - level)
     wide = Z_95 * np.array([one.se for one in contrasts])
+    plain = online_pass(every, scale_of(every), {})
+    missed_by_pass = plain.mu[places] - plain.mu[base].mean() - (arena.visible[: len(places)] - level)
     with_tau, sigma_with_tau = _pass_with_tau(every)
-    base = [fit.models.index(name) for name in arena.reference_names]
     missed_with_tau = with_tau[places] - with_tau[base].mean() - (arena.visible[: len(places)] - level)
     true_order = np.array([truth[name] for name in fit.models])
     return Record(
@@ -159,7 +165,7 @@ def _run(arena: Arena, number: int, rng: np.random.Generator) -> Record:
         order={LOOP: _rank_correlation(fit.mu, true_order), DEFAULT_TAU: _rank_correlation(with_tau, true_order)},
         covered={
             LOOP: float(np.mean(np.abs(missed) <= wide)),
-            PLAIN_SIGMA: float(np.mean(np.abs(missed) <= _plain(fit.sigma, places, base))),
+            PLAIN_SIGMA: float(np.mean(np.abs(missed_by_pass) <= _plain(plain.sigma, places, base))),
             DEFAULT_TAU: float(np.mean(np.abs(missed_with_tau) <= _plain(sigma_with_tau, places, base))),
         },
         lost=lost,
@@ -181,12 +187,13 @@ def _plain(sigma: Floats, places: Sequence[int], base: Sequence[int]) -> Floats:
     return np.multiply(Z_95, np.sqrt(variance))
 
 
-def _eliminated_by_plain_sigma(fit: Ratings, arena: Arena) -> set[int]:
-    """As the loop eliminates, but with the sigmas of both models instead of the user-clustered error."""
-    best = fit.models.index(fit.best)
-    z = (fit.mu - fit.mu[best]) / np.sqrt(fit.sigma**2 + fit.sigma[best] ** 2)
-    out = (z <= -LIMITS.z_limit) & (fit.battles >= LIMITS.minimum_battles)
-    names = {fit.models[place] for place in np.flatnonzero(out)} - set(arena.reference_names)
+def _eliminated_by_plain_sigma(seen: Battles, arena: Arena) -> set[int]:
+    """After one online pass, 3 sigmas of both models below the best."""
+    state = online_pass(seen, scale_of(seen), {})
+    best = int(np.argmax(state.mu))
+    z = (state.mu - state.mu[best]) / np.sqrt(state.variance + state.variance[best])
+    out = (z <= -LIMITS.z) & (seen.per_model >= LIMITS.battles)
+    names = {seen.models[place] for place in np.flatnonzero(out)} - set(arena.reference_names)
     return {arena.names.index(name) for name in names}
 
 
@@ -237,7 +244,7 @@ def figures(found: Iterable[Record]) -> list[Figure]:
         values = [one.covered[method] for one in known]
         name = "95% interval against the references holds the truth, share (nominal 0.95)"
         out.append(row(name, method, "nominal", mean(values)))
-    for method in (LOOP, Z_2, PLAIN_SIGMA):
+    for method in (LOOP, Z_3, Z_2, PLAIN_SIGMA):
         best = share(sum(0 in one.lost[method] for one in known), n)
         three = share(sum(bool(one.lost[method] & {0, 1, 2}) for one in known), n)
         bottom = [len(one.lost[method] & {6, 7, 8}) / 3 for one in known]

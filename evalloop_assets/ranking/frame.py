@@ -1,0 +1,90 @@
+"""Ratings of a frame of battles: what the asset `ratings` computes, without a lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.frames import require_frame, typed_column
+from evalloop_assets.lake.schema import Column
+from evalloop_assets.logs.contract import BATTLES
+from evalloop_assets.ranking.anchors import LEAST_ANCHORS
+from evalloop_assets.ranking.battles import OUTCOMES, battles
+from evalloop_assets.ranking.contrasts import ANCHOR_Z
+from evalloop_assets.ranking.contrasts import rate as rate_battles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEEDED = {
+    "model_a": "the model of one side",
+    "model_b": "the model of the other",
+    "outcome": f"the choice: {', '.join(OUTCOMES)}",
+}
+
+
+def rate(
+    given: pd.DataFrame,
+    anchors: Mapping[str, float] | None = None,
+    covariates: Sequence[str] = (),
+    anchor_z: float = ANCHOR_Z,
+) -> pd.DataFrame:
+    """As `evalloop_assets.ranking.rate` says."""
+    import pandas as pd
+
+    require_frame(given, f"Give one with the columns {', '.join(NEEDED)}.", "battles")
+    for name, about in NEEDED.items():
+        if name not in given:
+            raise UserError(f"column {name}", "it is missing", f"Give it: {about}.")
+    columns = {name: typed_column(given[name], BATTLES.column(name)).to_pylist() for name in NEEDED}
+    strange = sorted({str(one) for one in columns["outcome"]} - OUTCOMES.keys())
+    if strange:
+        raise UserError("column outcome", f"{strange[0]!r} is no outcome", f"Give one of {', '.join(OUTCOMES)}.")
+    users = typed_column(given["user_id"], BATTLES.column("user_id")).to_pylist() if "user_id" in given else None
+    leads = {name: _lead(given, name) for name in covariates}
+    fought = battles(columns["model_a"], columns["model_b"], columns["outcome"], users, leads)
+    told = rate_battles(fought, _anchors(anchors, fought.models), (), anchor_z)
+    rank, tier = told.rank(), told.tiers()
+    contrasts = [told.against_level(model) for model in told.models]
+    found = pd.DataFrame(
+        {
+            "model_id": list(told.models),
+            "mu": told.mu,
+            "sigma": told.sigma,
+            "low": [one.low for one in contrasts],
+            "high": [one.high for one in contrasts],
+            "rank": [rank[model] for model in told.models],
+            "tier": [tier[model] for model in told.models],
+            "battles": told.battles,
+        }
+    )
+    return found.sort_values("rank", ignore_index=True)
+
+
+def _lead(given: pd.DataFrame, name: str):  # type: ignore[no-untyped-def]
+    """Values of a covariate; UserError where it is missing, or says nothing somewhere."""
+    if name not in given:
+        raise UserError(f"covariate {name}", "there is no such column", f"Name one of {', '.join(given.columns)}.")
+    column = Column(name, "DOUBLE", "the advantage of side a, 0 for none", required=True)
+    values = typed_column(given[name], column).to_numpy()
+    if not all(map(isfinite, values)):
+        raise UserError(f"column {name}", "a value is infinite", "Give finite numbers.")
+    return values
+
+
+def _anchors(anchors: Mapping[str, float] | None, models: Sequence[str]) -> dict[str, float]:
+    """The anchors; UserError for a value that is none, and for too few that fought."""
+    given = dict(anchors or {})
+    for name, value in given.items():
+        if not isinstance(value, (int, float)) or not isfinite(value):
+            raise UserError(f"anchor {name}", f"{value!r} is no rating", "Give a number of skill points, say 25.0.")
+    known = [name for name in given if name in models]
+    if given and len(known) < LEAST_ANCHORS:
+        raise UserError(
+            f"anchors {', '.join(map(str, given))}",
+            f"{len(known)} of them fought, and {LEAST_ANCHORS} are needed",
+            "Name more models with known ratings, or leave the anchors out.",
+        )
+    return {name: float(value) for name, value in given.items()}

@@ -1,0 +1,23 @@
+"""Which models can be compared at all: a chain of battles must join them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalloop_assets.ranking.battles import Battles
+
+
+def components(fought: Battles) -> NDArray[np.int64]:
+    """Number of each model's component; 0 is the one with most battles, and a single component is 0 everywhere."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = len(fought.models)
+    joined = coo_array((np.ones(len(fought.a)), (fought.a, fought.b)), shape=(size, size))
+    count, label = connected_components(joined, directed=False)
+    order = np.argsort(-np.bincount(label, fought.per_model, count), kind="stable")
+    place = np.empty(count, dtype=np.int64)
+    place[order] = np.arange(count)
+    found: NDArray[np.int64] = place[label]
+    return found

@@ -1,0 +1,116 @@
+"""The online pass of TrueSkill in compiled code: battles in order of decision, anchors as constants.
+
+The update is the closed form for two players without partial play; the tests hold it to the `trueskill` package with
+the scipy backend. tau is 0: within one window a model does not change, and the package's default would stall sigma at
+0.77. A choice among more than two models is rated by the package itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from math import erfc, exp, pi, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalloop_assets.ranking.batch import Cells, cells
+from evalloop_assets.ranking.battles import DRAW, WIN_B, Battles
+from evalloop_assets.ranking.likelihood import MU, SIGMA, Scale
+
+Floats = NDArray[np.float64]
+Update = Callable[[Floats, Floats, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], float, float], None]
+
+
+class State:
+    """mu and variance of every model after the battles so far; a pass goes on from it."""
+
+    def __init__(self, models: Sequence[str], scale: Scale, anchors: Mapping[str, float]) -> None:
+        self.models, self.scale = tuple(models), scale
+        self.mu = np.array([anchors.get(name, MU) for name in models], dtype=np.float64)
+        self.variance = np.array([0.0 if name in anchors else SIGMA**2 for name in models], dtype=np.float64)
+        self._twice, self._margin = 2 * scale.beta**2, scale.margin
+
+    @property
+    def sigma(self) -> Floats:
+        return np.sqrt(self.variance)
+
+    def take(self, kinds: Cells, order: NDArray[Any]) -> None:
+        """Choices between two models in order, each by its cell."""
+        update()(self.mu, self.variance, kinds.a, kinds.b, kinds.outcome, order, self._twice, self._margin)
+
+    def take_choice(self, members: Sequence[int], ranks: Sequence[int]) -> None:
+        """One choice among several models by the `trueskill` package; a lower rank is better, equal ones are drawn."""
+        env = self.scale.env
+        groups = [(env.create_rating(self.mu[one], max(sqrt(self.variance[one]), 1e-12)),) for one in members]
+        for one, (rated,) in zip(members, env.rate(groups, ranks=list(ranks)), strict=True):
+            if self.variance[one] > 0:
+                self.mu[one], self.variance[one] = rated.mu, rated.sigma**2
+
+
+def online_pass(fought: Battles, scale: Scale, anchors: Mapping[str, float]) -> State:
+    """The state after the last battle."""
+    state, kinds = State(fought.models, scale, anchors), cells(fought)
+    state.take(kinds, kinds.place)
+    return state
+
+
+def passes(
+    fought: Battles, scale: Scale, anchors: Mapping[str, float], ends: Sequence[int]
+) -> Iterator[tuple[Floats, Floats]]:
+    """mu and sigma after each number of battles; `ends` ascends."""
+    state, kinds, begun = State(fought.models, scale, anchors), cells(fought), 0
+    for end in ends:
+        state.take(kinds, kinds.place[begun:end])
+        begun = end
+        yield state.mu.copy(), state.sigma
+
+
+@cache
+def update() -> Update:
+    """The compiled update; compiling takes two seconds, once in a process."""
+    from numba import njit
+
+    root, norm = sqrt(2.0), 1 / sqrt(2 * pi)
+
+    @njit(nogil=True)
+    def below(x: float) -> float:
+        return 0.5 * erfc(-x / root)
+
+    @njit(nogil=True)
+    def density(x: float) -> float:
+        return norm * exp(-x * x / 2)
+
+    @njit(nogil=True, error_model="numpy")
+    def fold(mu, variance, a, b, outcome, order, twice, margin):  # type: ignore[no-untyped-def]
+        for place in range(len(order)):
+            k = order[place]
+            winner, loser = a[k], b[k]
+            if outcome[k] == WIN_B:
+                winner, loser = loser, winner
+            squared = twice + variance[winner] + variance[loser]
+            c = sqrt(squared)
+            t, epsilon = (mu[winner] - mu[loser]) / c, margin / c
+            if outcome[k] == DRAW:
+                near, beyond = epsilon - abs(t), -epsilon - abs(t)
+                chance = below(near) - below(beyond)
+                if chance > 0:
+                    at_near, at_beyond = density(near), density(beyond)
+                    v = (at_beyond - at_near) / chance
+                    w = v * v + (near * at_near - beyond * at_beyond) / chance
+                else:
+                    v, w = near, 1.0
+                if t < 0:
+                    v = -v
+            else:
+                x = t - epsilon
+                chance = below(x)
+                v = density(x) / chance if chance > 0 else -x
+                w = v * (v + x)
+            mu[winner] += variance[winner] / c * v
+            mu[loser] -= variance[loser] / c * v
+            variance[winner] *= 1 - variance[winner] / squared * w
+            variance[loser] *= 1 - variance[loser] / squared * w
+
+    return fold
