@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 
 READS = {"battles": (-13, 0), "votes": (-13, 0), "models": (None, None)}
 COUNTED = """
-    SELECT model_a, model_b, outcome, user_id, position_lead, length_lead
+    SELECT model_a, model_b, outcome, user_id, position_lead, length_lead, decided_at
     FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
-    WHERE counted ORDER BY decided_at, battles.battle_id
-"""
-DECIDED = """
-    SELECT decided_at FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
     WHERE counted ORDER BY decided_at, battles.battle_id
 """
 votes = sql_asset("ranking/votes.sql", group="ranking")
@@ -109,7 +105,7 @@ def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
     if fought is None:
         return Frame(_table(RATING_STATES, day, []))
     begun = datetime.combine(day, datetime.min.time())
-    decided = inputs.query(DECIDED).column("decided_at").to_numpy()
+    decided = inputs.query(COUNTED).column("decided_at").to_numpy()
     ends = np.searchsorted(decided, [np.datetime64(begun + timedelta(hours=hour + 1)) for hour in range(24)])
     rows = [
         {

@@ -96,7 +96,13 @@ class Ratings:
 
     @property
     def best(self) -> str:
-        return self.models[int(np.argmax(self.mu))]
+        return self.best_of(1)
+
+    def best_of(self, least: int) -> str:
+        """The highest mu of those in the component that fought most, among models of so many battles where any has."""
+        joined = self.component == 0
+        known = joined & (self.battles >= least)
+        return self.models[int(np.argmax(np.where(known if known.any() else joined, self.mu, -np.inf)))]
 
     def rank(self) -> dict[str, int]:
         """1 is the best; ties go by name."""

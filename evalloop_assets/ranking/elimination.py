@@ -49,7 +49,8 @@ def eliminations(ratings: Ratings, champion: str | None, spared: Collection[str]
     The champion and the `spared` (anchors, references) are compared but never eliminated, nor is a model with too few
     battles, one that no chain of battles joins with the other, or one that is not clearly worse.
     """
-    others = list(dict.fromkeys([ratings.best, *([champion] if champion in ratings.models else [])]))
+    best = ratings.best_of(limits.battles)  # a newcomer's few wins say too little to compare anybody with
+    others = list(dict.fromkeys([best, *([champion] if champion in ratings.models else [])]))
     kept = {*spared, *ratings.anchors}
     return [
         _compare(ratings, model, str(other), champion, kept, limits)

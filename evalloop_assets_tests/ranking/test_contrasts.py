@@ -170,3 +170,15 @@ def test_models_that_nothing_joins_are_named_and_have_no_contrast():
 def test_models_of_a_tier_cannot_be_told_from_its_first():
     fit = rate(simulated(np.random.default_rng(11), [30, 29.9, 25, 24.9, 18], 4_000, 2_000))
     assert fit.tiers() == {"m00": 1, "m01": 1, "m02": 2, "m03": 2, "m04": 3}
+
+
+def test_neither_a_pair_apart_nor_a_newcomer_who_won_a_little_shields_the_worst():
+    fought = simulated(np.random.default_rng(12), [25, 25, 30, 16], 4_000, 2_000)
+    names = [fought.models[k] for k in fought.a], [fought.models[k] for k in fought.b]
+    outcome = [["a", "b", "tie"][k] for k in fought.outcome]
+    more = [("y", "z")] * 40 + [("new", "m02")] * 5
+    fit = rate(battles([*names[0], *(one for one, _ in more)], [*names[1], *(one for _, one in more)],
+                       [*outcome, *["a"] * 45]))  # fmt: skip
+    assert max(zip(fit.mu, fit.models, strict=True))[1] in ("y", "new")
+    assert {one.model_id for one in eliminations(fit, None, (), LIMITS) if one.eliminated} >= {"m03"}
+    assert {one.against for one in eliminations(fit, None, (), LIMITS)} == {"m02"}
