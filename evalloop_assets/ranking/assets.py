@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 READS = {"battles": (-13, 0), "votes": (-13, 0), "models": (None, None)}
 COUNTED = """
-    SELECT model_a, model_b, outcome, user_id, position_lead, length_lead, decided_at
+    SELECT model_a, model_b, outcome, user_id, position_lead, length_lead, decided_at, choice_id
     FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
     WHERE counted ORDER BY decided_at, battles.battle_id
 """
@@ -91,7 +91,7 @@ def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATING_STABILITY, day, rows), {"agreement": f"rank correlation with Bradley-Terry {told:.3f}"})
 
 
-@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="1")
+@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="2")
 def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """The online rating after each hour of the day, over the 14 days up to then: how it converges, and what the open
     day knows already.
@@ -116,7 +116,7 @@ def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
             "battles": int(end),
         }
         for hour, (end, (mu, sigma)) in enumerate(
-            zip(ends, passes(fought, scale_of(fought), _constants(settings, fought.models), ends.tolist()), strict=True)
+            zip(ends, passes(fought, scale_of(fought), _constants(settings, fought), ends.tolist()), strict=True)
         )
         for index, model in enumerate(fought.models)
     ]
@@ -158,7 +158,7 @@ def _fought(inputs: Inputs, settings: Settings) -> "Battles | None":
     leads = {"position": "position_lead"} | ({"length": "length_lead"} if settings.ranking.control_length else {})
     side_a, side_b, outcome, user = (rows.column(name) for name in ("model_a", "model_b", "outcome", "user_id"))
     covariates = {name: rows.column(lead).to_numpy() for name, lead in leads.items() if _varies(rows.column(lead))}
-    return battles(side_a, side_b, outcome, user, covariates)
+    return battles(side_a, side_b, outcome, user, covariates, rows.column("choice_id"))
 
 
 def _rated(fought: "Battles", inputs: Inputs, settings: Settings) -> "Ratings":
@@ -167,12 +167,12 @@ def _rated(fought: "Battles", inputs: Inputs, settings: Settings) -> "Ratings":
     return rate(fought, settings.ranking.anchors, _references(inputs), settings.ranking.anchor_z)
 
 
-def _constants(settings: Settings, models: Sequence[str]) -> dict[str, float]:
-    """The given anchors, where enough of them fought."""
-    from evalloop_assets.ranking.anchors import LEAST_ANCHORS
+def _constants(settings: Settings, fought: "Battles") -> dict[str, float]:
+    """The given anchors that hold, where enough of them do."""
+    from evalloop_assets.ranking.anchors import LEAST_ANCHORS, held
 
-    given = {name: value for name, value in settings.ranking.anchors.items() if name in models}
-    return given if len(given) >= LEAST_ANCHORS else {}
+    kept, _ = held(fought, settings.ranking.anchors, settings.ranking.anchor_z)
+    return kept if len(kept) >= LEAST_ANCHORS else {}
 
 
 def _varies(column: "pa.ChunkedArray") -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    Column: TypeAlias = Iterable[str] | pa.ChunkedArray
+    Column: TypeAlias = Iterable[str | None] | pa.ChunkedArray
 
 WIN_A, WIN_B, DRAW = 0, 1, 2
 OUTCOMES = {"a": WIN_A, "b": WIN_B, "tie": DRAW, "both_bad": DRAW}
@@ -35,6 +35,8 @@ class Battles:
     users: int
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """What else may decide, as an advantage of side a: the same unit in every battle, 0 for none."""
+    choice: NDArray[np.int64] | None = None
+    """Number of the choice among more than two that the battle is a row of, -1 for none; None where there are none."""
 
     @property
     def per_model(self) -> NDArray[np.int64]:
@@ -52,8 +54,10 @@ def battles(
     outcome: Column,
     user_id: Column | None = None,
     covariates: Mapping[str, NDArray[np.float64]] | None = None,
+    choice_id: Column | None = None,
 ) -> Battles:
-    """Battles from columns in order of decision; without user ids each battle is a user of its own.
+    """Battles from columns in order of decision; without user ids each battle is a user of its own. `choice_id` joins a
+    user's rows of one choice among more than two, and is None in the others.
 
     Raises KeyError on an outcome that is none of a, b, tie, both_bad.
     """
@@ -81,7 +85,19 @@ def battles(
         user=place[user[fought]],
         users=len(chose),
         covariates={name: np.asarray(values)[fought] for name, values in (covariates or {}).items()},
+        choice=None if choice_id is None else _choices(_text(choice_id), user, fought),
     )
+
+
+def _choices(ids: pa.ChunkedArray, user: NDArray[np.int64], fought: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Number of each battle's choice, -1 for none; None where no battle has one."""
+    joined = ~ids.is_null().to_numpy() & fought
+    if not joined.any():
+        return None
+    names, place = _coded(ids.fill_null(""))
+    number = np.full(len(user), -1, dtype=np.int64)
+    number[joined] = np.unique(user[joined] * len(names) + place[joined], return_inverse=True)[1]
+    return number[fought]
 
 
 def _text(values: Column) -> pa.ChunkedArray:

@@ -2,11 +2,12 @@
 
 The update is the closed form for two players without partial play; the tests hold it to the `trueskill` package with
 the scipy backend. tau is 0: within one window a model does not change, and the package's default would stall sigma at
-0.77. A choice among more than two models is rated by the package itself.
+0.77. A choice that ranks more than two models is rated by the package itself, 160 of three a second.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from math import erfc, exp, pi, sqrt
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from evalloop_assets.ranking.batch import Cells, cells
 from evalloop_assets.ranking.battles import DRAW, WIN_B, Battles
+from evalloop_assets.ranking.choices import rankings
 from evalloop_assets.ranking.likelihood import MU, SIGMA, Scale
 
 Floats = NDArray[np.float64]
@@ -51,8 +53,7 @@ class State:
 
 def online_pass(fought: Battles, scale: Scale, anchors: Mapping[str, float]) -> State:
     """The state after the last battle."""
-    state, kinds = State(fought.models, scale, anchors), cells(fought)
-    state.take(kinds, kinds.place)
+    (state,) = _states(fought, scale, anchors, [len(fought.a)])
     return state
 
 
@@ -60,11 +61,27 @@ def passes(
     fought: Battles, scale: Scale, anchors: Mapping[str, float], ends: Sequence[int]
 ) -> Iterator[tuple[Floats, Floats]]:
     """mu and sigma after each number of battles; `ends` ascends."""
-    state, kinds, begun = State(fought.models, scale, anchors), cells(fought), 0
-    for end in ends:
-        state.take(kinds, kinds.place[begun:end])
-        begun = end
+    for state in _states(fought, scale, anchors, ends):
         yield state.mu.copy(), state.sigma
+
+
+def _states(fought: Battles, scale: Scale, anchors: Mapping[str, float], ends: Sequence[int]) -> Iterator[State]:
+    """One state, each time that so many battles are in it. A choice that ranks its models counts with its last row."""
+    state, kinds, begun = State(fought.models, scale, anchors), cells(fought), 0
+    ranked = deque(rankings(fought))
+    pair = np.ones(len(fought.a), dtype=bool)
+    for choice in ranked:
+        pair[choice.rows] = False
+    for end in ends:
+        while ranked and ranked[0].rows[-1] < end:
+            choice = ranked.popleft()
+            last = int(choice.rows[-1])
+            state.take(kinds, kinds.place[begun:last][pair[begun:last]])
+            state.take_choice(choice.members, choice.ranks)
+            begun = last
+        state.take(kinds, kinds.place[begun:end][pair[begun:end]])
+        begun = end
+        yield state
 
 
 @cache

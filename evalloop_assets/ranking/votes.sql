@@ -23,17 +23,19 @@ told AS (
   SELECT
     day, battle_id, user_id, model_a, model_b, outcome, shown_first, chars_a, chars_b, is_short,
     ROW_NUMBER() OVER (
-      PARTITION BY day, user_id, LEAST(model_a, model_b), GREATEST(model_a, model_b), choice_id, is_short
+      PARTITION BY day, user_id, LEAST(model_a, model_b), GREATEST(model_a, model_b), is_short
       ORDER BY decided_at, battle_id
     ) AS vote,
-    COUNT(*) OVER (PARTITION BY day, user_id) AS votes_of_day
+    choice_id
   FROM seen
 ),
 daily AS (
   SELECT
     day, user_id,
-    COUNT(CASE WHEN shown_first IS NOT NULL AND outcome IN ('a', 'b') THEN 1 END) AS placed,
-    COUNT(CASE WHEN shown_first = outcome THEN 1 END)                             AS for_first
+    -- A choice among several is one vote, and its rows are no independent signs of a habit.
+    COUNT(CASE WHEN choice_id IS NULL THEN 1 END) + COUNT(DISTINCT choice_id) AS votes,
+    COUNT(CASE WHEN choice_id IS NULL AND shown_first IS NOT NULL AND outcome IN ('a', 'b') THEN 1 END) AS placed,
+    COUNT(CASE WHEN choice_id IS NULL AND shown_first = outcome THEN 1 END) AS for_first
   FROM told
   GROUP BY day, user_id
 ),
@@ -80,13 +82,14 @@ JOIN (
     CASE
       WHEN told.model_a = told.model_b THEN 'both sides are one model'
       WHEN scripts.user_id IS NOT NULL THEN 'a script voted'
-      WHEN told.votes_of_day > settings.most_votes_a_day THEN 'more votes than anybody casts in a day'
+      WHEN daily.votes > settings.most_votes_a_day THEN 'more votes than anybody casts in a day'
       WHEN one_sided.user_id IS NOT NULL THEN 'the user votes by position, whatever is shown there'
       WHEN told.is_short THEN 'too few turns were seen'
       WHEN told.vote > 1 THEN 'the user voted on this pairing before on that day'
     END AS reason
   FROM told
   CROSS JOIN settings
+  JOIN daily ON daily.day = told.day AND daily.user_id = told.user_id
   LEFT JOIN scripts ON scripts.day = told.day AND scripts.user_id = told.user_id
   LEFT JOIN one_sided ON one_sided.day = told.day AND one_sided.user_id = told.user_id
 ) AS reasons ON reasons.day = told.day AND reasons.battle_id = told.battle_id

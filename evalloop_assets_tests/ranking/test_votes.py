@@ -75,11 +75,44 @@ def test_one_vote_of_a_user_on_a_pairing_a_day_the_first():
         battle(a="y", b="x", outcome="b"),
         battle(b="z"),
         battle(user="v"),
-        battle(choice_id="c"),
         battle(day=DAY - timedelta(days=1)),
     ]
     before = "the user voted on this pairing before on that day"
-    assert reasons(rows, first=DAY - timedelta(days=1)) == [None, before, None, None, None, None]
+    assert reasons(rows, first=DAY - timedelta(days=1)) == [None, before, None, None, None]
+
+
+def choice(name, *models, user="u", **more):
+    """Rows of one choice that ranks these models, the best first."""
+    return [
+        battle(user, better, worse, choice_id=name, **more)
+        for place, better in enumerate(models)
+        for worse in models[place + 1 :]
+    ]
+
+
+def test_a_choice_among_several_adds_the_pairings_that_the_user_has_not_voted_on():
+    before = "the user voted on this pairing before on that day"
+    rows = [battle(a="y", b="x"), *choice("c", "x", "y", "z"), *choice("d", "z", "y", "w")]
+    assert reasons(rows) == [None, before, None, None, before, None, None]
+
+
+def test_of_a_choice_the_rows_with_too_few_turns_are_left_out():
+    rows = choice("c", "x", "y", "z")
+    seen = {"x": 3, "y": 3, "z": 1}
+    told = [row | {"turns_a": seen[row["model_a"]], "turns_b": seen[row["model_b"]]} for row in rows]
+    assert reasons(told, minimum_turns=2) == [None, "too few turns were seen", "too few turns were seen"]
+
+
+def test_a_choice_is_one_vote_of_the_day_and_no_sign_of_a_habit_of_position():
+    rows = choice("c", "x", "y", "z") + choice("d", *"klmn") + [battle(a="p", b="q")]
+    assert set(reasons(rows, most_votes_a_day=3)) == {None}
+    assert set(reasons(rows, most_votes_a_day=2)) == {"more votes than anybody casts in a day"}
+    placed = [
+        row for number in range(8) for row in choice(f"{number}", *(f"{number}{k}" for k in range(4)), shown_first="a")
+    ]
+    assert set(reasons([*crowd(), *placed])) == {None}
+    alone = [row | {"choice_id": None} for row in placed]
+    assert "the user votes by position, whatever is shown there" in set(reasons([*crowd(), *alone]))
 
 
 def test_a_script_on_its_day_only():

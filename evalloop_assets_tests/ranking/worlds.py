@@ -28,3 +28,22 @@ def simulated(rng, skills, count, users, taste=0.0, margin=1.5):
 def chance_to_win(gap, se=0.0):
     """Of a model `gap` skill points ahead, when the gap itself is known up to `se`."""
     return norm.cdf(gap / np.hypot(np.sqrt(2) * BETA, se))
+
+
+def ranked_choices(rng, skills, count, users, taste=0.0, shown=4):
+    """Choices that rank `shown` of the models, each as rows of all its pairs."""
+    skills = np.asarray(skills, float)
+    members = np.argsort(rng.random((count, len(skills))), axis=1)[:, :shown]
+    user = rng.integers(0, users, count)
+    tastes = rng.normal(0, taste, (users, len(skills)))
+    liked = skills[members] + tastes[user[:, None], members] + BETA * rng.standard_normal((count, shown))
+    first, second = np.triu_indices(shown, 1)
+    return Battles(
+        tuple(f"m{index:02}" for index in range(len(skills))),
+        members[:, first].ravel(),
+        members[:, second].ravel(),
+        np.where(liked[:, first] > liked[:, second], WIN_A, WIN_B).ravel(),
+        np.repeat(user, len(first)),
+        users,
+        choice=np.repeat(np.arange(count), len(first)),
+    )
