@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, TypeAdapter, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -280,6 +280,19 @@ class RankingSettings(Section):
     anchor_z: float = Field(
         4.0, ge=3, description="standard errors by which an anchor may be off before it is fitted like the rest"
     )
+    anchor_share: float = Field(0.15, ge=0, le=1, description="share of the battles between a survivor and an anchor")
+    newcomer_share: float = Field(
+        0.2, ge=0, le=1, description="share of the battles of models with fewer than minimum_battles; goes where none is"
+    )
+    uniform_share: float = Field(
+        0.1, ge=0, le=1, description="share of the battles between any two of the pool; the rest is between survivors"
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.anchor_share + self.newcomer_share + self.uniform_share > 1:
+            raise ValueError("anchor_share, newcomer_share and uniform_share add up to more than 1")
+        return self
 
 
 class ABSettings(Section):
@@ -375,6 +388,11 @@ class Settings(BaseSettings):
     def flags(self) -> Path:
         """The published allocation, a flagd file."""
         return self.home / "serving" / "flags.json"
+
+    @property
+    def matchups(self) -> Path:
+        """The published matchups, a flagd file."""
+        return self.home / "serving" / "matchups.json"
 
     @classmethod
     def settings_customise_sources(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.ranking.tables import ELIMINATIONS, RATING_STABILITY, RATING_STATES, RATINGS
+from evalloop_assets.ranking.tables import (
+    ELIMINATIONS,
+    MATCHUPS,
+    PUBLISHED_MATCHUPS,
+    RATING_STABILITY,
+    RATING_STATES,
+    RATINGS,
+)
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +28,11 @@ COUNTED = """
     SELECT model_a, model_b, outcome, user_id, position_lead, length_lead, decided_at, choice_id
     FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
     WHERE counted ORDER BY decided_at, battles.battle_id
+"""
+FOUGHT = "SELECT model_id, battles FROM ratings"
+RELEASED = """
+    SELECT DISTINCT model_id FROM models
+    WHERE kind = $kind AND coalesce(CAST(released_at AS DATE) <= $day, TRUE) ORDER BY model_id
 """
 votes = sql_asset("ranking/votes.sql", group="ranking")
 # A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
@@ -143,6 +155,45 @@ def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(ELIMINATIONS, day, rows), {"eliminated": ", ".join(out) or "none"})
 
 
+@frame_asset(
+    schema=MATCHUPS,
+    reads={"ratings": (0, 0), "eliminations": (None, 0), "models": (None, None)},
+    group="ranking",
+    once=True,
+)
+def matchups(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Whom the battles to come are between, drawn at random: most between survivors, a share each against anchors, for
+    newcomers, and between any two. A model that was eliminated once is out.
+    """
+    from evalloop_assets.ranking.matchups import Shares, pool_of
+    from evalloop_assets.ranking.matchups import matchups as pairs_of
+
+    chosen = settings.ranking
+    fought = {row["model_id"]: row["battles"] for row in inputs.query(FOUGHT).to_pylist()}
+    candidates, references = (
+        inputs.query(RELEASED, {"kind": kind, "day": day}).column("model_id").to_pylist()
+        for kind in ("candidate", "reference")
+    )
+    anchors = {*references, *(name for name in chosen.anchors if name in fought)}
+    out = inputs.query("SELECT DISTINCT model_id FROM eliminations WHERE eliminated").column("model_id").to_pylist()
+    champion = _champion(inputs, day, settings)
+    pool = pool_of(fought, candidates, anchors, champion, out, chosen.minimum_battles)
+    pairs = pairs_of(pool, Shares(chosen.anchor_share, chosen.newcomer_share, chosen.uniform_share))
+    told = {name: ", ".join(models) or "none" for name, models in pool._asdict().items()}
+    return Frame(_table(MATCHUPS, day, [pair._asdict() for pair in pairs]), told)
+
+
+@frame_asset(schema=PUBLISHED_MATCHUPS, reads={"matchups": (0, 0)}, group="ranking", once=True)
+def published_matchups(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Publishes the day's matchups for the product, unless those of a later day are published already."""
+    from evalloop_assets.serving.matchups import Pair, publish
+
+    rows = inputs.query("SELECT model_a, model_b, propensity FROM matchups ORDER BY propensity DESC, model_a, model_b")
+    done = publish(settings.matchups, [Pair(**row) for row in rows.to_pylist()], day)
+    row = {"of_day": done.day, "pairs": done.pairs}
+    return Frame(_table(PUBLISHED_MATCHUPS, day, [row]), {"file": str(settings.matchups), "changed": done.changed})
+
+
 def _fit(inputs: Inputs, settings: Settings) -> "Ratings | None":
     fought = _fought(inputs, settings)
     return None if fought is None else _rated(fought, inputs, settings)
@@ -229,4 +280,4 @@ def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, object]])
     return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
 
 
-ASSETS = [votes, ratings, rating_stability, rating_states, eliminations]
+ASSETS = [votes, ratings, rating_stability, rating_states, eliminations, matchups, published_matchups]

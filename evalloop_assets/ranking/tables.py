@@ -68,3 +68,25 @@ ELIMINATIONS = TableSchema(
         Column("reason", "VARCHAR", "why or why not, with figures"),
     ),
 )
+
+MATCHUPS = TableSchema(
+    name="matchups",
+    row="two models that meet in the battles after this day",
+    key=("day", "model_a", "model_b"),
+    columns=(
+        Column("model_a", "VARCHAR", "one model"),
+        Column("model_b", "VARCHAR", "the other, later by name; which is shown first is another draw"),
+        Column("propensity", "DOUBLE", "probability that a battle is between these two; 1 over all pairs of the day"),
+        Column("why", "VARCHAR", "the shares that the pair is part of, with what each adds to the propensity"),
+    ),
+)
+
+PUBLISHED_MATCHUPS = TableSchema(
+    name="published_matchups",
+    row="what the product draws its battles from once this day is ranked",
+    key=("day",),
+    columns=(
+        Column("of_day", "DATE", "the day whose matchups the published file holds: this one, or a later one"),
+        Column("pairs", "BIGINT", "pairs in the file"),
+    ),
+)

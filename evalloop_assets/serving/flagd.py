@@ -69,7 +69,7 @@ def publish(path: Path, ledger: Ledger) -> Published:
     while True:
         content = flag_file(entry.allocation, entry.sequence)
         if _content(path) != content:
-            _replace(path, json.dumps(content, indent=1))
+            replace_file(path, json.dumps(content, indent=1))
             changed = True
         newest = _newest(ledger)
         if newest.sequence == entry.sequence:
@@ -180,7 +180,7 @@ def _content(path: Path) -> Any:
         return None
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write beside and swap in; a reader sees the old file or the new one, and a later time than before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
