@@ -13,7 +13,7 @@ from dagster import (
 
 from evalloop_assets.backfill.assets import ASSETS as BACKFILL
 from evalloop_assets.backfill.checks import CHECKS as BACKFILL_CHECKS
-from evalloop_assets.backfill.schedules import daily_schedule
+from evalloop_assets.backfill.schedules import daily_schedule, hourly_schedule
 from evalloop_assets.backfill.sensors import relabel_sensor
 from evalloop_assets.backfill.vacuum import vacuum
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
@@ -67,6 +67,11 @@ CHECKS = [
 daily = define_asset_job(
     "daily", AssetSelection.all(), description="The whole loop for a day or a range: deliveries to decisions."
 )
+hourly = define_asset_job(
+    "hourly",
+    AssetSelection.groups("logs") | AssetSelection.assets("published_matchups", "rating_states").upstream(),
+    description="The open day so far: deliveries, ratings, eliminations, matchups.",
+)
 ingest = define_asset_job("ingest", AssetSelection.groups("logs"), description="Take in what has been delivered.")
 relabel = define_asset_job(
     "relabel",
@@ -91,8 +96,8 @@ def build_definitions(settings: Settings) -> Definitions:
     return Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
-        jobs=[daily, ingest, relabel, train, decide, rollback, undo, vacuum],
-        schedules=[daily_schedule(daily)],
+        jobs=[daily, hourly, ingest, relabel, train, decide, rollback, undo, vacuum],
+        schedules=[daily_schedule(daily), hourly_schedule(hourly)],
         sensors=[guardrail_sensor, catalogue_sensor, relabel_sensor(relabel)],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,

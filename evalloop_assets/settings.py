@@ -282,7 +282,10 @@ class RankingSettings(Section):
     )
     anchor_share: float = Field(0.15, ge=0, le=1, description="share of the battles between a survivor and an anchor")
     newcomer_share: float = Field(
-        0.2, ge=0, le=1, description="share of the battles of models with fewer than minimum_battles; goes where none is"
+        0.2,
+        ge=0,
+        le=1,
+        description="share of the battles of models with fewer than minimum_battles; goes where none is",
     )
     uniform_share: float = Field(
         0.1, ge=0, le=1, description="share of the battles between any two of the pool; the rest is between survivors"

@@ -1,4 +1,4 @@
-"""When runs are due: the loop for the day before."""
+"""When runs are due: the loop for the day before, the ranking for the day that is still open."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,3 +21,20 @@ def daily_schedule(job: Any) -> ScheduleDefinition:
         return RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 
     return _daily
+
+
+def hourly_schedule(job: Any) -> ScheduleDefinition:
+    """One run of `job` an hour, for the open day."""
+
+    @schedule(
+        name="hourly_schedule",
+        cron_schedule="15 * * * *",
+        job=job,
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Ratings, eliminations and matchups of the open day (UTC): a bad model is out within hours.",
+    )
+    def _hourly(context: ScheduleEvaluationContext) -> RunRequest:
+        hour = context.scheduled_execution_time
+        return RunRequest(run_key=hour.isoformat(), partition_key=hour.date().isoformat())
+
+    return _hourly

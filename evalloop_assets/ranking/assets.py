@@ -105,8 +105,8 @@ def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="2")
 def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """The online rating after each hour of the day, over the 14 days up to then: how it converges, and what the open
-    day knows already.
+    """The online rating after each hour of the day that has begun, over the 14 days up to then: how it converges, and
+    what the open day knows already.
     """
     import numpy as np
 
@@ -118,7 +118,11 @@ def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
         return Frame(_table(RATING_STATES, day, []))
     begun = datetime.combine(day, datetime.min.time())
     decided = inputs.query(COUNTED).column("decided_at").to_numpy()
-    ends = np.searchsorted(decided, [np.datetime64(begun + timedelta(hours=hour + 1)) for hour in range(24)])
+    hours = [begun + timedelta(hours=hour) for hour in range(24)]
+    if inputs.clock.log_end is not None:
+        known = max(inputs.clock.log_end, decided[-1].astype("datetime64[us]").item())
+        hours = [hour for hour in hours if hour < known]
+    ends = np.searchsorted(decided, [np.datetime64(hour + timedelta(hours=1)) for hour in hours])
     rows = [
         {
             "model_id": model,

@@ -1,7 +1,7 @@
 """Which two models meet in the battles to come, and how probable each meeting is.
 
-Battles are drawn at random, so that what is learned of a model does not depend on whom it happened to meet: most between
-survivors, some between a survivor and an anchor, some for newcomers, and some between any two of the pool. An
+Battles are drawn at random, so that what is learned of a model does not depend on whom it happened to meet: most
+between survivors, some between a survivor and an anchor, some for newcomers, and some between any two of the pool. An
 eliminated model is not in the pool.
 """
 

@@ -44,7 +44,7 @@ RATING_STATES = TableSchema(
     key=("day", "model_id", "hour"),
     columns=(
         Column("model_id", "VARCHAR", "the model"),
-        Column("hour", "BIGINT", "hour of the UTC day that has ended, 0 to 23"),
+        Column("hour", "BIGINT", "hour of the UTC day, 0 to 23; of the open day the last one may still run"),
         Column("mu", "DOUBLE", "online TrueSkill mean, skill points"),
         Column("sigma", "DOUBLE", "its own sigma, skill points; ignores that a user's votes hang together"),
         Column("battles", "BIGINT", "battles of the window so far"),

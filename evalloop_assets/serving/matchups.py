@@ -1,8 +1,8 @@
 """The matchups as a flagd file of their own, which any OpenFeature client reads.
 
 One flag, `matchups`. The product evaluates it once a battle with a `battle_key` (say the battle's id), and gets the two
-models and the propensity that the log must carry. Which of them is side a and shown first is a fair draw of its own. Where
-there is no key, or nothing is to be compared, the value's models are null: no battle.
+models and the propensity that the log must carry. Which of them is side a and shown first is a fair draw of its own.
+Where there is no key, or nothing is to be compared, the value's models are null: no battle.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Ratings and eliminations from a real lake."""
 
+import json
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -54,19 +55,40 @@ class World:
         ]
         self.write("battles", rows, day)
 
+    def open_day(self, skills, hours, an_hour=120):
+        """Battles of the first hours of the day, each another user's."""
+        fought = simulated(np.random.default_rng(1), skills, 24 * an_hour, 24 * an_hour)
+        rows = [
+            {
+                "battle_id": f"{k}",
+                "user_id": f"u{k}",
+                "model_a": fought.models[fought.a[k]],
+                "model_b": fought.models[fought.b[k]],
+                "outcome": OUTCOMES[fought.outcome[k]],
+                "decided_at": datetime.combine(DAY, datetime.min.time()) + timedelta(hours=k / an_hour),
+            }
+            for k in range(hours * an_hour)
+        ]
+        self.write("battles", rows)
+
     def references(self, *names, day=DAY):
         self.write("models", [{"model_id": name, "kind": "reference"} for name in names], day)
 
-    def rate(self, first=DAY - timedelta(days=13)):
+    def rate(self, first=DAY - timedelta(days=13), last=DAY):
         tags = {
             "dagster/asset_partition_range_start": first.isoformat(),
-            "dagster/asset_partition_range_end": DAY.isoformat(),
+            "dagster/asset_partition_range_end": last.isoformat(),
         }
         resources = {"lake": self.resource, "settings": self.settings}
         done = materialize([*ASSETS, *CHECKS], tags=tags, resources=resources)
         lake = self.resource.open()
-        rows = {name: lake.read(name, Days.one(DAY)).to_pylist() for name in ("ratings", "eliminations")}
+        rows = {name: lake.read(name, Days.one(last)).to_pylist() for name in ("ratings", "eliminations")}
         return done, rows["ratings"], rows["eliminations"]
+
+    def drawn(self):
+        """Models that the published file draws for battles."""
+        flag = json.loads(self.settings.matchups.read_text())["flags"]["matchups"]
+        return {value[side] for value in flag["variants"].values() for side in ("model_a", "model_b")} - {None}
 
 
 @pytest.fixture
@@ -169,3 +191,45 @@ def test_states_of_a_day_are_those_of_the_window_up_to_it(world):
     world.rate()
     states = world.resource.open().read("rating_states", Days.one(DAY)).to_pylist()
     assert {row["hour"]: row["battles"] for row in states} == {hour: 300 if hour < 12 else 600 for hour in range(24)}
+
+
+def test_a_clearly_worse_model_is_out_within_hours_of_the_open_day(world):
+    skills, out = [25, 25.5, 26, 25, 15], {}
+    for hour in (3, 6):
+        world.open_day(skills, hour)
+        _, _, eliminations = world.rate(first=DAY)
+        out[hour] = {row["model_id"] for row in eliminations if row["eliminated"]}, world.drawn()
+    models = {f"m{k:02}" for k in range(5)}
+    assert out[3] == (set(), models), "144 battles of a model are too few"
+    assert out[6] == ({"m04"}, models - {"m04"})
+
+
+def test_matchups_are_of_the_pool_and_say_why(world):
+    world.references("m00", "m01", "m02")
+    world.write("models", [{"model_id": "next", "kind": "candidate", "released_at": datetime(2026, 5, 3, 20)},
+                           {"model_id": "later", "kind": "candidate", "released_at": datetime(2026, 5, 4)}],
+                DAY - timedelta(days=1))  # fmt: skip
+    world.fight([24, 25, 26, 30, 16, 29])
+    world.rate()
+    lake = world.resource.open()
+    rows = lake.read("matchups", Days.one(DAY)).to_pylist()
+    found = {(row["model_a"], row["model_b"]): row for row in rows}
+    assert sum(row["propensity"] for row in rows) == pytest.approx(1, abs=1e-12)
+    assert {name for pair in found for name in pair} == {"m00", "m01", "m02", "m03", "m05", "next"}
+    assert max(rows, key=lambda row: row["propensity"])["why"].startswith("survivors 0.5500, uniform")
+    assert found["m03", "next"]["why"].startswith("newcomers 0.0400")
+    assert world.drawn() == {"m00", "m01", "m02", "m03", "m05", "next"}
+    assert lake.read("published_matchups", Days.one(DAY)).to_pylist() == [{"day": DAY, "of_day": DAY, "pairs": 15}]
+
+
+def test_a_model_once_eliminated_stays_out_of_later_days_and_a_former_day_publishes_nothing(world):
+    before = DAY - timedelta(days=20)
+    world.fight([25, 26, 16], day=before)
+    world.rate(before, before)
+    assert world.drawn() == {"m00", "m01"}
+    world.fight([25, 26, 25, 27], count=400)
+    world.rate()
+    assert world.drawn() == {"m00", "m01", "m03"}
+    world.rate(before, before)
+    assert world.drawn() == {"m00", "m01", "m03"}
+    assert world.resource.open().read("published_matchups", Days.one(before)).to_pylist()[0]["of_day"] == DAY
