@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.ranking.pictures import PICTURES
 from evalloop_assets.ranking.tables import (
     ELIMINATIONS,
     MATCHUPS,
@@ -38,7 +39,7 @@ votes = sql_asset("ranking/votes.sql", group="ranking")
 # A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
 
 
-@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="2", once=True)
+@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="2", once=True, picture=PICTURES["ratings"])
 def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """TrueSkill's likelihood at its maximum over the counted battles of 14 days, both_bad as a draw. Reported are
     contrasts against the anchors' mean with user-clustered bounds: a filter that finds what is clearly worse, not the
@@ -103,7 +104,7 @@ def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATING_STABILITY, day, rows), {"agreement": f"rank correlation with Bradley-Terry {told:.3f}"})
 
 
-@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="2")
+@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="2", picture=PICTURES["rating_states"])
 def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """The online rating after each hour of the day that has begun, over the 14 days up to then: how it converges, and
     what the open day knows already.
