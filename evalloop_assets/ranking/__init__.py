@@ -26,6 +26,7 @@ def rate(
     Back: model_id, mu (skill points: a lead of 25/6·sqrt(2) wins 84%), sigma (as if every battle were a user's only
     one), low and high (95%, of the contrast against the mean of the anchors, else against the mean of the models that
     battles join with it), rank, tier (models that cannot be told from its first), battles.
+    Models that no chain of battles joins with the most come last, in tiers of their own.
 
     Raises UserError for what is no such frame.
     """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evalloop_assets.ranking.battles import Battles
     from evalloop_assets.ranking.contrasts import Ratings
 
+# A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
 READS = {"battles": (-13, 0), "votes": (-13, 0), "models": (None, None)}
 COUNTED = """
     SELECT model_a, model_b, outcome, user_id, position_lead, length_lead, decided_at, choice_id
@@ -36,10 +37,9 @@ RELEASED = """
     WHERE kind = $kind AND coalesce(CAST(released_at AS DATE) <= $day, TRUE) ORDER BY model_id
 """
 votes = sql_asset("ranking/votes.sql", group="ranking")
-# A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
 
 
-@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="2", once=True, picture=PICTURES["ratings"])
+@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="3", once=True, picture=PICTURES["ratings"])
 def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """TrueSkill's likelihood at its maximum over the counted battles of 14 days, both_bad as a draw. Reported are
     contrasts against the anchors' mean with user-clustered bounds: a filter that finds what is clearly worse, not the
@@ -71,7 +71,7 @@ def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATINGS, day, rows), metadata)
 
 
-@frame_asset(schema=RATING_STABILITY, reads=READS, group="ranking", code_version="1", once=True)
+@frame_asset(schema=RATING_STABILITY, reads=READS, group="ranking", code_version="2", once=True)
 def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Whether the order of the models would be another one: with other users (a bootstrap of users), with the battles
     in another order (shuffles of the online pass), and by another engine (Bradley-Terry).

@@ -52,7 +52,7 @@ class Ratings:
     users: int
     """Who chose."""
     component: NDArray[np.int64]
-    """Models of one number are joined by battles; 0 is the component with most battles."""
+    """Models of one number are joined by battles, or by constants; 0 is the component with most battles."""
     anchors: tuple[str, ...]
     """Models whose mean is the level of the contrasts; empty where fewer than three are known."""
     constant: bool
@@ -105,15 +105,18 @@ class Ratings:
         return self.models[int(np.argmax(np.where(known if known.any() else joined, self.mu, -np.inf)))]
 
     def rank(self) -> dict[str, int]:
-        """1 is the best; ties go by name."""
-        order = sorted(range(len(self.models)), key=lambda index: (-self.mu[index], self.models[index]))
+        """1 is the best; ties go by name. Models apart cannot be compared with the others and come after them."""
+        order = np.lexsort((np.arange(len(self.models)), -self.mu, self.component))
         return {self.models[index]: place for place, index in enumerate(order, start=1)}
 
     def tiers(self, z_limit: float = Z_95) -> dict[str, int]:
-        """Models of one tier cannot be told from its first, which leads it; 1 is the best tier."""
+        """Models of one tier cannot be told from its first, which leads it; 1 is the best tier. Models apart are in
+        tiers of their own, after those of the others.
+        """
         tier, leader, found = 0, "", dict[str, int]()
         for model in self.rank():
-            if not leader or self.against(model, leader).z < -z_limit:
+            apart = not leader or self._number(model) != self._number(leader)
+            if apart or self.against(model, leader).z < -z_limit:
                 tier, leader = tier + 1, model
             found[model] = tier
         return found
@@ -122,7 +125,7 @@ class Ratings:
         return int(self.component[self.models.index(model)])
 
     def _contrast(self, weights: NDArray[np.float64]) -> Contrast:
-        joined = self.constant or len(set(self.component[weights != 0])) == 1
+        joined = len(set(self.component[weights != 0])) == 1
         se = float(np.sqrt(self.covariance.variance(weights))) if joined else float("nan")
         return Contrast(float(weights @ self.mu), se)
 
@@ -151,7 +154,7 @@ def rate(
         covariance=rated.covariance,
         battles=fought.per_model,
         users=fought.users,
-        component=components(fought),
+        component=components(fought, constants),
         anchors=tuple(known) if len(known) >= LEAST_ANCHORS else (),
         constant=bool(constants),
         released=tuple(released),

@@ -19,13 +19,13 @@ def draw_forest(figure: Any, rows: Sequence[Row]) -> None:
     figure.set_size_inches(7, 1.1 + 0.24 * len(rows))
     axes = figure.subplots()
     for place, row in enumerate(rows):
-        colour = "black" if row["tier"] is None else COLOURS[(row["tier"] - 1) % len(COLOURS)]
+        colour = COLOURS[(row["tier"] - 1) % len(COLOURS)]
         joined = row["low"] is not None
         if joined:
             axes.plot([row["low"], row["high"]], [place, place], color=colour, lw=1.5)
         marker = "s" if row["anchor"] else "o"
         axes.plot(row["contrast"], place, marker, ms=5, color=colour, mfc=colour if joined else "white")
-    names = [f"{row['model_id']}  {'–' if row['tier'] is None else row['tier']} · {row['battles']:,}" for row in rows]
+    names = [f"{row['model_id']}  {row['tier']} · {row['battles']:,}" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.6)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from evalloop_assets.ranking.batch import cells, skills
 from evalloop_assets.ranking.battles import Battles
+from evalloop_assets.ranking.graph import components
 from evalloop_assets.ranking.likelihood import Floats, Scale
 from evalloop_assets.ranking.logistic import strengths
 from evalloop_assets.ranking.online import State
@@ -46,14 +47,15 @@ def stability(
     """All of it for one set of battles; `mu` is the batch fit, `anchors` its constants."""
     shuffled = shuffled_mu(fought, scale, anchors, shuffles, seed, threads)
     drawn = bootstrapped_mu(fought, mu, anchors, samples, seed)
-    ranks = np.array([ranks_of(one) for one in drawn]).reshape(samples, len(fought.models))
+    component = components(fought, anchors)
+    ranks = np.array([ranks_of(one, component) for one in drawn]).reshape(samples, len(fought.models))
     low, high = np.quantile(ranks, (0.025, 0.975), axis=0, method="inverted_cdf").astype(np.int64)
     return Stability(
         shuffle_sd=(shuffled - shuffled.mean(axis=1, keepdims=True)).std(axis=0, ddof=1),
         rank_low=low,
         rank_high=high,
         best=(ranks == 1).mean(axis=0),
-        bradley_terry_rank=ranks_of(strengths(fought)),
+        bradley_terry_rank=ranks_of(strengths(fought), component),
     )
 
 
@@ -84,8 +86,8 @@ def bootstrapped_mu(fought: Battles, mu: Floats, anchors: Mapping[str, float], s
     return out
 
 
-def ranks_of(values: Floats) -> NDArray[np.int64]:
-    """1 is the highest; ties go by place."""
+def ranks_of(values: Floats, component: NDArray[np.int64]) -> NDArray[np.int64]:
+    """1 is the highest of component 0; ties go by place, and models of other components come last."""
     rank = np.empty(len(values), dtype=np.int64)
-    rank[np.argsort(-values, kind="stable")] = np.arange(1, len(values) + 1)
+    rank[np.lexsort((-values, component))] = np.arange(1, len(values) + 1)
     return rank

@@ -15,9 +15,11 @@ RATINGS = TableSchema(
         Column("contrast", "DOUBLE", "mu less the level (the anchors' mean, or the mean of all), skill points"),
         Column("low", "DOUBLE", "lower 95% bound of the contrast, users as clusters; NULL where no battles join it"),
         Column("high", "DOUBLE", "upper 95% bound of the contrast, likewise"),
-        Column("rank", "BIGINT", "1 is the best"),
-        Column("tier", "BIGINT", "1 is the best; models of a tier cannot be told from its first"),
-        Column("component", "BIGINT", "models of one number are joined by battles; 0 fought most"),
+        Column("rank", "BIGINT", "1 is the best; models of other components than 0 come last"),
+        Column(
+            "tier", "BIGINT", "1 is the best; models of a tier cannot be told from its first, and are of one component"
+        ),
+        Column("component", "BIGINT", "models of one number are joined by battles or constants; 0 fought most"),
         Column("anchor", "BOOLEAN", "its value is part of the level"),
         Column("battles", "BIGINT", "battles it fought in the window"),
     ),

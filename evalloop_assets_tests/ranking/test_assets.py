@@ -233,3 +233,14 @@ def test_a_model_once_eliminated_stays_out_of_later_days_and_a_former_day_publis
     world.rate(before, before)
     assert world.drawn() == {"m00", "m01", "m03"}
     assert world.resource.open().read("published_matchups", Days.one(before)).to_pylist()[0]["of_day"] == DAY
+
+
+def test_states_are_on_the_level_of_the_anchors_that_hold(tmp_path):
+    world = World(tmp_path, anchors={"m00": 20.0, "m01": 25.0, "m02": 30.0, "m03": 34.0})
+    world.fight([20, 25, 30, 22], count=4_000)
+    _, ratings, _ = world.rate()
+    assert [row["model_id"] for row in ratings if not row["anchor"]] == ["m03"]
+    states = world.resource.open().read("rating_states", Days.one(DAY)).to_pylist()
+    last = {row["model_id"]: row for row in states if row["hour"] == 23}
+    assert [last[f"m0{k}"]["mu"] for k in range(3)] == [20.0, 25.0, 30.0]
+    assert last["m03"]["mu"] == pytest.approx(22, abs=1)

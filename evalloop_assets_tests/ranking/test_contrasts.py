@@ -172,6 +172,23 @@ def test_models_of_a_tier_cannot_be_told_from_its_first():
     assert fit.tiers() == {"m00": 1, "m01": 1, "m02": 2, "m03": 2, "m04": 3}
 
 
+def test_models_apart_come_last_in_tiers_of_their_own():
+    rows = [("a", "b", "a"), ("b", "a", "a"), ("a", "b", "tie")] * 20 + [("y", "z", "a")] * 30
+    fit = rate(battles(*zip(*rows, strict=True)))
+    assert fit.mu[fit.models.index("y")] > fit.mu[:2].max()
+    assert (fit.rank(), fit.tiers()) == ({"a": 1, "b": 2, "y": 3, "z": 4}, {"a": 1, "b": 1, "y": 2, "z": 3})
+
+
+def test_constants_join_what_no_battle_joins_and_nothing_else():
+    rows = [("a", "b", "a"), ("b", "a", "b"), ("c", "n", "a"), ("c", "n", "b")] * 40 + [("y", "z", "a")] * 9
+    fit = rate(battles(*zip(*rows, strict=True)), {"a": 35.0, "b": 20.0, "c": 25.0}, anchor_z=99)
+    assert fit.constant
+    assert fit.apart == ("y", "z")
+    assert 0 < fit.against("n", "a").se < 2
+    assert np.isnan(fit.against("y", "a").se)
+    assert fit.tiers()["y"] > fit.tiers()["b"]
+
+
 def test_neither_a_pair_apart_nor_a_newcomer_who_won_a_little_shields_the_worst():
     fought = simulated(np.random.default_rng(12), [25, 25, 30, 16], 4_000, 2_000)
     names = [fought.models[k] for k in fought.a], [fought.models[k] for k in fought.b]

@@ -29,7 +29,7 @@ def fill(lake):
 def test_the_forest_has_the_best_on_top_and_models_without_bounds(fill):
     rated = {"contrast": 1.0, "low": 0.5, "high": 1.5, "tier": 1, "anchor": False, "battles": 9}
     rows = [rated | {"model_id": f"m{k}", "rank": k} for k in range(3, 60)]
-    rows += [rated | {"model_id": "apart", "rank": 2, "low": None, "high": None, "tier": None}]
+    rows += [rated | {"model_id": "apart", "rank": 2, "low": None, "high": None, "tier": 2}]
     rows += [rated | {"model_id": "best", "rank": 1, "anchor": True}]
     found = fill(RATINGS, rows)
     assert [row["model_id"] for row in found[:3]] == ["best", "apart", "m3"]

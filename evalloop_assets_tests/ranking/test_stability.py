@@ -38,7 +38,7 @@ def test_a_draw_is_half_a_win():
 def test_who_won_everything_is_finite_and_first():
     found = strengths(battles(["x"] * 30 + ["y"] * 30, ["y"] * 30 + ["z"] * 30, ["a"] * 60))
     assert np.isfinite(found).all()
-    assert ranks_of(found).tolist() == [1, 2, 3]
+    assert ranks_of(found, np.zeros(3)).tolist() == [1, 2, 3]
 
 
 def test_the_bootstrap_of_users_spreads_as_the_sandwich_says(fought):
