@@ -19,6 +19,7 @@ from evalloop_assets.ranking.graph import components
 from evalloop_assets.ranking.likelihood import Floats, Scale
 from evalloop_assets.ranking.logistic import strengths
 from evalloop_assets.ranking.online import State
+from evalloop_assets.ranking.shuffle import shuffle
 
 
 class Stability(NamedTuple):
@@ -62,18 +63,19 @@ def stability(
 def shuffled_mu(
     fought: Battles, scale: Scale, anchors: Mapping[str, float], shuffles: int, seed: int, threads: int = 2
 ) -> Floats:
-    """mu after a pass over each of so many random orders, (shuffles, models)."""
+    """mu after a pass over each of so many random orders, (shuffles, models); rows of choices count as pairs."""
     kinds = cells(fought)
     place = kinds.place.astype(np.min_scalar_type(len(kinds.a)))  # a small array shuffles in the cache
 
-    def one(rng: np.random.Generator) -> Floats:
-        state = State(fought.models, scale, anchors)
-        state.take(kinds, rng.permutation(place))
+    def one(own_seed: np.uint64) -> Floats:
+        state, order = State(fought.models, scale, anchors), place.copy()
+        shuffle()(order, own_seed)
+        state.take(kinds, order)
         return state.mu
 
-    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(shuffles)]
+    seeds = np.random.SeedSequence(seed).generate_state(shuffles, np.uint64) | np.uint64(1)
     with ThreadPoolExecutor(threads) as pool:
-        return np.array(list(pool.map(one, generators))).reshape(shuffles, len(fought.models))
+        return np.array(list(pool.map(one, seeds))).reshape(shuffles, len(fought.models))
 
 
 def bootstrapped_mu(fought: Battles, mu: Floats, anchors: Mapping[str, float], samples: int, seed: int) -> Floats:

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.stats import chisquare
 
 from evalloop_assets.ranking.batch import fit
 from evalloop_assets.ranking.battles import DRAW, WIN_A, battles
 from evalloop_assets.ranking.likelihood import scale_of
 from evalloop_assets.ranking.logistic import agreement, strengths
 from evalloop_assets.ranking.online import online_pass
+from evalloop_assets.ranking.shuffle import shuffle
 from evalloop_assets.ranking.stability import bootstrapped_mu, ranks_of, shuffled_mu, stability
 
 from .worlds import simulated
@@ -81,3 +83,20 @@ def test_anchors_stay_in_every_shuffle_and_sample(fought):
         bootstrapped_mu(fought, rated.mu, anchors, 3, 6),
     ):
         assert (found[:, :3] == [20.0, 23.0, 24.0]).all()
+
+
+def test_each_order_is_as_likely_as_any_other():
+    """All 24 orders of four values over 24,000 seeds, and which of 1,000 values comes first and last."""
+    seeds = np.random.SeedSequence(8).generate_state(24_000, np.uint64) | np.uint64(1)
+    orders = np.tile(np.arange(4), (len(seeds), 1))
+    for order, seed in zip(orders, seeds, strict=True):
+        shuffle()(order, seed)
+    assert chisquare(np.unique(orders @ [64, 16, 4, 1], return_counts=True)[1]).pvalue > 0.001
+    ends = []
+    for seed in seeds[:5_000]:
+        values = np.arange(1_000, dtype=np.uint16)
+        shuffle()(values, seed)
+        ends.append(values[[0, 499, -1]] // 50)
+    assert sorted(values.tolist()) == list(range(1_000))
+    for end in np.array(ends).T:
+        assert chisquare(np.bincount(end, minlength=20)).pvalue > 0.001
