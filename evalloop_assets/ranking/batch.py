@@ -12,7 +12,7 @@ without battles the prior's, with many users the plain sandwich. A plain sigma c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from evalloop_assets.ranking.battles import DRAW, Battles
 from evalloop_assets.ranking.likelihood import BETA, MU, SIGMA, Floats, scale_of, slopes
 
 ROUNDS, CLOSE, HALVINGS = 100, 1e-9, 40
+SCORES = 16_000_000
+"""Scores of users that are held at once: 128 MB."""
 COVARIATE_SD = SIGMA
 """Prior standard deviation of a coefficient, skill points per unit of the covariate."""
 
@@ -224,9 +226,7 @@ def _maximum(
 
 def _spread(fought: Battles, problem: _Problem, at: Floats) -> Floats:
     """k Σ_u g_u g_uᵀ over users, (parameters, parameters); g_u adds up the derivatives of the user's choices."""
-    from scipy.sparse import coo_array
-
-    kinds = problem.cells
+    kinds, size = problem.cells, len(at)
     found = slopes(problem.difference(at), kinds.outcome, problem.margin(at))
     parts = [(kinds.a, found.by_d), (kinds.b, -found.by_d)]
     for index in range(kinds.covariates.shape[1]):
@@ -234,8 +234,23 @@ def _spread(fought: Battles, problem: _Problem, at: Floats) -> Floats:
         parts.append((column, found.by_d * kinds.covariates[:, index]))
     if problem.margin_at is not None:
         parts.append((np.full(len(kinds.a), problem.margin_at), found.by_m))
-    columns = np.concatenate([column[kinds.place] for column, _ in parts])
-    values = np.concatenate([value[kinds.place] for _, value in parts])
-    rows = np.tile(fought.user, len(parts))
-    scores = coo_array((values, (rows, columns)), shape=(fought.users, len(at))).tocsr()
-    return np.asarray((scores.T @ scores).todense()) * (fought.users / max(fought.users - 1, 1))
+    total = np.zeros((size, size))
+    for first, battles in _by_user(fought, max(SCORES // max(size, 1), 1)):
+        user, place = fought.user[battles] - first, kinds.place[battles]
+        count = int(user.max(initial=-1)) + 1
+        entry = np.concatenate([user * size + column[place] for column, _ in parts])
+        value = np.concatenate([values[place] for _, values in parts])
+        scores = np.bincount(entry, value, count * size).reshape(count, size)
+        total += scores.T @ scores
+    return total * (fought.users / max(fought.users - 1, 1))
+
+
+def _by_user(fought: Battles, many: int) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:
+    """The battles of so many users at a time, with the number of the first of them."""
+    if fought.users <= many:
+        yield 0, slice(None)
+        return
+    order = np.argsort(fought.user, kind="stable")
+    firsts = np.arange(0, fought.users, many)
+    ends = np.searchsorted(fought.user[order], firsts)
+    yield from zip(firsts.tolist(), np.split(order, ends[1:]), strict=True)

@@ -70,11 +70,11 @@ def battles(
     fought = a != b
     names, coded = _coded(_text(outcome))
     kind = np.array([OUTCOMES[name] for name in names], dtype=np.int64)[coded]
-    user = np.arange(count) if user_id is None else _coded(_text(user_id))[1]
-    met = np.unique(side[np.tile(fought, 2)])
+    user = np.arange(count) if user_id is None else _numbers(_text(user_id))
+    met = np.flatnonzero(np.bincount(side[np.tile(fought, 2)]))
     number = np.zeros(max(len(models), 1), dtype=np.int64)
     number[met] = np.arange(len(met))
-    chose = np.unique(user[fought])
+    chose = np.flatnonzero(np.bincount(user[fought]))
     place = np.zeros(max(count, 1), dtype=np.int64)
     place[chose] = np.arange(len(chose))
     return Battles(
@@ -106,6 +106,12 @@ def _text(values: Column) -> pa.ChunkedArray:
     if isinstance(values, pa.ChunkedArray):
         return values.cast(pa.string())
     return pa.chunked_array([pa.array(list(values), pa.string())])
+
+
+def _numbers(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """One number for each different text, in order of appearance."""
+    numbers: NDArray[np.int64] = values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return numbers
 
 
 def _coded(values: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:

@@ -20,7 +20,8 @@ def components(fought: Battles, constants: Collection[str] = ()) -> NDArray[np.i
 
     size = len(fought.models)
     known = np.array([place for place, name in enumerate(fought.models) if name in constants], dtype=np.int64)
-    one, other = np.concatenate([fought.a, known[:-1]]), np.concatenate([fought.b, known[1:]])
+    met = np.divmod(np.flatnonzero(np.bincount(fought.a * size + fought.b)), max(size, 1))
+    one, other = np.concatenate([met[0], known[:-1]]), np.concatenate([met[1], known[1:]])
     joined = coo_array((np.ones(len(one)), (one, other)), shape=(size, size))
     count, label = connected_components(joined, directed=False)
     order = np.argsort(-np.bincount(label, fought.per_model, count), kind="stable")

@@ -8,6 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalloop_assets.ranking import batch
 from evalloop_assets.ranking.batch import cells, fit, skills
 from evalloop_assets.ranking.battles import DRAW, WIN_A, Battles
 from evalloop_assets.ranking.likelihood import BETA, slopes
@@ -111,6 +112,13 @@ def test_a_weight_of_two_is_the_battle_twice():
     )
     start = fit(fought, {}).mu
     assert skills(fought, cells(fought), {}, start, np.full(300, 2.0)) == pytest.approx(fit(twice, {}).mu, abs=1e-8)
+
+
+def test_the_users_may_be_taken_some_at_a_time(monkeypatch):
+    fought = simulated(np.random.default_rng(7), [22, 25, 28], 600, 97, taste=3.0)
+    whole = fit(fought, {}).covariance.clustered
+    monkeypatch.setattr(batch, "SCORES", 40)
+    assert fit(fought, {}).covariance.clustered == pytest.approx(whole, rel=1e-12)
 
 
 def test_anchors_do_not_move():
