@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -253,7 +253,7 @@ class PolicySettings(Section):
 class RankingSettings(Section):
     """Relative ranking."""
 
-    anchors: dict[str, float] = Field(
+    anchors: dict[str, Annotated[float, Field(ge=-75, le=125)]] = Field(
         {}, description="models whose rating is a constant of the fit, with its value; at least three, else unused"
     )
     z_limit: float = Field(3.0, ge=3, description="standard errors below the best before a model is eliminated")

@@ -1,13 +1,16 @@
 """Batch ratings: the maximum a posteriori of TrueSkill's likelihood on counts, by Newton, with user-clustered variance.
 
-The prior is each model's own N(25, (25/3)²); anchors are constants; the draw margin is fitted with the skills;
-covariates (length, position) shift the difference of two skills by their coefficient. Order does not enter. With g_u
-the score of user u, H the negative Hessian, P the prior's precision, the covariance of all parameters is
+The prior is each model's own N(25, (25/3)²); anchors are constants; the draw margin is fitted with the skills, its
+prior the positive half of N(0, (25/3)²), which keeps it finite where all battles are draws; covariates (length,
+position) shift the difference of two skills by their coefficient. Order does not enter. With g_u the score of user u, H
+the negative Hessian, P the prior's precision, the covariance of all parameters is
 
-    (H + P)⁻¹ (k Σ_u g_u g_uᵀ + P) (H + P)⁻¹,  k = U/(U − 1)
+    (H + P)⁻¹ (k Σ_u g_u g_uᵀ + P) (H + P)⁻¹,  k = U/(U − 1) · (t/z)²
 
-without battles the prior's, with many users the plain sandwich. A plain sigma covers too little where users have tastes
-(docs/statistics.md); a sandwich of a few users is too small, so a contrast takes the larger of the two variances.
+without battles the prior's, with many users the plain sandwich. t and z are the 97.5% quantiles of Student's law with
+U − 1 degrees of freedom and of the normal one: of few users the spread itself is uncertain, and so z standard errors
+are t of the plain ones. A plain sigma covers too little where users have tastes (docs/statistics.md); a sandwich of a
+few users may still be too small, so a contrast takes the larger of the two variances.
 """
 
 from __future__ import annotations
@@ -205,7 +208,7 @@ def _maximum(
     free = np.ones(number, dtype=bool)
     free[:size] = [name not in anchors for name in fought.models]
     if drawn:
-        prior[-1], at[-1] = 0.0, max(scale_of(fought).margin, BETA / 100)
+        at[-1] = max(scale_of(fought).margin, BETA / 100)
     prior[~free] = 0.0
     problem = _Problem(kinds, counts, size, free, prior, centre, number - 1 if drawn else None)
     value = problem.value(at)
@@ -242,7 +245,15 @@ def _spread(fought: Battles, problem: _Problem, at: Floats) -> Floats:
         value = np.concatenate([values[place] for _, values in parts])
         scores = np.bincount(entry, value, count * size).reshape(count, size)
         total += scores.T @ scores
-    return total * (fought.users / max(fought.users - 1, 1))
+    return total * _few(fought.users)
+
+
+def _few(users: int) -> float:
+    """k: how much more the scores of so many users vary than they show."""
+    from scipy.special import ndtri, stdtrit
+
+    others = max(users - 1, 1)
+    return float(users / others * (stdtrit(others, 0.975) / ndtri(0.975)) ** 2)
 
 
 def _by_user(fought: Battles, many: int) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:

@@ -14,10 +14,13 @@ from evalloop_assets.ranking.anchors import LEAST_ANCHORS
 from evalloop_assets.ranking.battles import OUTCOMES, battles
 from evalloop_assets.ranking.contrasts import ANCHOR_Z
 from evalloop_assets.ranking.contrasts import rate as rate_battles
+from evalloop_assets.ranking.likelihood import MU
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FARTHEST = 100.0
+"""Skill points from the prior's mean beyond which there is no rating: 60 points win always."""
 NEEDED = {
     "model_a": "the model of one side",
     "model_b": "the model of the other",
@@ -44,6 +47,8 @@ def rate(
         raise UserError("column outcome", f"{strange[0]!r} is no outcome", f"Give one of {', '.join(OUTCOMES)}.")
     users = typed_column(given["user_id"], BATTLES.column("user_id")).to_pylist() if "user_id" in given else None
     leads = {name: _lead(given, name) for name in covariates}
+    if not isinstance(anchor_z, (int, float)) or not anchor_z > 0:
+        raise UserError("anchor_z", f"{anchor_z!r} is no number of standard errors", f"Give one, say {ANCHOR_Z}.")
     fought = battles(columns["model_a"], columns["model_b"], columns["outcome"], users, leads)
     told = rate_battles(fought, _anchors(anchors, fought.models), (), anchor_z)
     rank, tier = told.rank(), told.tiers()
@@ -76,9 +81,11 @@ def _lead(given: pd.DataFrame, name: str):  # type: ignore[no-untyped-def]
 
 def _anchors(anchors: Mapping[str, float] | None, models: Sequence[str]) -> dict[str, float]:
     """The anchors; UserError for a value that is none, and for too few that fought."""
+    if anchors is not None and not isinstance(anchors, Mapping):
+        raise UserError("anchors", f"they are no mapping but {type(anchors).__name__}", "Give model ids with ratings.")
     given = dict(anchors or {})
     for name, value in given.items():
-        if not isinstance(value, (int, float)) or not isfinite(value):
+        if not isinstance(value, (int, float)) or not abs(value - MU) <= FARTHEST:
             raise UserError(f"anchor {name}", f"{value!r} is no rating", "Give a number of skill points, say 25.0.")
     known = [name for name in given if name in models]
     if given and len(known) < LEAST_ANCHORS:

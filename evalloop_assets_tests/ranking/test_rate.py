@@ -71,6 +71,25 @@ def test_no_battle_gives_no_model_and_a_model_against_itself_says_nothing(battle
     assert len(rate(itself)) == 0
 
 
+@pytest.mark.parametrize("outcome", ["tie", "both_bad"])
+def test_where_nobody_ever_decided_all_are_equal(battles, outcome):
+    for rows in (battles, battles.iloc[:1]):
+        found = rate(rows.assign(outcome=outcome))
+        assert found["mu"].to_numpy() == pytest.approx(25)
+        assert set(found["tier"]) == {1}
+
+
+@pytest.mark.parametrize("users", [4, 10])
+def test_bounds_of_a_few_users_with_strong_tastes_cover_the_truth(users):
+    """Battles of four users say little of the others: 95% bounds of the plain sandwich cover 86%."""
+    skills, rng, covered = np.array([23.0, 25, 27]), np.random.default_rng(users), []
+    for _ in range(150):
+        found = rate(frame(simulated(rng, skills, users * 60, users, taste=4.0))).set_index("model_id").sort_index()
+        shrunk = (skills - skills.mean()) * BETA / np.hypot(BETA, 4.0)
+        covered += ((found["low"] < shrunk) & (shrunk < found["high"])).tolist()
+    assert 0.92 < np.mean(covered) < 0.985
+
+
 def test_what_no_battle_joins_has_no_bounds(battles):
     apart = pd.DataFrame({"model_a": ["y"] * 5, "model_b": ["z"] * 5, "outcome": ["a"] * 5, "user_id": range(5)})
     found = rate(pd.concat([battles, apart.astype({"user_id": int})])).set_index("model_id")
@@ -98,6 +117,10 @@ def test_a_frame_that_is_none(battles, change, said):
     [
         ({"anchors": {"m00": 25.0}}, "anchors m00: 1 of them fought, and 3 are needed"),
         ({"anchors": {"m00": 25.0, "m01": float("nan"), "m02": 1.0}}, "anchor m01: nan is no rating"),
+        ({"anchors": ["m00", "m01", "m02"]}, "anchors: they are no mapping but list"),
+        ({"anchors": {"m00": 1e6, "m01": 2.0, "m02": 1.0}}, "anchor m00: 1000000.0 is no rating"),
+        ({"anchor_z": "4"}, "anchor_z: '4' is no number"),
+        ({"anchor_z": float("nan")}, "anchor_z: nan is no number"),
         ({"anchors": {"m00": "good", "m01": 2.0, "m02": 1.0}}, "anchor m00: 'good' is no rating"),
         ({"covariates": ["chars"]}, "covariate chars: there is no such column"),
     ],
