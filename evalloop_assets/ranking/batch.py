@@ -15,7 +15,7 @@ few users may still be too small, so a contrast takes the larger of the two vari
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,8 +26,8 @@ from evalloop_assets.ranking.battles import DRAW, Battles
 from evalloop_assets.ranking.likelihood import BETA, MU, SIGMA, Floats, scale_of, slopes
 
 ROUNDS, CLOSE, HALVINGS = 100, 1e-9, 40
-SCORES = 16_000_000
-"""Scores of users that are held at once: 128 MB."""
+MOST_SCORES = 16_000_000
+"""Users times parameters up to which the scores are held densely, which is three times as fast: 128 MB."""
 COVARIATE_SD = SIGMA
 """Prior standard deviation of a coefficient, skill points per unit of the covariate."""
 
@@ -237,14 +237,17 @@ def _spread(fought: Battles, problem: _Problem, at: Floats) -> Floats:
         parts.append((column, found.by_d * kinds.covariates[:, index]))
     if problem.margin_at is not None:
         parts.append((np.full(len(kinds.a), problem.margin_at), found.by_m))
-    total = np.zeros((size, size))
-    for first, battles in _by_user(fought, max(SCORES // max(size, 1), 1)):
-        user, place = fought.user[battles] - first, kinds.place[battles]
-        count = int(user.max(initial=-1)) + 1
-        entry = np.concatenate([user * size + column[place] for column, _ in parts])
-        value = np.concatenate([values[place] for _, values in parts])
-        scores = np.bincount(entry, value, count * size).reshape(count, size)
-        total += scores.T @ scores
+    column = np.concatenate([columns[kinds.place] for columns, _ in parts])
+    value = np.concatenate([values[kinds.place] for _, values in parts])
+    user = np.tile(fought.user, len(parts))
+    if fought.users * size <= MOST_SCORES:
+        scores = np.bincount(user * size + column, value, fought.users * size).reshape(fought.users, size)
+        total = np.asarray(scores.T @ scores)
+    else:
+        from scipy.sparse import coo_array
+
+        few = coo_array((value, (user, column)), shape=(fought.users, size)).tocsr()
+        total = np.asarray((few.T @ few).todense())
     return total * _few(fought.users)
 
 
@@ -254,14 +257,3 @@ def _few(users: int) -> float:
 
     others = max(users - 1, 1)
     return float(users / others * (stdtrit(others, 0.975) / ndtri(0.975)) ** 2)
-
-
-def _by_user(fought: Battles, many: int) -> Iterator[tuple[int, slice | NDArray[np.int64]]]:
-    """The battles of so many users at a time, with the number of the first of them."""
-    if fought.users <= many:
-        yield 0, slice(None)
-        return
-    order = np.argsort(fought.user, kind="stable")
-    firsts = np.arange(0, fought.users, many)
-    ends = np.searchsorted(fought.user[order], firsts)
-    yield from zip(firsts.tolist(), np.split(order, ends[1:]), strict=True)

@@ -114,11 +114,15 @@ def test_a_weight_of_two_is_the_battle_twice():
     assert skills(fought, cells(fought), {}, start, np.full(300, 2.0)) == pytest.approx(fit(twice, {}).mu, abs=1e-8)
 
 
-def test_the_users_may_be_taken_some_at_a_time(monkeypatch):
-    fought = simulated(np.random.default_rng(7), [22, 25, 28], 600, 97, taste=3.0)
-    whole = fit(fought, {}).covariance.clustered
-    monkeypatch.setattr(batch, "SCORES", 40)
-    assert fit(fought, {}).covariance.clustered == pytest.approx(whole, rel=1e-12)
+def test_scores_of_many_users_are_held_sparsely_and_say_the_same(monkeypatch):
+    rng = np.random.default_rng(7)
+    fought = simulated(rng, [22, 25, 28], 600, 97, taste=3.0)
+    fought = replace(fought, covariates={"x": rng.choice([-1.0, 0.0, 1.0], 600)})
+    dense = fit(fought, {})
+    monkeypatch.setattr(batch, "MOST_SCORES", 0)
+    sparse = fit(fought, {})
+    assert sparse.covariance.clustered == pytest.approx(dense.covariance.clustered, rel=1e-12)
+    assert sparse.coefficients["x"] == pytest.approx(dense.coefficients["x"], rel=1e-12)
 
 
 def test_anchors_do_not_move():

@@ -4,6 +4,7 @@ import trueskill
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import football
 from evalloop_assets.ranking.batch import cells
 from evalloop_assets.ranking.battles import battles
 from evalloop_assets.ranking.likelihood import MU, SIGMA, Scale, scale_of
@@ -115,3 +116,14 @@ def test_an_anchor_stays_where_it_is_in_a_choice_among_three():
     state.take_choice([0, 1, 2], [0, 1, 2])
     assert (state.mu[1], state.variance[1]) == (30.0, 0.0)
     assert state.mu[0] > 25 > state.mu[2]
+
+
+def test_forecasts_of_real_football_are_near_the_published_elo(shared_data):
+    """10,255 games since 1980, each forecast before it is known; Elo knows the scores, the rating who won."""
+    games = football.read(shared_data / "nfl_elo")
+    ours, late = football.forecasts(games), games.since(football.CHOSEN_BEFORE)
+    assert late.sum() > 10_000
+    elo = football.brier(games.elo, games, late)
+    assert elo < football.brier(ours, games, late) < elo + 0.004
+    shuffled = np.random.default_rng(1).permutation(ours)
+    assert football.brier(shuffled, games, late) > 0.25
