@@ -246,8 +246,8 @@ def _spread(fought: Battles, problem: _Problem, at: Floats) -> Floats:
     else:
         from scipy.sparse import coo_array
 
-        few = coo_array((value, (user, column)), shape=(fought.users, size)).tocsr()
-        total = np.asarray((few.T @ few).todense())
+        sparse = coo_array((value, (user, column)), shape=(fought.users, size)).tocsr()
+        total = np.asarray((sparse.T @ sparse).todense())
     return total * _few(fought.users)
 
 
