@@ -1,11 +1,11 @@
 """`make bench`: every benchmark that needs nothing but the repository, with the promises that they are held against.
 
-About an hour on 2 cores. `python -m benchmarks.closure` needs dialogues of others beside it.
+About an hour on 2 cores. `closure`, `football` and `leaderboard` need data of others beside it.
 """
 
 from __future__ import annotations
 
-from benchmarks import chain, commits, engines, loading, ranking, reading, simulator, tick
+from benchmarks import chain, commits, engines, loading, matchups, ranking, reading, simulator, tick
 
 if __name__ == "__main__":
     for lines in (
@@ -16,6 +16,7 @@ if __name__ == "__main__":
         engines.lines(),
         reading.lines(),
         ranking.lines(),
+        matchups.lines(),
         simulator.lines(),
     ):
         for line in lines:

@@ -6,19 +6,22 @@ The battles are of 60 models and 200,000 users; a package that is slow gets fewe
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import trueskill
+from openskill.models import ThurstoneMostellerFull
 
 from benchmarks.measure import Cost, cost, middle
 from evalloop_assets.ranking.batch import cells
 from evalloop_assets.ranking.battles import DRAW, WIN_B, Battles, battles
 from evalloop_assets.ranking.contrasts import rate
 from evalloop_assets.ranking.likelihood import BETA, MU, SIGMA, scale_of
+from evalloop_assets.ranking.logistic import agreement
 from evalloop_assets.ranking.online import State
 from evalloop_assets.ranking.stability import bootstrapped_mu, shuffled_mu
 from evalloop_assets.simulator.scoreboard.eliminations import Block, figures, records
@@ -51,18 +54,21 @@ def lines(pools: int = POOLS) -> Iterator[str]:
 
     online()
     ours = middle([cost(online) for _ in range(ROUNDS)])
-    package, difference = _by_package(fought)
+    yield f"ranking, online: {BATTLES / ours.cpu / 1e6:.1f}M battles a CPU-second (promise: 20M)"
+    for backend, name in (("scipy", "scipy"), (None, "its own tails")):
+        package, difference = _by_trueskill(fought, backend)
+        yield (
+            f"ranking, online: the trueskill package with {name} {BY_PACKAGE / package.cpu:,.0f} battles a CPU-second, "
+            f"farthest from ours after {BY_PACKAGE:,} battles {difference:.0e}"
+        )
+    openskill, same = _by_openskill(fought)
     yield (
-        f"ranking, online: {BATTLES / ours.cpu / 1e6:.1f}M battles a CPU-second (promise: 20M); the trueskill package "
-        f"with scipy {BY_PACKAGE / package.cpu:,.0f}, farthest from it after {BY_PACKAGE:,} battles {difference:.0e}"
+        f"ranking, online: openskill (Thurstone-Mosteller) {BY_PACKAGE / openskill.cpu:,.0f} battles a CPU-second, "
+        f"rank correlation with ours after {BY_PACKAGE:,} battles {same:.3f}"
     )
     shuffles = cost(lambda: shuffled_mu(fought, scale, {}, 100, 1))
     yield f"ranking, 100 shuffles of {BATTLES:,}: {shuffles.cpu:.1f} CPU-s, {shuffles.wall:.1f} s (promise: 5 s)"
-    batch = _batch(fought)
-    yield (
-        f"ranking, batch with user-clustered intervals: {BATTLES:,} battles, {MODELS} models, {USERS:,} users from "
-        f"Parquet in {batch.cpu:.2f} CPU-s, {batch.wall:.2f} s (promise: 1 s)"
-    )
+    yield from _from_parquet(fought)
     fit = rate(fought)
     sample = cost(lambda: bootstrapped_mu(fought, fit.mu, {}, 10, 1))
     yield f"ranking, bootstrap of users: {sample.cpu / 10:.3f} CPU-s a sample"
@@ -72,7 +78,8 @@ def lines(pools: int = POOLS) -> Iterator[str]:
         yield f"ranking, {pools:,} pools: {row.figure}, {row.method}: {bounds}"
 
 
-def _batch(fought: Battles) -> Cost:
+def _from_parquet(fought: Battles) -> Iterator[str]:
+    """Battles with texts for ids, as a log holds them."""
     names, users = np.array(fought.models), np.char.add("user-", np.arange(USERS).astype(str))
     columns = {
         "model_a": names[fought.a],
@@ -84,18 +91,47 @@ def _batch(fought: Battles) -> Cost:
         path = Path(folder) / "battles.parquet"
         pq.write_table(pa.table(columns), path)
 
-        def whole() -> None:
+        def ours() -> None:
             table = pq.read_table(path)
             rate(battles(*(table.column(name) for name in columns)))
 
-        whole()
-        return middle([cost(whole) for _ in range(ROUNDS)])
+        yield (
+            f"ranking, batch with user-clustered intervals: {BATTLES:,} battles, {MODELS} models, {USERS:,} users from "
+            f"Parquet in {_third(ours)} (promise: 1 s)"
+        )
+        try:
+            from arena_rank.models.bradley_terry import BradleyTerry
+            from arena_rank.utils.data_utils import PairDataset
+        except ImportError:
+            yield "ranking, batch: arena-rank is not installed (it wants an older numpy)"
+            return
+
+        def theirs() -> None:
+            frame = pd.read_parquet(path)
+            frame["winner"] = frame["outcome"].map({"a": "model_a", "b": "model_b", "tie": "tie"})
+            data = PairDataset.from_pandas(frame)
+            BradleyTerry(n_competitors=len(data.competitors)).compute_ratings_and_cis(data, significance_level=0.05)
+
+        yield f"ranking, batch: arena-rank, intervals of independent battles, in {_third(theirs)}"
 
 
-def _by_package(fought: Battles) -> tuple[Cost, float]:
+def _third(call: Callable[[], None]) -> str:
+    """What a call takes once everything is compiled, in words."""
+    call()
+    took = middle([cost(call) for _ in range(ROUNDS)])
+    return f"{took.cpu:.2f} CPU-s, {took.wall:.2f} s"
+
+
+def _first(fought: Battles) -> State:
+    """Ours after the battles that a package gets."""
+    state, kinds = State(fought.models, scale_of(fought), {}), cells(fought)
+    state.take(kinds, kinds.place[:BY_PACKAGE])
+    return state
+
+
+def _by_trueskill(fought: Battles, backend: str | None) -> tuple[Cost, float]:
     """What the package takes for the first battles, and the largest difference of a mu or sigma."""
-    scale = scale_of(fought)
-    env = trueskill.TrueSkill(MU, SIGMA, BETA, 0.0, scale.draw_probability, backend="scipy")
+    env = trueskill.TrueSkill(MU, SIGMA, BETA, 0.0, scale_of(fought).draw_probability, backend=backend)
     rated = [env.create_rating() for _ in fought.models]
 
     def passed() -> None:
@@ -108,13 +144,28 @@ def _by_package(fought: Battles) -> tuple[Cost, float]:
             )
 
     took = cost(passed)
-    state, kinds = State(fought.models, scale, {}), cells(fought)
-    state.take(kinds, kinds.place[:BY_PACKAGE])
+    state = _first(fought)
     differences = [
         max(abs(one.mu - mu), abs(one.sigma - sigma))
         for one, mu, sigma in zip(rated, state.mu, state.sigma, strict=True)
     ]
     return took, max(differences)
+
+
+def _by_openskill(fought: Battles) -> tuple[Cost, float]:
+    """What the package takes for the first battles, and how far the order is ours."""
+    model = ThurstoneMostellerFull(mu=MU, sigma=SIGMA, beta=BETA, tau=0.0)
+    rated = [model.rating() for _ in fought.models]
+
+    def passed() -> None:
+        for a, b, outcome in zip(
+            fought.a[:BY_PACKAGE], fought.b[:BY_PACKAGE], fought.outcome[:BY_PACKAGE], strict=True
+        ):
+            ranks = {DRAW: [0, 0], WIN_B: [1, 0]}.get(int(outcome), [0, 1])
+            (rated[a],), (rated[b],) = model.rate([[rated[a]], [rated[b]]], ranks=ranks)
+
+    took = cost(passed)
+    return took, agreement(np.array([one.mu for one in rated]), _first(fought).mu)
 
 
 if __name__ == "__main__":
