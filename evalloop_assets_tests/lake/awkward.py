@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalloop_assets.lake.delta import arrow_schema
-from evalloop_assets.logs.contract import TURNS
+from evalloop_assets.logs.contract import BATTLES, TURNS
 
 LAST_WORDS = (
     "bye\n", "bye\r", "bye \u2028", "İbye", "ΟΔΟΣ BYE", "Straße, bye", "bye\x0b", "thanks\n", "谢谢\n", "再见",
@@ -29,10 +29,24 @@ def rows() -> list[dict[str, Any]]:
 
 def write(landing: Path) -> None:
     """Put them where the product delivers its logs."""
-    folder = landing / TURNS.name
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = pa.schema([field for field in arrow_schema(TURNS) if field.name != "day"])
-    pq.write_table(pa.Table.from_pylist(rows(), wanted), folder / "awkward.parquet")
+    for table, found in ((TURNS, rows()), (BATTLES, _choices())):
+        folder = landing / table.name
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = pa.schema([field for field in arrow_schema(table) if field.name != "day"])
+        pq.write_table(pa.Table.from_pylist(found, wanted), folder / "awkward.parquet")
+
+
+def _choices() -> list[dict[str, Any]]:
+    """Choices among three of one user, the second with a pairing of the first, and a pair beside them."""
+    chosen = [("k", "x", "y"), ("k", "x", "z"), ("k", "y", "z"), ("l", "z", "y"), ("l", "z", "w"), ("l", "y", "w")]
+    return [
+        {
+            "battle_id": f"choice-{number}", "user_id": "user ΣΑΣ", "model_a": a, "model_b": b, "outcome": "a",
+            "decided_at": NOON + timedelta(minutes=number // 3), "choice_id": choice, "shown_first": "ab"[number % 2],
+            "turns_a": number, "turns_b": 2, "chars_a": 10 * number, "chars_b": 30,
+        }
+        for number, (choice, a, b) in enumerate([*chosen, (None, "x", "y")])
+    ]  # fmt: skip
 
 
 def _turn(chat: str, number: int, shown_at: datetime, **more: Any) -> dict[str, Any]:
