@@ -16,6 +16,7 @@ from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
+from evalloop_assets.serving.routers import tell_routers
 from evalloop_assets.settings import Settings
 
 NOTHING = "nothing is served yet: {} is empty (evalloop serving begin MODEL)"
@@ -143,6 +144,11 @@ def _say(console: Console, settings: Settings, ledger: Ledger, applied: Applied)
             console.print(f"to take it back: evalloop serving undo {entry.sequence} --reason …", markup=False)
     else:
         console.print(f"nothing to change: entry {entry.sequence} ({entry.action}) holds already")
+    for attempt in tell_routers(settings, ledger):
+        state = (
+            "told of it" if attempt.error is None else f"[yellow]not told[/], and tried again: {escape(attempt.error)}"
+        )
+        console.print(f"{attempt.message.channel} {state}", soft_wrap=True)
 
 
 def _change(action: Action, reason: str) -> Change:
