@@ -8,6 +8,7 @@ has it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,7 +22,20 @@ QUALIFY row_number() OVER (
     PARTITION BY experiment_id ORDER BY complaints DESC, regenerations DESC, kept_turns DESC, session_id
 ) <= 3
 ORDER BY experiment_id, complaints DESC, regenerations DESC, kept_turns DESC, session_id"""
+CONVERSATIONS = """
+SELECT DISTINCT conversation_id
+FROM sessions
+WHERE experiment_id = $experiment AND arm = 'treatment'
+ORDER BY conversation_id"""
+REPLIES = """
+SELECT reply_text
+FROM turns
+WHERE conversation_id = $conversation AND reply_text IS NOT NULL
+ORDER BY shown_at, event_id
+LIMIT 3"""
 DIGITS = 10
+MAIL = re.compile(r"\S+@\S+")
+DIGIT = re.compile(r"\d")
 
 
 def examples_of(inputs: Inputs, readings: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -45,3 +59,9 @@ def examples_of(inputs: Inputs, readings: Iterable[Mapping[str, Any]]) -> dict[s
 def digest(reading_id: str, conversation_id: str) -> str:
     """What an alert calls a conversation: ten hexadecimal digits."""
     return hashlib.sha256(f"{reading_id}\0{conversation_id}".encode()).hexdigest()[:DIGITS]
+
+
+def redacted(text: str, characters: int) -> str:
+    """A text for a screen: its beginning on one line, addresses and digits masked."""
+    line = DIGIT.sub("#", MAIL.sub("[address]", " ".join(text.split())))
+    return line if len(line) <= characters else line[: characters - 1] + "…"

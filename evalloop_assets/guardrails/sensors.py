@@ -9,8 +9,7 @@ tells.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -36,9 +35,10 @@ from evalloop_assets.guardrails.incidents import Incident, Incidents
 from evalloop_assets.guardrails.picture import effects_png
 from evalloop_assets.guardrails.records import AT_ONCE, READINGS, readings_of, seen_after, seen_in
 from evalloop_assets.guardrails.rollback import rollback, rollback_config
+from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, advanced, observe, settle, unwatched
-from evalloop_assets.serving.ledger import Ledger, utc_now
-from evalloop_assets.serving.outbox import Attempt, Message, Outbox, deliver
+from evalloop_assets.serving.ledger import utc_now
+from evalloop_assets.serving.outbox import Attempt, Message, deliver
 from evalloop_assets.serving.routers import offer_allocation, router_channels
 from evalloop_assets.settings import Settings
 
@@ -135,7 +135,7 @@ def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Setti
     cursor = json.loads(context.cursor) if context.cursor else {"storage_id": None, "days": {}}
     seen = list(seen_after(context.instance, cursor["storage_id"], now - NEWS))
     channels, routers = alert_channels(settings), router_channels(settings)
-    with opened(settings) as (incidents, outbox, ledger):
+    with open_stores(settings) as (incidents, outbox, ledger):
         days = observe(incidents, [reading for one in seen for reading in one.readings or ()], cursor["days"], now)
         settle(incidents, ledger, now)
         close_mended_runs(incidents, context.instance, now)
@@ -163,7 +163,7 @@ def dead_man_sensor(context: SensorEvaluationContext, settings: ResourceParam[Se
     storage_id = cursor["storage_id"]
     for seen in seen_after(context.instance, storage_id, now - 2 * limit):
         progress, storage_id = advanced(progress, seen.readings or (), seen.at), seen.storage_id
-    with opened(settings) as (incidents, _, ledger):
+    with open_stores(settings) as (incidents, _, ledger):
         found = unwatched(ledger, progress, now, limit)
         for name, since in found.items():
             incidents.open(name, DEAD_MAN, f"{name}@{since.isoformat()}", {"since": f"{since:%Y-%m-%d %H:%M}"}, now)
@@ -190,19 +190,8 @@ def failed_run_sensor(context: RunFailureSensorContext, settings: ResourceParam[
         "error": first_cause(failures[0].step_failure_data.error) if failures else "see its log",
     }
     ended = moment(record.end_time) if record and record.end_time else utc_now()
-    with opened(settings) as (incidents, _, _):
+    with open_stores(settings) as (incidents, _, _):
         incidents.open(run.job_name, RUN_FAILURE, run.run_id, seen, ended)
-
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[tuple[Incidents, Outbox, Ledger]]:
-    """The three stores of the ledger's database."""
-    stores = Incidents(settings.ledger_url), Outbox(settings.ledger_url), Ledger(settings.ledger_url)
-    try:
-        yield stores
-    finally:
-        for store in stores:
-            store.close()
 
 
 def close_mended_runs(incidents: Incidents, instance: DagsterInstance, now: datetime) -> None:
