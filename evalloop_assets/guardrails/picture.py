@@ -35,8 +35,8 @@ def _draw(figure: Any, readings: Sequence[Mapping[str, Any]], names: Sequence[st
         effect, low, high = (
             [scale * reading[f"{name}_{end}"] for reading in known] for end in ("effect", "low", "high")
         )
-        axes.fill_between(days, low, high, color=colour, alpha=0.2)
-        axes.plot(days, effect, "o-", markersize=3, color=colour)
+        reach = [[one - other for one, other in zip(*pair, strict=True)] for pair in ((effect, low), (high, effect))]
+        axes.errorbar(days, effect, yerr=reach, fmt="o-", markersize=3, capsize=3, color=colour)
         fired = [k for k, reading in enumerate(known) if reading["verdict"] == "ROLLBACK"]
         axes.plot([days[k] for k in fired], [effect[k] for k in fired], "s", color="black", label="ROLLBACK")
         axes.axhline(0, color="black", linewidth=0.8)

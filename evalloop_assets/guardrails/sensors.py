@@ -37,6 +37,7 @@ from evalloop_assets.guardrails.records import AT_ONCE, READINGS, readings_of, s
 from evalloop_assets.guardrails.rollback import rollback, rollback_config
 from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, advanced, observe, settle, unwatched
+from evalloop_assets.serving.flagd import publish_if_stale
 from evalloop_assets.serving.ledger import utc_now
 from evalloop_assets.serving.outbox import Attempt, Message, deliver
 from evalloop_assets.serving.routers import offer_allocation, router_channels
@@ -128,7 +129,7 @@ def sentence(reading: Mapping[str, Any]) -> str:
 @sensor(
     minimum_interval_seconds=15,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Opens and resolves incidents, delivers their alerts, and tells other routers of a changed allocation.",
+    description="Opens and resolves incidents, delivers their alerts, and publishes what is not published yet.",
 )
 def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SkipReason:
     now = utc_now()
@@ -139,6 +140,7 @@ def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Setti
         days = observe(incidents, [reading for one in seen for reading in one.readings or ()], cursor["days"], now)
         settle(incidents, ledger, now)
         close_mended_runs(incidents, context.instance, now)
+        publish_if_stale(settings.flags, ledger)
         offer_allocation(outbox, ledger, routers, now)
         tell(
             incidents, outbox, ledger, channels, settings.alerts, now,

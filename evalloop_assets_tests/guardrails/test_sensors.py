@@ -1,5 +1,6 @@
 """The sensors of on call on a real Dagster instance, with a real receiver."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -127,6 +128,12 @@ def test_a_verdict_that_is_read_twice_after_a_crash_is_told_once(world, instance
     for _ in range(2):
         tick(alert_sensor, world, instance, None)
     assert titles(receiver) == ["BLIND x (no_data)"]
+
+
+def test_a_tick_publishes_what_a_process_that_died_left_unpublished(world, instance):
+    assert not world.settings.flags.exists()
+    tick(alert_sensor, world, instance)
+    assert json.loads(world.settings.flags.read_text())["metadata"]["sequence"] == world.ledger.head().sequence
 
 
 def test_a_first_tick_does_not_tell_old_verdicts(world, instance, receiver, monkeypatch):
