@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
@@ -154,11 +155,15 @@ def _health(console: Console, instance: DagsterInstance) -> None:
     beats = instance.get_daemon_heartbeats()
     if not beats:
         console.print("[bold]daemon[/] never seen: sensors and schedules do not run (make ui starts it)")
+    ages = {kind.lower(): time.time() - beat.timestamp for kind, beat in beats.items()}
+    silent = [f"{kind} for {age:,.0f} s" for kind, age in sorted(ages.items()) if age > SILENT_SECONDS]
+    if silent:
+        console.print(f"[bold]daemon[/] [red]silent[/]: {', '.join(silent)}", soft_wrap=True)
+    elif ages:
+        console.print(f"[bold]daemon[/] alive, every part heard of in the last {max(ages.values()):,.0f} s")
     for kind, beat in sorted(beats.items()):
-        age = time.time() - beat.timestamp
-        state = "alive" if age < SILENT_SECONDS else "[red]silent[/]"
-        errors = f", with {len(beat.errors)} errors (see its log)" if beat.errors else ""
-        console.print(f"[bold]daemon[/] {kind.lower()}: {state}, last heartbeat {age:,.0f} s ago{errors}")
+        for error in beat.errors or ():
+            console.print(f"[red]daemon[/] {kind}: {escape(error.cls_name or 'an error')} (its log tells more)")
     for line in sensor_lines(instance):
         console.print(line, soft_wrap=True)
 
