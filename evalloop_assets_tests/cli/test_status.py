@@ -43,8 +43,8 @@ def watched(instance: DagsterInstance, name, status, tick=None):
         error = SerializableErrorInfo("broken", [], "OSError") if tick == TickStatus.FAILURE else None
         instance.create_tick(
             TickData(
-                state.instigator_origin_id, name, InstigatorType.SENSOR, tick, time.time(), selector_id=state.selector_id,
-                error=error,
+                state.instigator_origin_id, name, InstigatorType.SENSOR, tick, time.time(),
+                selector_id=state.selector_id, error=error,
             )
         )  # fmt: skip
 
