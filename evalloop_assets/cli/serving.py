@@ -30,7 +30,7 @@ def show(console: Console) -> None:
         console.print(NOTHING.format(ledger.name), soft_wrap=True)
         return
     console.print(
-        f"champion [bold]{head.allocation.champion}[/] since entry {head.sequence} ({head.action}, {head.at})"
+        f"champion [bold]{escape(head.allocation.champion)}[/] since entry {head.sequence} ({head.action}, {head.at})"
     )
     for line in experiment_lines(head):
         console.print(line, soft_wrap=True)
@@ -39,8 +39,8 @@ def show(console: Console) -> None:
 def experiment_lines(entry: Entry) -> list[str]:
     """One line for each experiment of the allocation."""
     return [
-        f"     {one.experiment_id}: {one.treatment} against {one.control}, [bold]{one.status.replace('_', ' ')}[/]; "
-        f"{one.weight_percent:g}% of conversations, {one.user_share:g}% of users by user, "
+        f"     {escape(f'{one.experiment_id}: {one.treatment} against {one.control}')}, "
+        f"[bold]{one.status.replace('_', ' ')}[/]; {one.weight_percent:g}% of conversations, {one.user_share:g}% of users by user, "
         f"among users {one.segment[0]:g}-{one.segment[1]:g}%"
         for one in entry.allocation.experiments
     ]
@@ -65,7 +65,7 @@ def entry_line(entry: Entry) -> str:
     colour = {"rollback": "red", "promote": "green"}.get(entry.action, "bold")
     return (
         f"{entry.sequence:>3}  {entry.at:%Y-%m-%d %H:%M}  [{colour}]{entry.action}[/]  champion "
-        f"{entry.allocation.champion}, by {entry.actor}: {escape(entry.reason)}"
+        f"{escape(f'{entry.allocation.champion}, by {entry.actor}: {entry.reason}')}"
     )
 
 

@@ -55,9 +55,11 @@ def _served(console: Console, settings: Settings) -> None:
     if head is None:
         console.print("[bold]served[/] nothing yet: the ledger is empty (evalloop serving begin MODEL)")
         return
-    console.print(f"[bold]served[/] champion {head.allocation.champion}, entry {head.sequence} of {head.at} UTC")
+    console.print(
+        f"[bold]served[/] champion {escape(head.allocation.champion)}, entry {head.sequence} of {head.at} UTC"
+    )
     running = head.allocation.running
-    console.print(f"[bold]in flight[/] {', '.join(one.experiment_id for one in running) or 'no experiment'}")
+    console.print(f"[bold]in flight[/] {escape(', '.join(one.experiment_id for one in running)) or 'no experiment'}")
     for line in experiment_lines(head):
         console.print(line, soft_wrap=True)
 

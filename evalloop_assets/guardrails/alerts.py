@@ -129,7 +129,7 @@ def _alert(
 ) -> Alert:
     page = settings.runbooks.rstrip("/") + "/" + runbook_of(incident.kind)
     foot = [f"runbook: {page}", f"incident {incident.number}: evalloop alerts show {incident.number}"]
-    if event == "opened":
+    if incident.resolved_at is None:
         foot.append(f"acknowledge: evalloop alerts ack {incident.number}")
     return Alert(title, "\n".join([*lines, "", *foot, f"key: {key_of(incident, event)}"]), level)
 

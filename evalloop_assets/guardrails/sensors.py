@@ -113,7 +113,7 @@ def request(storage_id: int, reading: Mapping[str, Any]) -> RunRequest:
             reading_id=reading["reading_id"],
             reason=reading["reason"],
             at=reading["as_of"],
-            evidence={figure: reading[figure] for figure in FIGURES if reading[figure] is not None},
+            evidence={figure: reading[figure] for figure in FIGURES if reading.get(figure) is not None},
         ),
         tags={"evalloop/experiment": name, "evalloop/reading": reading["reading_id"]},
     )

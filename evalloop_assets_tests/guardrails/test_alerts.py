@@ -109,10 +109,11 @@ def test_an_alert_waits_for_the_rollback_and_says_all_that_is_asked_at_three_in_
         "weights: 25% of new conversations before, 0% since ledger entry 3",
         'undo: evalloop serving undo 3 --reason "…"',
         "runbook: docs/runbooks/gaming.md",
-        "acknowledge: evalloop alerts ack 1",
+        "incident 1: evalloop alerts show 1",
         "key: incident-1-opened",
     ):
         assert line in got.json["message"].splitlines(), got.json["message"]
+    assert "alerts ack" not in got.json["message"], "it is over"
     (attached,) = got.json["attachments"]
     assert (attached["mimetype"], base64.b64decode(attached["base64"])) == ("image/png", PNG)
     assert on_call.open() == []
@@ -128,6 +129,7 @@ def test_a_rollback_that_does_not_come_is_told_after_five_minutes_and_its_end_la
     message = on_call.receiver.got[0].json["message"]
     assert "weights: 25% of new conversations get the candidate; NOT rolled back so far" in message
     assert 'take it out: evalloop serving rollback x --reason "…"' in message
+    assert "acknowledge: evalloop alerts ack 1" in message
     on_call.roll_back()
     on_call.tick(20)
     assert on_call.told()[1:] == [("success", "RESOLVED x (gaming)")]

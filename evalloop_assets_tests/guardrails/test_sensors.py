@@ -21,7 +21,7 @@ from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.guardrails.watch import advanced, unwatched
 from evalloop_assets.serving.ledger import Change, Ledger, utc_now
 from evalloop_assets.settings import AlertSettings, WebhookSettings
-from evalloop_assets_tests.receiver import receiving
+from evalloop_assets_tests.receiver import SECRET, receiving
 
 from .test_loop import STEPS, carry_out
 from .test_loop import tick as guardrail_tick
@@ -84,7 +84,7 @@ def test_all_sensors_of_on_call_run_by_default():
     )
 
 
-def test_a_rollback_reaches_whoever_is_on_call_and_other_routers(world, instance, receiver):
+def test_a_rollback_reaches_whoever_is_on_call_and_other_routers(world, instance, receiver, tmp_path):
     fill(world, experiment_rows("x", retention_effect=-0.3, seconds_effect=30))
     world.write(
         "sessions",
@@ -121,6 +121,15 @@ def test_a_rollback_reaches_whoever_is_on_call_and_other_routers(world, instance
     said, _ = tick(alert_sensor, world, instance, cursor)
     assert said == "0 incidents open."
     assert len(titles(receiver)) == 1
+    assert_untold(instance, tmp_path)
+
+
+def assert_untold(instance, folder):
+    """No secret is in Dagster's record, nor in any file."""
+    record = [str(entry) for run in instance.get_runs() for entry in [run, *instance.all_logs(run.run_id)]]
+    assert any("rolled back" in text for text in record)
+    assert not [text for text in record if SECRET in text]
+    assert not [path for path in folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
 
 def test_a_verdict_that_is_read_twice_after_a_crash_is_told_once(world, instance, receiver):

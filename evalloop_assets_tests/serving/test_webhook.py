@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import re
+import time
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +16,7 @@ from evalloop_assets.serving.routers import offer_allocation, router_channels, t
 from evalloop_assets.serving.transitions import ramp, roll_back, start_experiment
 from evalloop_assets.serving.webhook import REPLAY_SECONDS, is_authentic, webhook
 from evalloop_assets.settings import Settings, WebhookSettings
+from evalloop_assets_tests.homes import ROOT
 from evalloop_assets_tests.postgresql import free_port
 from evalloop_assets_tests.receiver import SECRET, receiving
 
@@ -77,6 +80,18 @@ def test_what_is_forged_or_replayed_is_not_authentic(receiver, message, forge, s
     headers, body = forge(got.headers, got.body)
     assert not is_authentic(KEY, headers, body, SENT_AT + seconds_later)
     assert not is_authentic("another secret", got.headers, got.body, SENT_AT)
+
+
+def test_the_receiver_of_the_documentation_knows_what_is_ours(receiver, message):
+    [code] = re.findall(r"```python\n(.+?)```", (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8"), re.DOTALL)
+    documented: dict = {}
+    exec(code, documented)  # noqa: S102 - the page's own code
+    webhook(receiver.url, KEY, time.time)(message)
+    (got,) = receiver.got
+    assert documented["is_authentic"](KEY.encode(), got.headers, got.body)
+    assert not documented["is_authentic"](b"another", got.headers, got.body)
+    late = got.headers | {"Evalloop-Timestamp": str(int(time.time()) - REPLAY_SECONDS - 1)}
+    assert not documented["is_authentic"](KEY.encode(), late, got.body)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
