@@ -40,8 +40,8 @@ def experiment_lines(entry: Entry) -> list[str]:
     """One line for each experiment of the allocation."""
     return [
         f"     {escape(f'{one.experiment_id}: {one.treatment} against {one.control}')}, "
-        f"[bold]{one.status.replace('_', ' ')}[/]; {one.weight_percent:g}% of conversations, {one.user_share:g}% of users by user, "
-        f"among users {one.segment[0]:g}-{one.segment[1]:g}%"
+        f"[bold]{one.status.replace('_', ' ')}[/]; {one.weight_percent:g}% of conversations, "
+        f"{one.user_share:g}% of users by user, among users {one.segment[0]:g}-{one.segment[1]:g}%"
         for one in entry.allocation.experiments
     ]
 

@@ -7,6 +7,7 @@ Nothing in it is of a user: examples are figures of conversations under a digest
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -166,7 +167,7 @@ def _weights(experiment_id: str, rollback: Rollback) -> list[str]:
     if rollback.entry is None:
         return [
             f"weights: {rollback.before:g}% of new conversations get the candidate; NOT rolled back so far",
-            f'take it out: evalloop serving rollback {experiment_id} --reason "…"',
+            f'take it out: evalloop serving rollback {shlex.quote(experiment_id)} --reason "…"',
         ]
     before = "unknown" if rollback.before is None else f"{rollback.before:g}%"
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from evalloop_assets.settings import Settings
 
 TOLD = ("apprise", "urllib3", "requests")
 """Loggers that write parts of an address."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Loggers belong to the whole process, so that two senders would hear each other's."""
 
 
 def alert_channels(settings: Settings) -> dict[str, Send]:
@@ -62,16 +65,17 @@ class _Lines(logging.Handler):
 def _heard() -> Iterator[list[str]]:
     """What Apprise warns of, which goes nowhere else: its own log, and that of its HTTP client, tell addresses."""
     handler = _Lines(logging.WARNING)
-    before = [(one, one.propagate) for one in map(logging.getLogger, TOLD)]
-    for logger, _ in before:
-        logger.addHandler(handler)
-        logger.propagate = False
-    try:
-        yield handler.lines
-    finally:
-        for logger, propagate in before:
-            logger.removeHandler(handler)
-            logger.propagate = propagate
+    with _ONE_AT_A_TIME:
+        before = [(one, one.propagate) for one in map(logging.getLogger, TOLD)]
+        for logger, _ in before:
+            logger.addHandler(handler)
+            logger.propagate = False
+        try:
+            yield handler.lines
+        finally:
+            for logger, propagate in before:
+                logger.removeHandler(handler)
+                logger.propagate = propagate
 
 
 def _scheme(url: str) -> str:

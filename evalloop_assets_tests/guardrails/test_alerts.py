@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from evalloop_assets.guardrails.alerts import tell
+from evalloop_assets.guardrails.alerts import alert_of, tell
 from evalloop_assets.guardrails.channels import alert_channels
-from evalloop_assets.guardrails.incidents import Incidents
+from evalloop_assets.guardrails.incidents import Incident, Incidents
 from evalloop_assets.guardrails.picture import effects_png
-from evalloop_assets.guardrails.watch import observe, settle
+from evalloop_assets.guardrails.watch import Rollback, observe, settle
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets.serving.outbox import Outbox, deliver
@@ -134,6 +134,12 @@ def test_a_rollback_that_does_not_come_is_told_after_five_minutes_and_its_end_la
     on_call.tick(20)
     assert on_call.told()[1:] == [("success", "RESOLVED x (gaming)")]
     assert "rolled back by ledger entry 3" in on_call.receiver.got[1].json["message"]
+
+
+def test_a_command_in_an_alert_is_safe_to_paste_whatever_the_experiment_is_called(on_call):
+    one = Incident(1, "x; rm -rf $HOME", "harm", "s", {**GAMING, "cause": "harm"}, T, *[None] * 6)
+    text = alert_of(one, Rollback(True, None, 50.0), on_call.settings.alerts).text
+    assert "evalloop serving rollback 'x; rm -rf $HOME' --reason" in text
 
 
 def test_the_rollback_of_an_experiment_of_another_router_is_told_at_once_and_says_where(on_call):
