@@ -78,7 +78,7 @@ def tell(
         rollback = rollback_of(ledger, incident.topic)
         if incident.told_at is None and _is_due(incident, rollback, settings, now):
             alert = alert_of(incident, rollback, settings)
-            outbox.put(*_addressed(incident, "opened", names, alert), now, picture(incident))
+            outbox.put(*_addressed(incident, "opened", names, alert), now, _drawn(picture, incident))
             incidents.told(incident, now)
         elif _has_ended_since(incident) and not incident.is_silent(now):
             outbox.put(*_addressed(incident, "resolved", names, end_of(incident, settings)), now)
@@ -98,6 +98,13 @@ def _is_due(incident: Incident, rollback: Rollback, settings: AlertSettings, now
         return rollback.entry is not None and incident.silenced_until is None
     waited = now - incident.opened_at >= timedelta(minutes=settings.rollback_minutes)
     return waited or rollback.entry is not None or not rollback.ours
+
+
+def _drawn(picture: Callable[[Incident], bytes | None], incident: Incident) -> bytes | None:
+    try:
+        return picture(incident)
+    except Exception:  # noqa: BLE001 - an alert without its picture is better than none
+        return None
 
 
 def _has_ended_since(incident: Incident) -> bool:
