@@ -16,16 +16,20 @@ from dagster import (
 from pydantic import SecretStr
 
 from evalloop_assets.guardrails import sensors
+from evalloop_assets.guardrails.assets import guardrail_readings
 from evalloop_assets.guardrails.sensors import SENSORS, alert_sensor, dead_man_sensor, failed_run_sensor
 from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.guardrails.watch import advanced, unwatched
+from evalloop_assets.online_ab.assets import experiment_results
 from evalloop_assets.serving.ledger import Change, Ledger, utc_now
 from evalloop_assets.settings import AlertSettings, WebhookSettings
 from evalloop_assets_tests.receiver import SECRET, receiving
 
-from .test_loop import STEPS, carry_out
+from .test_loop import carry_out
 from .test_loop import tick as guardrail_tick
 from .world import DAY, a_world, experiment_rows, fill
+
+JUDGED = [experiment_results, guardrail_readings]
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def world(tmp_path, receiver):
 
 
 def judge(world, instance):
-    assert materialize(STEPS, partition_key=DAY.isoformat(), instance=instance, resources=world.resources).success
+    assert materialize(JUDGED, partition_key=DAY.isoformat(), instance=instance, resources=world.resources).success
 
 
 def tick(one, world, instance, cursor=None):

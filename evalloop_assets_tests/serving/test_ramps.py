@@ -25,7 +25,7 @@ from .test_flagd import NOTHING, client_of, context
 LADDER = (1, 5, 25, 50, 100)
 EACH = 20_000
 """Conversations that begin at each rung."""
-SAMPLE = 2_500
+SAMPLE = 1_250
 
 
 class Step(NamedTuple):
