@@ -21,7 +21,7 @@ from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.rollback import rollback, undo
-from evalloop_assets.guardrails.sensors import guardrail_sensor
+from evalloop_assets.guardrails.sensors import SENSORS as GUARDRAIL_SENSORS
 from evalloop_assets.horizon_labels.assets import ASSETS as HORIZON_LABELS
 from evalloop_assets.horizon_labels.checks import CHECKS as HORIZON_LABEL_CHECKS
 from evalloop_assets.lake.assets import STALE_ONLY, recomputed
@@ -98,7 +98,7 @@ def build_definitions(settings: Settings) -> Definitions:
         asset_checks=CHECKS,
         jobs=[daily, hourly, ingest, relabel, train, decide, rollback, undo, vacuum],
         schedules=[daily_schedule(daily), hourly_schedule(hourly)],
-        sensors=[guardrail_sensor, catalogue_sensor, relabel_sensor(relabel)],
+        sensors=[*GUARDRAIL_SENSORS, catalogue_sensor, relabel_sensor(relabel)],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,
     )

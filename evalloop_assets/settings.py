@@ -10,8 +10,19 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -329,6 +340,31 @@ class GuardrailSettings(Section):
     volume_floor: int = Field(50_000, ge=0, description="daily users below which promotions are only advised")
 
 
+class AlertSettings(Section):
+    """Who is told when a guardrail fires, a verdict is missing or a run fails; addresses only from the environment."""
+
+    urls: SecretStr = Field(SecretStr(""), description="Apprise addresses, separated by spaces: slack://… mailto://…")
+    runbooks: str = Field("docs/runbooks", description="folder or URL that alerts name, one page per cause in it")
+    rollback_minutes: float = Field(
+        5.0, ge=0, description="time that a rollback may take before its alert goes out without it"
+    )
+    dead_man_hours: float = Field(
+        36.0, gt=0, description="hours without a verdict on a new day after which an experiment in flight is unwatched"
+    )
+
+
+class WebhookSettings(Section):
+    """Signed webhooks (evalloop_assets/serving/webhook.py). All from the environment only."""
+
+    routers: SecretStr = Field(SecretStr(""), description="addresses that get the allocation, separated by spaces")
+    alerts: SecretStr = Field(SecretStr(""), description="addresses that get alerts as JSON, separated by spaces")
+    secret: SecretStr = Field(SecretStr(""), description="what the signatures are made with")
+
+
+SECRETS = {"alerts": ("urls",), "webhooks": ("routers", "alerts", "secret")}
+"""Section to fields that no file may hold."""
+
+
 class _Environment(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         if field_name == "engine" and str(value).isidentifier():
@@ -341,7 +377,16 @@ class _File(YamlConfigSettingsSource):
         found = super().__call__()
         if isinstance(found.get("engine"), str):
             found["engine"] = {"kind": found["engine"]}
+        for section, names in SECRETS.items():
+            held = found.get(section)
+            for name in set(names) & set(held if isinstance(held, dict) else ()):
+                raise ValidationError.from_exception_data("Settings", [_not_from_a_file(section, name)])
         return found
+
+
+def _not_from_a_file(section: str, name: str) -> InitErrorDetails:
+    why = PydanticCustomError("secret_in_file", "it may hold a secret, so that the environment alone may hold it")
+    return InitErrorDetails(type=why, loc=(section, name), input=None)
 
 
 class Settings(BaseSettings):
@@ -353,6 +398,7 @@ class Settings(BaseSettings):
         yaml_file="evalloop.yaml",
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path("data"), description="folder of the local state: ledger, MLflow store, catalogue, spill")
@@ -372,6 +418,8 @@ class Settings(BaseSettings):
     ranking: RankingSettings = RankingSettings()
     ab: ABSettings = ABSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    alerts: AlertSettings = AlertSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @property
     def lake_root(self) -> str:

@@ -54,6 +54,14 @@ def postgresql_url(postgresql_server: str) -> str:
     return postgresql_server.removesuffix("postgres") + name
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a ledger may be: a file, or a shared server."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state/ledger.sqlite"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data that nobody here made; it is not part of the project."""

@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 serving = typer.Typer(help="What the product serves: look, take a model out, take that back.", no_args_is_help=True)
 app.add_typer(serving, name="serving")
+alerts = typer.Typer(
+    help="What somebody on call has to know of: look, take care, silence, close.", no_args_is_help=True
+)
+app.add_typer(alerts, name="alerts")
 export = typer.Typer(help="What leaves the lake as a file.", no_args_is_help=True)
 app.add_typer(export, name="export")
 console = Console(highlight=False)
@@ -41,6 +45,10 @@ def main() -> None:
         first = error.errors()[0]
         name = "EVALLOOP_" + "__".join(str(part).upper() for part in first["loc"])
         why = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "secret_in_file":
+            _end(f"setting {name}: evalloop.yaml is no place for it ({why}). Set the variable {name} instead.")
+        if first["type"] == "extra_forbidden":  # the value of a mistyped secret is one
+            _end(f"setting {name}: there is none of that name. All are in evalloop_assets/settings.py.")
         _end(f"setting {name}: {first['input']!r} is refused ({why}). Mend it there or in evalloop.yaml.")
 
 
@@ -155,7 +163,7 @@ def erase_user(
 
 @app.command()
 def status() -> None:
-    """Tell what is served, what is in flight, what is stale, what was rejected."""
+    """Tell what is served, what is in flight, what is stale, what was rejected, and what is wrong."""
     from evalloop_assets.cli.status import show_status
 
     show_status(console)
@@ -233,6 +241,52 @@ def serving_undo(
     from evalloop_assets.cli.serving import take_back
 
     take_back(console, sequence, reason, discard_later)
+
+
+@alerts.command("list")
+def alerts_list(everything: Annotated[bool, typer.Option("--all", help="those of long ago too")] = False) -> None:
+    """Show open incidents, those of the last week, and alerts that could not be delivered."""
+    from evalloop_assets.cli.alerts import list_alerts
+
+    list_alerts(console, everything)
+
+
+@alerts.command("show")
+def alerts_show(number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")]) -> None:
+    """Show what an incident's alert says, who was told, and the replies behind its examples, redacted."""
+    from evalloop_assets.cli.alerts import show_alert
+
+    show_alert(console, number)
+
+
+@alerts.command("ack")
+def alerts_ack(number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")]) -> None:
+    """Say that you take care of an incident; alerts of it that have not arrived are given up."""
+    from evalloop_assets.cli.alerts import acknowledge
+
+    acknowledge(console, number)
+
+
+@alerts.command("silence")
+def alerts_silence(
+    number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")],
+    hours: Annotated[float, typer.Option(help="for how long", min=0.1, max=24 * 30)] = 24,
+) -> None:
+    """Tell nothing of an incident, nor of others of its experiment and kind; what lasts longer is told then."""
+    from evalloop_assets.cli.alerts import silence
+
+    silence(console, number, hours)
+
+
+@alerts.command("resolve")
+def alerts_resolve(
+    number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")],
+    reason: Annotated[str, typer.Option(help="why it is over, in plain words")],
+) -> None:
+    """Close an incident that does not end by itself."""
+    from evalloop_assets.cli.alerts import resolve
+
+    resolve(console, number, reason)
 
 
 @export.callback()

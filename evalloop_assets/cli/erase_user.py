@@ -20,6 +20,7 @@ from evalloop_assets.cli.instance import dagster_tables, instance_home, open_ins
 from evalloop_assets.erasure.erase import Outcome, Scope, erase
 from evalloop_assets.erasure.needles import is_distinctive
 from evalloop_assets.erasure.servers import Server
+from evalloop_assets.guardrails.incidents import TABLES as INCIDENT_TABLES
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
@@ -27,13 +28,15 @@ from evalloop_assets.lake.exports import exported_files, manifest_of
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.logs.contract import MAX_ID_CHARS
 from evalloop_assets.logs.deliver import STAGING
+from evalloop_assets.serving.database import address
 from evalloop_assets.serving.ledger import TABLES as LEDGER_TABLES
-from evalloop_assets.serving.ledger import address
+from evalloop_assets.serving.outbox import TABLES as OUTBOX_TABLES
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+STATE_TABLES = (*LEDGER_TABLES, *OUTBOX_TABLES, *INCIDENT_TABLES)
 STAGED_SECONDS = 3600
 """Age from which a staged delivery belongs to no process any more."""
 
@@ -88,7 +91,7 @@ def scope_of(settings: Settings) -> Scope:
 
 def _servers(settings: Settings, dagster: Sequence[str]) -> list[Server]:
     """The databases of PostgreSQL that hold the ledger and Dagster's record, where they are not files."""
-    servers = [] if _ledger_is_a_file(settings) else [Server("the ledger", settings.ledger_url, LEDGER_TABLES)]
+    servers = [] if _ledger_is_a_file(settings) else [Server("the ledger", settings.ledger_url, STATE_TABLES)]
     return [*servers, *(Server("Dagster's record", url, dagster_tables()) for url in dagster)]
 
 

@@ -16,6 +16,7 @@ from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
+from evalloop_assets.serving.routers import tell_routers
 from evalloop_assets.settings import Settings
 
 NOTHING = "nothing is served yet: {} is empty (evalloop serving begin MODEL)"
@@ -29,7 +30,7 @@ def show(console: Console) -> None:
         console.print(NOTHING.format(ledger.name), soft_wrap=True)
         return
     console.print(
-        f"champion [bold]{head.allocation.champion}[/] since entry {head.sequence} ({head.action}, {head.at})"
+        f"champion [bold]{escape(head.allocation.champion)}[/] since entry {head.sequence} ({head.action}, {head.at})"
     )
     for line in experiment_lines(head):
         console.print(line, soft_wrap=True)
@@ -38,9 +39,9 @@ def show(console: Console) -> None:
 def experiment_lines(entry: Entry) -> list[str]:
     """One line for each experiment of the allocation."""
     return [
-        f"     {one.experiment_id}: {one.treatment} against {one.control}, [bold]{one.status.replace('_', ' ')}[/]; "
-        f"{one.weight_percent:g}% of conversations, {one.user_share:g}% of users by user, "
-        f"among users {one.segment[0]:g}-{one.segment[1]:g}%"
+        f"     {escape(f'{one.experiment_id}: {one.treatment} against {one.control}')}, "
+        f"[bold]{one.status.replace('_', ' ')}[/]; {one.weight_percent:g}% of conversations, "
+        f"{one.user_share:g}% of users by user, among users {one.segment[0]:g}-{one.segment[1]:g}%"
         for one in entry.allocation.experiments
     ]
 
@@ -64,7 +65,7 @@ def entry_line(entry: Entry) -> str:
     colour = {"rollback": "red", "promote": "green"}.get(entry.action, "bold")
     return (
         f"{entry.sequence:>3}  {entry.at:%Y-%m-%d %H:%M}  [{colour}]{entry.action}[/]  champion "
-        f"{entry.allocation.champion}, by {entry.actor}: {escape(entry.reason)}"
+        f"{escape(f'{entry.allocation.champion}, by {entry.actor}: {entry.reason}')}"
     )
 
 
@@ -143,6 +144,11 @@ def _say(console: Console, settings: Settings, ledger: Ledger, applied: Applied)
             console.print(f"to take it back: evalloop serving undo {entry.sequence} --reason …", markup=False)
     else:
         console.print(f"nothing to change: entry {entry.sequence} ({entry.action}) holds already")
+    for attempt in tell_routers(settings, ledger):
+        state = (
+            "told of it" if attempt.error is None else f"[yellow]not told[/], and tried again: {escape(attempt.error)}"
+        )
+        console.print(f"{attempt.message.channel} {state}", soft_wrap=True)
 
 
 def _change(action: Action, reason: str) -> Change:

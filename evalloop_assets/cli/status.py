@@ -1,4 +1,4 @@
-"""`evalloop status`: what is served, in flight, stale, next to mature, rejected."""
+"""`evalloop status`: what is served, in flight, stale, next to mature, rejected, wrong."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.backfill.staleness import log_days, work
 from evalloop_assets.backfill.vacuum import cited_versions, decided
+from evalloop_assets.cli.alerts import delivery_lines, incident_lines
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.serving import experiment_lines
 from evalloop_assets.cli.tables import print_table
+from evalloop_assets.guardrails.sensors import SENSORS
+from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.lake.erasures import ERASURES, erased_citations, unreadable
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.serving.ledger import Ledger
+from evalloop_assets.serving.ledger import Ledger, utc_now
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 REJECTED_SHOWN = 5
 MATURING_SHOWN = 10
+SILENT_SECONDS = 120
+"""A daemon writes a heartbeat every 30 s."""
 
 
 def show_status(console: Console) -> None:
@@ -39,6 +45,7 @@ def show_status(console: Console) -> None:
     _next_to_mature(console, lake)
     _rejected(console, lake)
     _erased(console, lake)
+    _alerts(console, settings)
     with open_instance(settings) as instance:
         _health(console, instance)
 
@@ -48,9 +55,11 @@ def _served(console: Console, settings: Settings) -> None:
     if head is None:
         console.print("[bold]served[/] nothing yet: the ledger is empty (evalloop serving begin MODEL)")
         return
-    console.print(f"[bold]served[/] champion {head.allocation.champion}, entry {head.sequence} of {head.at} UTC")
+    console.print(
+        f"[bold]served[/] champion {escape(head.allocation.champion)}, entry {head.sequence} of {head.at} UTC"
+    )
     running = head.allocation.running
-    console.print(f"[bold]in flight[/] {', '.join(one.experiment_id for one in running) or 'no experiment'}")
+    console.print(f"[bold]in flight[/] {escape(', '.join(one.experiment_id for one in running)) or 'no experiment'}")
     for line in experiment_lines(head):
         console.print(line, soft_wrap=True)
 
@@ -131,15 +140,45 @@ def _erased(console: Console, lake: Lake) -> None:
         console.print(f"  {', '.join(words)}: the decision keeps its figures", soft_wrap=True)
 
 
+def _alerts(console: Console, settings: Settings) -> None:
+    now = utc_now()
+    with open_stores(settings) as (incidents, outbox, _):
+        found, waiting = incidents.open_ones(), outbox.waiting()
+    console.print(f"[bold]incidents[/] {len(found)} open{' (evalloop alerts list)' if found else ''}")
+    for line in [*incident_lines(found, now), *delivery_lines(settings, waiting, now)]:
+        console.print(line, soft_wrap=True)
+
+
 def _health(console: Console, instance: DagsterInstance) -> None:
     runs = instance.get_run_records(limit=1)
     if runs:
         run = runs[0].dagster_run
         console.print(f"[bold]last run[/] {run.job_name} {run.run_id[:8]}: {run.status.value.lower()}")
-    beats = {kind: beat.timestamp for kind, beat in instance.get_daemon_heartbeats().items()}
+    beats = instance.get_daemon_heartbeats()
     if not beats:
         console.print("[bold]daemon[/] never seen: sensors and schedules do not run (make ui starts it)")
-        return
-    age = time.time() - max(beats.values())
-    state = "alive" if age < instance.get_settings("run_monitoring").get("poll_interval_seconds", 30) * 4 else "silent"
-    console.print(f"[bold]daemon[/] {state}, last heartbeat {age:,.0f} s ago")
+    ages = {kind.lower(): time.time() - beat.timestamp for kind, beat in beats.items()}
+    silent = [f"{kind} for {age:,.0f} s" for kind, age in sorted(ages.items()) if age > SILENT_SECONDS]
+    if silent:
+        console.print(f"[bold]daemon[/] [red]silent[/]: {', '.join(silent)}", soft_wrap=True)
+    elif ages:
+        console.print(f"[bold]daemon[/] alive, every part heard of in the last {max(ages.values()):,.0f} s")
+    for kind, beat in sorted(beats.items()):
+        for error in beat.errors or ():
+            console.print(f"[red]daemon[/] {kind}: {escape(error.cls_name or 'an error')} (its log tells more)")
+    for line in sensor_lines(instance):
+        console.print(line, soft_wrap=True)
+
+
+def sensor_lines(instance: DagsterInstance) -> list[str]:
+    """The sensors of on call that somebody stopped, or whose last tick failed: neither tells of itself."""
+    lines, watched = [], {sensor.name for sensor in SENSORS}
+    for state in instance.all_instigator_state():
+        if state.name not in watched:
+            continue
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        if state.status.value == "STOPPED":
+            lines.append(f"[red]sensor[/] {state.name} is stopped: start it in the UI under Automation")
+        elif ticks and ticks[0].status.value == "FAILURE":
+            lines.append(f"[red]sensor[/] {state.name}: its last tick failed (the UI tells why, under Automation)")
+    return lines

@@ -11,6 +11,9 @@ GROUP = "guardrails"
 VERDICTS = "verdicts"
 """Metadata key under which the sensor finds the readings of the last day of a run."""
 
+EXAMPLES = "examples"
+"""The same for the examples that alerts show, by reading."""
+
 
 @frame_asset(
     schema=GUARDRAIL_READINGS,
@@ -25,6 +28,7 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     than the margin (harm), or when a red flag is confirmed; HOLD on invalid, immature or thin data; BLIND without data;
     else PASS. The sensor reads the verdicts from this asset's metadata and requests the rollback.
     """
+    from evalloop_assets.guardrails.examples import examples_of
     from evalloop_assets.guardrails.readings import readings_of
     from evalloop_assets.online_ab.daily import rows_of
 
@@ -38,7 +42,7 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for row in rows
     ]
     said = {row["experiment_id"]: f"{row['verdict']}: {row['reason']}" for row in rows}
-    metadata = {VERDICTS: shown, "said": said, "judged_day": day.isoformat()}
+    metadata = {VERDICTS: shown, "said": said, "judged_day": day.isoformat(), EXAMPLES: examples_of(inputs, rows)}
     return Frame(rows_of(GUARDRAIL_READINGS, day, rows), metadata)
 
 

@@ -46,6 +46,7 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
     from evalloop_assets.serving import transitions
     from evalloop_assets.serving.flagd import publish
     from evalloop_assets.serving.ledger import Change, Ledger
+    from evalloop_assets.serving.routers import tell_routers
 
     at = _moment(config.at)
     change = Change("rollback", config.actor, config.reason, at, config.reading_id, config.evidence)
@@ -56,6 +57,7 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
             return
         done = ledger.apply(change, lambda state: transitions.roll_back(state, config.experiment_id, at))
         published = publish(settings.flags, ledger)
+        tell_routers(settings, ledger)
     finally:
         ledger.close()
     word = "appended" if done.appended else "found already done in"
@@ -72,12 +74,14 @@ def restore(context: OpExecutionContext, config: UndoConfig, settings: ResourceP
     """Append an entry that restores the allocation of a named earlier one, and publish it."""
     from evalloop_assets.serving.flagd import publish
     from evalloop_assets.serving.ledger import Change, Ledger
+    from evalloop_assets.serving.routers import tell_routers
 
     change = Change("undo", config.actor, config.reason, _moment(config.at), config.request_id)
     ledger = Ledger(settings.ledger_url)
     try:
         done = ledger.undo(config.to_sequence, change)
         published = publish(settings.flags, ledger)
+        tell_routers(settings, ledger)
     finally:
         ledger.close()
     context.log.info(

@@ -1,31 +1,48 @@
-"""The guardrail sensor: from a verdict to a rollback run.
+"""The sensors: from a verdict to a rollback run, and from what goes wrong to somebody who is told.
 
-It reads the metadata of new materialisations of `guardrail_readings` and nothing else, so that a tick takes
-milliseconds and never waits for the lake. Each ROLLBACK becomes one run of the job `rollback`; the run key holds the
-materialisation's storage id, since run keys deduplicate for ever, and the run itself repeats harmlessly, since the
-ledger knows the reading. A tick that finds nothing new says what the last look saw.
+They read Dagster's record and the ledger's database, never the data files, so that a tick takes milliseconds and never
+waits for the lake. `guardrail_sensor` does nothing but request rollbacks, whether anybody can be told or not. Each
+ROLLBACK becomes one run of the job `rollback`; the run key holds the materialisation's storage id, since run keys
+deduplicate for ever, and the run itself repeats harmlessly, since the ledger knows the reading. `alert_sensor` follows
+the same readings with a cursor of its own, and is the only one that sends; the other two open incidents, which it
+tells.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from dagster import (
-    AssetKey,
     AssetRecordsFilter,
+    DagsterInstance,
+    DagsterRunStatus,
     DefaultSensorStatus,
+    ResourceParam,
+    RunFailureSensorContext,
     RunRequest,
+    RunsFilter,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
+    run_failure_sensor,
     sensor,
 )
 
-from evalloop_assets.guardrails.assets import VERDICTS
+from evalloop_assets.guardrails.alerts import tell
+from evalloop_assets.guardrails.channels import alert_channels
+from evalloop_assets.guardrails.incidents import Incident, Incidents
+from evalloop_assets.guardrails.picture import effects_png
+from evalloop_assets.guardrails.records import AT_ONCE, READINGS, readings_of, seen_after, seen_in
 from evalloop_assets.guardrails.rollback import rollback, rollback_config
+from evalloop_assets.guardrails.stores import open_stores
+from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, advanced, observe, settle, unwatched
+from evalloop_assets.serving.flagd import publish_if_stale
+from evalloop_assets.serving.ledger import utc_now
+from evalloop_assets.serving.outbox import Attempt, Message, deliver
+from evalloop_assets.serving.routers import offer_allocation, router_channels
+from evalloop_assets.settings import Settings
 
-READINGS = AssetKey("guardrail_readings")
-AT_ONCE = 50
 FIGURES = (
     "verdict",
     "cause",
@@ -40,6 +57,9 @@ FIGURES = (
     "daily_users",
     "day",
 )
+
+NEWS = timedelta(days=1)
+"""A first tick of the alert sensor does not look further back."""
 
 
 class Cursor(NamedTuple):
@@ -66,11 +86,9 @@ def guardrail_sensor(context: SensorEvaluationContext) -> SensorResult:
         return SensorResult(skip_reason=SkipReason(f"No new guardrail reading.{since}"), cursor=context.cursor)
     requests, words = [], []
     for record in records:
-        materialization = record.asset_materialization
-        found = materialization.metadata.get(VERDICTS) if materialization else None
-        if found is None:  # a day of a range before its last: the last one carries the verdicts
+        readings = seen_in(record).readings
+        if readings is None:
             continue
-        readings: Sequence[Mapping[str, Any]] = found.value  # type: ignore[assignment]
         requests += [request(record.storage_id, reading) for reading in readings if reading["verdict"] == "ROLLBACK"]
         words += [sentence(reading) for reading in readings] or ["No experiment is in flight."]
     said = " ".join(dict.fromkeys(words)) or cursor.said
@@ -95,7 +113,7 @@ def request(storage_id: int, reading: Mapping[str, Any]) -> RunRequest:
             reading_id=reading["reading_id"],
             reason=reading["reason"],
             at=reading["as_of"],
-            evidence={figure: reading[figure] for figure in FIGURES if reading[figure] is not None},
+            evidence={figure: reading[figure] for figure in FIGURES if reading.get(figure) is not None},
         ),
         tags={"evalloop/experiment": name, "evalloop/reading": reading["reading_id"]},
     )
@@ -106,3 +124,112 @@ def sentence(reading: Mapping[str, Any]) -> str:
     cause = f" ({reading['cause']})" if reading["cause"] else ""
     done = " Rollback requested." if reading["verdict"] == "ROLLBACK" else ""
     return f"{reading['experiment_id']} on {reading['day']}: {reading['verdict']}{cause}. {reading['reason']}{done}"
+
+
+@sensor(
+    minimum_interval_seconds=15,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Opens and resolves incidents, delivers their alerts, and publishes what is not published yet.",
+)
+def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SkipReason:
+    now = utc_now()
+    cursor = json.loads(context.cursor) if context.cursor else {"storage_id": None, "days": {}}
+    seen = list(seen_after(context.instance, cursor["storage_id"], now - NEWS))
+    channels, routers = alert_channels(settings), router_channels(settings)
+    with open_stores(settings) as (incidents, outbox, ledger):
+        days = observe(incidents, [reading for one in seen for reading in one.readings or ()], cursor["days"], now)
+        settle(incidents, ledger, now)
+        close_mended_runs(incidents, context.instance, now)
+        publish_if_stale(settings.flags, ledger)
+        offer_allocation(outbox, ledger, routers, now)
+        tell(
+            incidents, outbox, ledger, channels, settings.alerts, now,
+            lambda incident: effects_png(readings_of(context.instance, incident.topic, now)),
+        )  # fmt: skip
+        attempts = deliver(outbox, {**channels, **routers}, utc_now)
+        said = told(incidents.open_ones(), attempts, outbox.waiting(), bool(channels))
+    storage_id = seen[-1].storage_id if seen else cursor["storage_id"]
+    context.update_cursor(json.dumps({"storage_id": storage_id, "days": days}))
+    return SkipReason(said)
+
+
+@sensor(
+    minimum_interval_seconds=300,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Opens an incident for an experiment in flight of which no new day has been judged for too long.",
+)
+def dead_man_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SkipReason:
+    now, limit = utc_now(), timedelta(hours=settings.alerts.dead_man_hours)
+    cursor = json.loads(context.cursor) if context.cursor else {"storage_id": None, "progress": {}}
+    progress = {name: (day, datetime.fromisoformat(at)) for name, (day, at) in cursor["progress"].items()}
+    storage_id = cursor["storage_id"]
+    for seen in seen_after(context.instance, storage_id, now - 2 * limit):
+        progress, storage_id = advanced(progress, seen.readings or (), seen.at), seen.storage_id
+    with open_stores(settings) as (incidents, _, ledger):
+        found = unwatched(ledger, progress, now, limit)
+        for name, since in found.items():
+            incidents.open(name, DEAD_MAN, f"{name}@{since.isoformat()}", {"since": f"{since:%Y-%m-%d %H:%M}"}, now)
+        for incident in incidents.open_ones():
+            if incident.kind == DEAD_MAN and incident.topic not in found:
+                incidents.resolve(incident.number, "a new day has been judged, or it is out of flight", now)
+    kept = {name: (day, at.isoformat()) for name, (day, at) in progress.items()}
+    context.update_cursor(json.dumps({"storage_id": storage_id, "progress": kept}))
+    return SkipReason(f"Unwatched: {', '.join(found) or 'no experiment'} (limit {settings.alerts.dead_man_hours:g} h).")
+
+
+@run_failure_sensor(
+    name="run_failure_sensor",
+    minimum_interval_seconds=30,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Opens an incident for a job whose run failed; the next success of the job resolves it.",
+)
+def failed_run_sensor(context: RunFailureSensorContext, settings: ResourceParam[Settings]) -> None:
+    run, record = context.dagster_run, context.instance.get_run_record_by_id(context.dagster_run.run_id)
+    failures = [one for one in context.get_step_failure_events() if one.step_failure_data.error]
+    seen = {
+        "run_id": run.run_id,
+        "steps": ", ".join(str(one.step_key) for one in failures) or "no step",
+        "error": first_cause(failures[0].step_failure_data.error) if failures else "see its log",
+    }
+    ended = moment(record.end_time) if record and record.end_time else utc_now()
+    with open_stores(settings) as (incidents, _, _):
+        incidents.open(run.job_name, RUN_FAILURE, run.run_id, seen, ended)
+
+
+def close_mended_runs(incidents: Incidents, instance: DagsterInstance, now: datetime) -> None:
+    """Resolve a failed run where a later run of its job has succeeded."""
+    for incident in incidents.open_ones():
+        if incident.kind != RUN_FAILURE:
+            continue
+        wanted = RunsFilter(job_name=incident.topic, statuses=[DagsterRunStatus.SUCCESS])
+        for record in instance.get_run_records(wanted, limit=1):
+            if record.end_time and moment(record.end_time) > incident.opened_at:
+                incidents.resolve(incident.number, f"run {record.dagster_run.run_id} succeeded", now)
+
+
+def told(
+    open_ones: Sequence[Incident], attempts: Sequence[Attempt], waiting: Sequence[Message], reachable: bool
+) -> str:
+    """What a tick of the alert sensor did and leaves, in plain words."""
+    parts = [f"{len(open_ones)} incidents open" + "".join(f", {one.topic} ({one.kind})" for one in open_ones)]
+    parts += [
+        f"{attempt.message.key} to {attempt.message.channel}: {attempt.error or 'delivered'}" for attempt in attempts
+    ]
+    parts += [f"{len(waiting)} messages wait"] if waiting else []
+    parts += [] if reachable else ["no alert can be sent: EVALLOOP_ALERTS__URLS is not set"]
+    return "; ".join(parts) + "."
+
+
+def first_cause(error: Any) -> str:
+    """The class of the exception that started it; its words may quote a row, and an alert holds nothing of a user."""
+    while error.cause is not None:
+        error = error.cause
+    return str(error.cls_name)
+
+
+def moment(timestamp: float) -> datetime:
+    """Seconds since 1970 as a time in UTC, without zone."""
+    return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)
+
+
+SENSORS = [guardrail_sensor, alert_sensor, dead_man_sensor, failed_run_sensor]

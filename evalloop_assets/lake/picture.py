@@ -45,10 +45,15 @@ def png(picture: Picture, lake: Lake, commit: Commit) -> bytes | None:
 
 def drawn(picture: Picture, rows: Sequence[Row]) -> bytes:
     """These rows as a PNG."""
+    return drawn_by(lambda figure: picture.draw(figure, rows))
+
+
+def drawn_by(draw: Callable[[Any], None]) -> bytes:
+    """What `draw` draws into a matplotlib figure, as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(dpi=72, layout="constrained")
-    picture.draw(figure, rows)
+    draw(figure)
     written = io.BytesIO()
     figure.savefig(written, format="png")
     return written.getvalue()

@@ -8,25 +8,22 @@ recognised by its `request_id`, adds nothing, and gets the earlier entry back (d
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.serving.database import create_table, name_of, open_engine, reading
 from evalloop_assets.serving.state import Allocation
 from evalloop_assets.serving.transitions import begin
 
 Action = Literal["start", "ramp", "promote", "rollback", "undo", "stop"]
 Transition = Callable[[Allocation], Allocation]
 
-BUSY_SECONDS = 60
 ATTEMPTS = 1_000
 
 _METADATA = sa.MetaData()
@@ -45,20 +42,17 @@ _ENTRIES = sa.Table(
 )
 TABLES = tuple(_METADATA.tables)
 """Names of the ledger's tables in its database."""
-_APPEND_ONLY_SQLITE = [
+_APPEND_ONLY_SQLITE = tuple(
     f"CREATE TRIGGER IF NOT EXISTS allocation_ledger_no_{verb.lower()} BEFORE {verb} ON allocation_ledger "
     "BEGIN SELECT RAISE(ABORT, 'the allocation ledger is append-only'); END"
     for verb in ("UPDATE", "DELETE")
-]
-_APPEND_ONLY_POSTGRESQL = [
+)
+_APPEND_ONLY_POSTGRESQL = (
     "CREATE OR REPLACE FUNCTION allocation_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'the allocation ledger is append-only'; END $$",
     "CREATE TRIGGER allocation_ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON allocation_ledger "
     "FOR EACH STATEMENT EXECUTE FUNCTION allocation_ledger_append_only()",
-]
-_SETTING = "setting EVALLOOP_LEDGER"
-_MAKING = 7_300_214
-"""Advisory lock of PostgreSQL under which the table is made: IF NOT EXISTS alone fails when two make it at once."""
+)
 
 
 class Conflict(Exception):
@@ -119,38 +113,16 @@ class Ledger:
 
     def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
-        self._engine = _engine(url)
-        try:
-            self._make()
-        except sa.exc.OperationalError as error:
-            raise UserError(
-                self.name,
-                f"cannot be opened ({str(error.orig).strip().splitlines()[0]})",
-                "Start the database, or set EVALLOOP_LEDGER to the one that runs.",
-            ) from None
+        self._engine = open_engine(url)
+        create_table(self._engine, _ENTRIES, {"sqlite": _APPEND_ONLY_SQLITE, "postgresql": _APPEND_ONLY_POSTGRESQL})
 
     @property
     def name(self) -> str:
         """What people read: where it is, without the password."""
-        return f"the ledger at {self._engine.url.render_as_string(hide_password=True)}"
+        return name_of(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
-
-    def _make(self) -> None:
-        """Make the table where it is missing."""
-        with self._engine.begin() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.execute(sa.schema.CreateTable(_ENTRIES, if_not_exists=True))
-                statements = _APPEND_ONLY_SQLITE
-            else:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
-                if sa.inspect(connection).has_table(_ENTRIES.name):
-                    return
-                connection.execute(sa.schema.CreateTable(_ENTRIES))
-                statements = _APPEND_ONLY_POSTGRESQL
-            for statement in statements:
-                connection.exec_driver_sql(statement)
 
     def head(self) -> Entry | None:
         """The newest entry; None where nothing has ever been served."""
@@ -166,7 +138,7 @@ class Ledger:
 
     def history(self) -> list[Entry]:
         """Every entry, oldest first."""
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             return [_entry(row) for row in connection.execute(sa.select(_ENTRIES).order_by(_ENTRIES.c.sequence))]
 
     def append(self, expected_sequence: int, change: Change, allocation: Allocation) -> Applied:
@@ -255,45 +227,9 @@ class Ledger:
         return head
 
     def _one(self, query: sa.Select[Any]) -> Entry | None:
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(query).one_or_none()
             return None if row is None else _entry(row)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            yield connection
-
-
-def address(url: str) -> sa.URL:
-    """The URL with its driver; UserError, without the URL and its password, where it is none that a ledger can have."""
-    mend = "Write it as postgresql://user:password@host:5432/database."
-    try:
-        parsed = sa.make_url(url)
-        if parsed.drivername in ("postgres", "postgresql"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        backend = parsed.get_dialect().name
-    except (sa.exc.ArgumentError, ValueError):
-        raise UserError(_SETTING, "it is no database URL", mend) from None
-    if backend not in ("sqlite", "postgresql"):
-        raise UserError(_SETTING, f"{backend} is neither PostgreSQL nor SQLite", mend)
-    return parsed
-
-
-def _engine(url: str) -> sa.Engine:
-    parsed = address(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        text = {} if parsed.get_backend_name() == "sqlite" else {"client_encoding": "utf8"}
-        engine = sa.create_engine(parsed, pool_pre_ping=True, connect_args=text)
-    except ImportError as error:
-        install = "Install it: pip install 'evalloop-assets[postgres]'"
-        raise UserError(_SETTING, f"the driver is missing ({error})", install) from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _configure_sqlite)
-        sa.event.listen(engine, "begin", _begin_immediate)
-    return engine
 
 
 def _by_request(request_id: str) -> sa.Select[Any]:
@@ -305,25 +241,3 @@ def _entry(row: sa.Row[Any]) -> Entry:
     values["allocation"] = Allocation.from_json(json.loads(values["allocation"]))
     values["evidence"] = json.loads(values["evidence"])
     return Entry(**values)
-
-
-def _configure_sqlite(connection: Any, _: Any) -> None:
-    """Take transactions into our own hands, wait for other writers, and let readers read meanwhile (WAL)."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    for attempt in range(ATTEMPTS):
-        try:
-            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                cursor.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(0.01)
-    cursor.close()
-
-
-def _begin_immediate(connection: sa.Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

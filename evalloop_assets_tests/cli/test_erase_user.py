@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from dagster import AssetMaterialization, DagsterInstance, DagsterRun
 
 from evalloop_assets.cli.instance import storages_of
+from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.lake import exports
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Change, Ledger
+from evalloop_assets.settings import Settings
 from evalloop_assets_tests.cli.conftest import line, reply
 from evalloop_assets_tests.erasure.decoder import files_with
 from evalloop_assets_tests.homes import ROOT
@@ -60,6 +62,15 @@ def test_somebody_unknown_and_an_id_that_is_none(loaded, home):
     assert line(loaded("erase-user", " ")).startswith("ID: no user id is empty or longer than 512")
 
 
+def note_incident():
+    """An incident and its alert, both of which name two people; the loop itself puts nobody there."""
+    words = "user-1x and user-0x stayed away"
+    with open_stores(Settings()) as (incidents, outbox, _):
+        incidents.open("x", "harm", "x@1", {"reason": words}, datetime(2026, 5, 1))
+        outbox.put("incident-1-opened", "incident-1", ["slack-1"], {"text": words}, datetime(2026, 5, 1))
+        incidents.resolve(1, "user-1x wrote to us", datetime(2026, 5, 2))
+
+
 @pytest.fixture
 def on_postgresql(loaded, tmp_path, monkeypatch, postgresql_url):
     """The home with a ledger and Dagster's record on a server, both of which name two people."""
@@ -72,6 +83,7 @@ def on_postgresql(loaded, tmp_path, monkeypatch, postgresql_url):
     ledger = Ledger(postgresql_url)
     ledger.begin("m", Change("start", "ops", "user-1x and user-0x complained", datetime(2026, 5, 1), "first"))
     ledger.close()
+    note_incident()
     with DagsterInstance.get() as instance:
         instance.report_runless_asset_event(AssetMaterialization("turns", metadata={"seen": "user-1x, user-0x"}))
     return loaded
@@ -84,7 +96,7 @@ def test_what_a_postgresql_holds_of_the_person_goes_too(on_postgresql, home, pos
         connection.exec_driver_sql("INSERT INTO of_somebody_else VALUES ('user-1x')")
     before = texts(postgresql_url)
     naming = sum("user-1x" in text for text in before) - 1
-    assert naming >= 2
+    assert naming >= 5
     assert on_postgresql("erase-user", "user-1x").status == 0
     after = texts(postgresql_url)
     assert [text for text in after if "user-1x" in text] == ["user-1x"], "the table of somebody else"
@@ -99,6 +111,16 @@ def test_what_a_postgresql_holds_of_the_person_goes_too(on_postgresql, home, pos
     elsewhere = json.loads(receipt.read_text())["elsewhere"]
     assert sum(found["values"] for name, found in elsewhere.items() if "postgresql" in name) == naming
     assert "nothing is left of this person" in on_postgresql("erase-user", "user-1x").printed
+
+
+def test_words_of_people_about_an_incident_and_what_waits_to_be_sent_are_cleaned(loaded, home):
+    note_incident()
+    assert loaded("erase-user", "user-1x").status == 0
+    with open_stores(Settings()) as (incidents, outbox, _):
+        (one,), waiting = incidents.since(datetime.min), outbox.waiting()
+    assert (one.content["reason"], one.resolution) == ("[erased] and user-0x stayed away", "[erased] wrote to us")
+    assert [message.content["text"] for message in waiting] == ["[erased] and user-0x stayed away"]
+    assert files_with(home, {"user-1x"}) == {}
 
 
 def test_runs_alone_on_a_server_and_events_in_a_folder_elsewhere_are_cleaned(

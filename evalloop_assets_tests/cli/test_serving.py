@@ -1,10 +1,12 @@
 """`evalloop serving …` where there is nothing to act on."""
 
+import json
 import re
 
 import pytest
 
 from evalloop_assets_tests.cli.conftest import line
+from evalloop_assets_tests.receiver import SECRET, receiving
 
 WHY = ("--reason", "because")
 
@@ -86,3 +88,40 @@ def test_a_life_in_commands(served):
     assert "exp: m against first, running; 25% of conversations" in served("serving", "show").printed
     told = served("serving", "history").printed.splitlines()
     assert [text.split()[3] for text in told] == ["start", "start", "ramp", "rollback", "undo"]
+
+
+def test_a_change_by_hand_is_published_and_told_to_other_routers_or_says_that_it_could_not_be(
+    served, home, monkeypatch
+):
+    def published():
+        return json.loads((home / "serving" / "flags.json").read_text())
+
+    served("serving", "start", "exp", "--treatment", "m", "--weight", 50)
+    with receiving() as receiver:
+        monkeypatch.setenv("EVALLOOP_WEBHOOKS__ROUTERS", receiver.url)
+        monkeypatch.setenv("EVALLOOP_WEBHOOKS__SECRET", "a shared secret")
+        assert re.search(r"router-\w{6} told of it", served("serving", "rollback", "exp", *WHY).printed)
+        receiver.status = 503
+        said = served("serving", "undo", 3, *WHY)
+    assert [got.json["sequence"] for got in receiver.got] == [3, 4]
+    assert receiver.got[0].json["flags"]["metadata"] == {"sequence": 3}
+    assert set(receiver.got[0].json["flags"]["flags"]["serving"]["variants"]) == {"champion"}
+    assert (said.status, published()) == (0, receiver.got[1].json["flags"])
+    assert re.search(r"router-\w{6} not told, and tried again: the receiver answered 503", said.printed)
+    assert SECRET not in said.printed + served("status").printed
+
+
+@pytest.mark.parametrize("weight", ["nan", "inf", "-1", "101"])
+def test_a_weight_that_is_none(served, weight):
+    served("serving", "start", "exp", "--treatment", "m")
+    assert "is no percentage. Give a number from 0 to 100." in line(
+        served("serving", "ramp", "exp", *WHY, "--", weight)
+    )
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(served):
+    assert served("serving", "start", "[/x]", "--treatment", "[red]m").status == 0
+    for command in (["serving", "show"], ["status"]):
+        assert "[/x]: [red]m against first" in served(*command).printed
+    assert served("serving", "rollback", "[/x]", "--reason", "[/]").status == 0
+    assert "[/]" in served("serving", "history").printed

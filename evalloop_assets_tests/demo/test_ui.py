@@ -1,5 +1,6 @@
 """The UI of a finished demo in a real browser: what somebody who opens it finds there."""
 
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 LOOP = ["logs", "denoise", "horizon_labels", "reward_model", "policy_iteration", "online_ab", "backfill"]
 SERVICES = ["ranking", "guardrails"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+LOCATION = 'repositoryLocationName: "evalloop", repositoryName: "__repository__"'
 STARTS_WITHIN_S = 90
 SHOWS_WITHIN_MS = 30_000
 
@@ -158,6 +160,22 @@ def test_runs_tell_their_job_their_days_and_who_asked(page: Page):
     _shows(page.get_by_text("evalloop/days: 2026-03-04", exact=True).first)
     _shows(page.get_by_text("evalloop/experiment: padded-replies"))
     _shows(page.get_by_text("guardrail_sensor", exact=True).first)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f'launchRun(executionParams: {{selector: {{{LOCATION}, jobName: "undo"}}, runConfigData: {{}}}})',
+        f'startSensor(sensorSelector: {{{LOCATION}, sensorName: "alert_sensor"}})',
+        'wipeAssets(assetPartitionRanges: [{assetKey: {path: ["guardrail_readings"]}}])',
+    ],
+)
+def test_the_server_for_people_on_call_refuses_every_change(server: str, change: str):
+    body = json.dumps({"query": f"mutation {{ {change} {{ __typename }} }}"}).encode()
+    request = urllib.request.Request(f"{server}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        [refused] = json.load(answer)["data"].values()
+    assert refused == {"__typename": "UnauthorizedError"}
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,0 +1,82 @@
+"""Where alerts go: Apprise addresses and signed webhooks, from the settings."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from evalloop_assets.serving.addresses import channel_name, listed, without_secrets
+from evalloop_assets.serving.outbox import Message, Send, Undelivered
+from evalloop_assets.serving.webhook import webhook
+from evalloop_assets.settings import Settings
+
+TOLD = ("apprise", "urllib3", "requests")
+"""Loggers that write parts of an address."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Loggers belong to the whole process, so that two senders would hear each other's."""
+
+
+def alert_channels(settings: Settings) -> dict[str, Send]:
+    """A channel for each address of `alerts.urls` and `webhooks.alerts`, by a name that tells no secret."""
+    secret = settings.webhooks.secret.get_secret_value()
+    found = {channel_name(_scheme(url), url): apprise_channel(url) for url in listed(settings.alerts.urls)}
+    return found | {
+        channel_name("webhook", url): webhook(url, secret, time.time) for url in listed(settings.webhooks.alerts)
+    }
+
+
+def apprise_channel(url: str) -> Send:
+    """The channel of one Apprise address."""
+
+    def send(message: Message) -> None:
+        import apprise
+        from apprise.attachment.memory import AttachMemory
+
+        content = message.content
+        with _heard() as heard:
+            service = apprise.Apprise.instantiate(url)
+            if service is None:
+                raise Undelivered("Apprise does not understand the address (EVALLOOP_ALERTS__URLS)")
+            sender = apprise.Apprise()
+            sender.add(service)
+            picture: Any = AttachMemory  # untyped
+            attached = picture(message.picture, "figures.png", "image/png") if message.picture else None
+            taken = sender.notify(content["text"], content["title"], content["level"], "text", attach=attached)
+        if not taken:
+            raise Undelivered(without_secrets("; ".join(heard), [url]) or "Apprise could not hand it over")
+
+    return send
+
+
+class _Lines(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What Apprise warns of, which goes nowhere else: its own log, and that of its HTTP client, tell addresses."""
+    handler = _Lines(logging.WARNING)
+    with _ONE_AT_A_TIME:
+        before = [(one, one.propagate) for one in map(logging.getLogger, TOLD)]
+        for logger, _ in before:
+            logger.addHandler(handler)
+            logger.propagate = False
+        try:
+            yield handler.lines
+        finally:
+            for logger, propagate in before:
+                logger.removeHandler(handler)
+                logger.propagate = propagate
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0] if "://" in url else "apprise"

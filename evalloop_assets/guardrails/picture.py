@@ -1,0 +1,46 @@
+"""What a guardrail saw over the days: effects with their always-valid bounds, and the days on which it fired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from evalloop_assets.lake.picture import COLOURS, drawn_by, sparse_days
+
+MOST_DAYS = 7
+EFFECT = "_effect"
+SHARES = ("retention",)
+
+
+def effects_png(readings: Sequence[Mapping[str, Any]]) -> bytes | None:
+    """Rows of `guardrail_readings` of one experiment, oldest first, as a PNG; None where no effect is known."""
+    names = [
+        key.removesuffix(EFFECT)
+        for key in dict.fromkeys(key for reading in readings for key in reading if key.endswith(EFFECT))
+        if any(reading.get(key) is not None for reading in readings)
+    ]
+    if not names:
+        return None
+    return drawn_by(lambda figure: _draw(figure, readings, names))
+
+
+def _draw(figure: Any, readings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    figure.set_size_inches(4 * len(names), 2.8)
+    figure.suptitle(f"{readings[0]['experiment_id']}: effect of the candidate, bounds at every look", fontsize=10)
+    for axes, name, colour in zip(figure.subplots(1, len(names), squeeze=False)[0], names, COLOURS, strict=False):
+        known = [reading for reading in readings if reading.get(name + EFFECT) is not None]
+        days = [date.fromisoformat(reading["day"]) for reading in known]
+        scale, unit = (100, "points") if name in SHARES else (1, "s")
+        effect, low, high = (
+            [scale * reading[f"{name}_{end}"] for reading in known] for end in ("effect", "low", "high")
+        )
+        reach = [[one - other for one, other in zip(*pair, strict=True)] for pair in ((effect, low), (high, effect))]
+        axes.errorbar(days, effect, yerr=reach, fmt="o-", markersize=3, capsize=3, color=colour)
+        fired = [k for k, reading in enumerate(known) if reading["verdict"] == "ROLLBACK"]
+        axes.plot([days[k] for k in fired], [effect[k] for k in fired], "s", color="black", label="ROLLBACK")
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_title(f"{name}, {unit}", fontsize=9)
+        if fired:
+            axes.legend(fontsize=8)
+        sparse_days(axes, days, MOST_DAYS)
