@@ -311,6 +311,13 @@ class GuardrailSettings(Section):
         0.01, ge=0, description="share of units seen in both arms above which a reading is invalid"
     )
     volume_floor: int = Field(50_000, ge=0, description="daily users below which promotions are only advised")
+    planned_effect: float = Field(
+        0.02, gt=0, lt=1, description="change of retention that an experiment is planned to see, as a share"
+    )
+    planned_days: int = Field(14, ge=1, le=14, description="days after which it is planned to be seen")
+    planned_power: float = Field(
+        0.8, ge=0, lt=1, description="chance to see it by then below which promotions are only advised; 0: never asked"
+    )
 
 
 class _Environment(EnvSettingsSource):

@@ -35,17 +35,24 @@ def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=DECISIONS,
-    reads={"experiment_results": (0, 0), "sessions": (0, 0), "policy_screen": (None, 0)},
+    reads={
+        "experiment_results": (0, 0),
+        "experiment_users": (-13, 0),
+        "sessions": (0, 0),
+        "policy_screen": (None, 0),
+    },
     group=GROUP,
-    code_version="1",
+    code_version="2",
     horizons=(1, 2),
     once=True,
 )
 def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Promote when retention is surely up, or surely not down by the margin while more is sent. Invalid, thin or
-    immature data holds. Below the volume floor a decision is advice. The guardrail is asked before anything is done.
+    immature data holds. Below the volume floor, or without planned power, a decision is advice. The guardrail is asked
+    before anything is done.
     """
-    from evalloop_assets.online_ab.daily import decision_row, decisions_of, rows_of
+    from evalloop_assets.online_ab.daily import rows_of
+    from evalloop_assets.online_ab.decision_rows import decision_row, decisions_of
 
     found = decisions_of(inputs, settings)
     rows = [decision_row(name, results, decision, inputs.versions) for name, (results, decision) in found.items()]

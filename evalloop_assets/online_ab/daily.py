@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -17,7 +16,6 @@ from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.compare import Result, Units, compare
-from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
 from evalloop_assets.settings import Settings
 
 # Totals are counts and milliseconds: rounded, their sum does not depend on the order in which threads add them.
@@ -58,19 +56,6 @@ def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
     ]
 
 
-def decisions_of(inputs: Inputs, settings: Settings) -> dict[str, tuple[Sequence[Result], Decision]]:
-    """One decision for each experiment with results of this day."""
-    screens = {
-        row["model_id"]: Screen(bool(row["passed"]), row["reason"] or "")
-        for row in inputs.query("SELECT model_id, passed, reason FROM policy_screen ORDER BY day").to_pylist()
-    }
-    users = daily_users(inputs)
-    return {
-        experiment_id: (results, decide(results, screens.get(results[0].treatment or ""), users, limits_of(settings)))
-        for experiment_id, results in read_results(inputs).items()
-    }
-
-
 def read_results(inputs: Inputs) -> dict[str, list[Result]]:
     """Rows of `experiment_results` by experiment."""
     found: dict[str, list[Result]] = defaultdict(list)
@@ -84,31 +69,6 @@ def read_results(inputs: Inputs) -> dict[str, list[Result]]:
 
 def daily_users(inputs: Inputs) -> int:
     return int(inputs.query(DAILY_USERS).column("users")[0].as_py())
-
-
-def limits_of(settings: Settings) -> DecisionLimits:
-    return DecisionLimits(
-        retention_margin=settings.guardrails.retention_margin,
-        srm_alpha=settings.ab.srm_alpha,
-        multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
-        minimum_users=settings.ab.minimum_users,
-        volume_floor=settings.guardrails.volume_floor,
-    )
-
-
-def decision_row(
-    experiment_id: str, results: Sequence[Result], decision: Decision, versions: Mapping[str, int]
-) -> dict[str, Any]:
-    return {
-        "experiment_id": experiment_id,
-        "control": results[0].control,
-        "treatment": results[0].treatment,
-        "action": decision.action,
-        "advisory": decision.advisory,
-        "reason": decision.reason,
-        "daily_users": decision.evidence["daily_users"],
-        "evidence": json.dumps({**decision.evidence, "input_versions": dict(versions)}, sort_keys=True),
-    }
 
 
 def units_of(rows: pa.Table) -> Units:

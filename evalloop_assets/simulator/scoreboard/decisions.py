@@ -91,6 +91,11 @@ DECISION_LIMITS = DecisionLimits(
     multiple_exposure_limit=GUARDRAILS.multiple_exposure_limit,
     minimum_users=AB.minimum_users,
     volume_floor=0,
+    alpha=AB.alpha,
+    planned_users=AB.planned_users,
+    planned_effect=GUARDRAILS.planned_effect,
+    planned_days=GUARDRAILS.planned_days,
+    planned_power=0.0,
 )
 
 

@@ -1,0 +1,60 @@
+"""Rows of `decisions` for one day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evalloop_assets.lake.store import Inputs
+from evalloop_assets.online_ab.compare import Result
+from evalloop_assets.online_ab.daily import daily_users, read_results
+from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
+from evalloop_assets.online_ab.pace import paces_of
+from evalloop_assets.settings import Settings
+
+
+def decisions_of(inputs: Inputs, settings: Settings) -> dict[str, tuple[Sequence[Result], Decision]]:
+    """One decision for each experiment with results of this day."""
+    screens = {
+        row["model_id"]: Screen(bool(row["passed"]), row["reason"] or "")
+        for row in inputs.query("SELECT model_id, passed, reason FROM policy_screen ORDER BY day").to_pylist()
+    }
+    users, paces, limits = daily_users(inputs), paces_of(inputs), limits_of(settings)
+    return {
+        experiment_id: (
+            results,
+            decide(results, screens.get(results[0].treatment or ""), users, limits, paces.get(experiment_id)),
+        )
+        for experiment_id, results in read_results(inputs).items()
+    }
+
+
+def limits_of(settings: Settings) -> DecisionLimits:
+    return DecisionLimits(
+        retention_margin=settings.guardrails.retention_margin,
+        srm_alpha=settings.ab.srm_alpha,
+        multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
+        minimum_users=settings.ab.minimum_users,
+        volume_floor=settings.guardrails.volume_floor,
+        alpha=settings.ab.alpha,
+        planned_users=settings.ab.planned_users,
+        planned_effect=settings.guardrails.planned_effect,
+        planned_days=settings.guardrails.planned_days,
+        planned_power=settings.guardrails.planned_power,
+    )
+
+
+def decision_row(
+    experiment_id: str, results: Sequence[Result], decision: Decision, versions: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        "experiment_id": experiment_id,
+        "control": results[0].control,
+        "treatment": results[0].treatment,
+        "action": decision.action,
+        "advisory": decision.advisory,
+        "reason": decision.reason,
+        "daily_users": decision.evidence["daily_users"],
+        "evidence": json.dumps({**decision.evidence, "input_versions": dict(versions)}, sort_keys=True),
+    }
