@@ -194,6 +194,7 @@ known AS (
     returns.returned_next_day,
     starts.user_id IS NOT NULL                                     AS started,
     units.day > units.assigned_local_day                           AS later_day,
+    units.day >= units.assigned_local_day + 7                      AS seventh_day,
     COALESCE(units.local_day_matures_on <= clock.watermark, FALSE) AS local_day_over,
     -- An assigned user who stays away on a later day has sent nothing, once the day is complete: until then a mean over
     -- who has come so far would leave out who has not. A unit just exposed without a session is unknown.
@@ -231,6 +232,7 @@ facts AS (
     CASE WHEN fresh AND returned_next_day THEN 1 ELSE 0 END                       AS returned,
     CASE WHEN later_day THEN 1 ELSE 0 END                                         AS later_day,
     CASE WHEN later_day AND local_day_over THEN 1 ELSE 0 END                      AS later_day_known,
+    CASE WHEN seventh_day THEN 1 ELSE 0 END                                       AS seventh_day,
     CASE WHEN started THEN 1 ELSE 0 END                                           AS started
   FROM known
 ),
@@ -255,7 +257,10 @@ sums AS (
     SUM(returned)                           AS returned,
     SUM(later_day)                          AS later_day,
     SUM(later_day_known)                    AS later_day_known,
-    SUM(later_day_known * started)          AS came_back
+    SUM(later_day_known * started)          AS came_back,
+    SUM(seventh_day)                        AS seventh_day,
+    SUM(seventh_day * later_day_known)      AS seventh_day_known,
+    SUM(seventh_day * later_day_known * started) AS came_seventh_day
   FROM facts
   GROUP BY day, experiment_id, unit, epoch, user_id, arm
 ),
@@ -290,6 +295,11 @@ metrics AS (
   UNION ALL
   SELECT day, experiment_id, unit, epoch, user_id, arm, 'daily_return' AS metric,
     later_day_known AS units, came_back AS total, later_day AS eligible
+  FROM sums
+  WHERE unit = 'user'
+  UNION ALL
+  SELECT day, experiment_id, unit, epoch, user_id, arm, 'week_return' AS metric,
+    seventh_day_known AS units, came_seventh_day AS total, seventh_day AS eligible
   FROM sums
   WHERE unit = 'user'
 )

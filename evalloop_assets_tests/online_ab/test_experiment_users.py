@@ -361,3 +361,21 @@ def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_l
         results = compare("x", unit, units_of(mine), {}, 100, 0.05)
         effect[unit] = next(one.effect for one in results if one.metric == "chat_duration")
     assert effect == {"user": 10.0, "conversation": -10.0}
+
+
+def test_week_return_counts_from_the_seventh_day_after_the_assignment():
+    """Day 9 is not complete yet; a stranger is there every day."""
+    turns = chat("c", "05-01 10:00") + chat("d", "05-04 10:00") + chat("e", "05-08 10:00")
+    turns += [one for k in range(1, 10) for one in chat(f"s{k}", f"05-0{k} 12:00", user_id="v")]
+    found, _ = users(turns, [assigned("user", "u", "treatment", "05-01 10:00")], "05-01", "05-09", watermark="05-08")
+    days = {metric: {} for metric in ("daily_return", "week_return")}
+    for (_, _, _, metric, on), figures in found.items():
+        if metric in days:
+            days[metric][on.day] = figures
+    assert days["daily_return"] == {k: (int(k < 9), float(k in (4, 8)), 1) for k in range(2, 10)}
+    assert days["week_return"] == {k: days["daily_return"][k] for k in range(8, 10)}
+
+
+def test_a_conversation_has_no_return_after_a_week():
+    found, _ = users(chat("c", "05-01 10:00"), [assigned("conversation", "c", "treatment", "05-01 10:00")])
+    assert not [key for key in found if key[3] == "week_return"]
