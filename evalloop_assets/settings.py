@@ -291,6 +291,10 @@ class ABSettings(Section):
         ge=2,
         description="users at which always-valid bounds are to be tightest: those expected by the decision",
     )
+    spending: Literal["obrien_fleming", "pocock"] = Field(
+        "obrien_fleming",
+        description="how planned bounds spend alpha on early looks: sparingly, or nearly the same on each",
+    )
     srm_alpha: float = Field(
         0.001, gt=0, lt=1, description="a p-value of the sample ratio below it invalidates a reading"
     )

@@ -8,8 +8,8 @@ from typing import Any
 from evalloop_assets.guardrails.in_flight import end_of, in_flight
 from evalloop_assets.guardrails.verdict import Bound, Limits, verdict
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.daily import daily_users, read_results
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.settings import Settings
 

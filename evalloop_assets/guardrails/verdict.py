@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.figures import lowest_srm_p, multiple_exposure, per_conversation_first, retention
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 
 Word = Literal["PASS", "HOLD", "ROLLBACK", "BLIND"]

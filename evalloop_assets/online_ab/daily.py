@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result, Units, compare
+from evalloop_assets.online_ab.results import Result, Units, compare
 from evalloop_assets.settings import Settings
 
 # Totals are counts and milliseconds: rounded, their sum does not depend on the order in which threads add them.
 PER_USER = """
     SELECT experiment_id, unit, metric, epoch, user_id, arm, CAST(sum(units) AS DOUBLE) AS units,
         round(sum(total), 6) AS total,
-        CAST(sum(eligible) AS DOUBLE) AS eligible
+        CAST(sum(eligible) AS DOUBLE) AS eligible,
+        coalesce(min(CASE WHEN units > 0 THEN day END), min(day)) - DATE '1970-01-01' AS first_day,
+        coalesce(max(CASE WHEN units > 0 THEN day END), max(day)) - DATE '1970-01-01' AS last_day
     FROM experiment_users
     GROUP BY experiment_id, unit, metric, epoch, user_id, arm
     ORDER BY experiment_id, unit, metric, user_id, epoch, arm
@@ -51,7 +53,13 @@ def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
         result
         for experiment_id, unit, rows in _groups(inputs.query(PER_USER))
         for result in compare(
-            experiment_id, unit, rows, models[experiment_id], settings.ab.planned_users, settings.ab.alpha
+            experiment_id,
+            unit,
+            rows,
+            models[experiment_id],
+            settings.ab.planned_users,
+            settings.ab.alpha,
+            settings.ab.spending,
         )
     ]
 
@@ -72,13 +80,14 @@ def daily_users(inputs: Inputs) -> int:
 
 
 def units_of(rows: pa.Table) -> Units:
-    """Rows of `experiment_users` of one experiment and unit; text becomes numbers."""
+    """Rows of PER_USER of one experiment and unit; text becomes numbers."""
     (metrics, metric), (epochs, epoch), (_, user) = (
         _codes(rows.column(name)) for name in ("metric", "epoch", "user_id")
     )
     treated = pc.equal(rows.column("arm"), "treatment").to_numpy()
     numbers = (rows.column(name).to_numpy().astype(np.float64) for name in ("units", "total", "eligible"))
-    return Units(metrics, metric, epochs, epoch, user, treated, *numbers)
+    days = (rows.column(name).to_numpy() for name in ("first_day", "last_day"))
+    return Units(metrics, metric, epochs, epoch, user, treated, *numbers, *days)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.daily import daily_users, read_results
 from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
 from evalloop_assets.online_ab.pace import paces_of
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.settings import Settings
 
 

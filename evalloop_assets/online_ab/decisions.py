@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.figures import lowest_srm_p, multiple_exposure, per_conversation_first, retention
 from evalloop_assets.online_ab.pace import UNKNOWN, Pace
 from evalloop_assets.online_ab.power import Plan, power, sd_of, users_needed
+from evalloop_assets.online_ab.results import Result
 
 Action = Literal["continue", "advance", "promote", "hold", "none"]
 POWER = 0.8

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evalloop_assets.online_ab.compare import EXPOSURE, Result
+from evalloop_assets.online_ab.results import EXPOSURE, Result
 
 RETENTION = (("user", "daily_return"), ("user", "next_day_return"), ("conversation", "next_day_return"))
 UNITS = ("conversation", "user")

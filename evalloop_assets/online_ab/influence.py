@@ -62,9 +62,8 @@ class Effect:
 
 def paired_user_effect(sums: UserSums) -> Effect | None:
     """The effect over all epochs in which both arms have units; None where there is none."""
-    epochs = int(sums.epoch.max()) + 1 if len(sums.epoch) else 0
-    units = _by_epoch_and_arm(sums, sums.units, epochs)
-    total = _by_epoch_and_arm(sums, sums.total, epochs)
+    units = _by_epoch_and_arm(sums, sums.units)
+    total = _by_epoch_and_arm(sums, sums.total)
     both: NDArray[np.bool_] = np.all(units > 0, axis=1)
     if not both.any():
         return None
@@ -85,7 +84,7 @@ def paired_user_effect(sums: UserSums) -> Effect | None:
     if control_mean != 0:
         relative = effect / control_mean
         relative_se = float(np.sqrt(np.sum(((on_effect - relative * on_control) / control_mean) ** 2)))
-    counted = (sums.units > 0) & both[sums.epoch]
+    counted = compared(sums)
     return Effect(
         control_mean=control_mean,
         treatment_mean=treatment_mean,
@@ -102,7 +101,15 @@ def _distinct(numbers: NDArray[np.int64]) -> int:
     return int(np.count_nonzero(np.bincount(numbers)))
 
 
-def _by_epoch_and_arm(sums: UserSums, values: NDArray[np.float64], epochs: int) -> NDArray[np.float64]:
+def compared(sums: UserSums) -> NDArray[np.bool_]:
+    """Rows with units, of epochs in which both arms have some."""
+    both = np.all(_by_epoch_and_arm(sums, sums.units) > 0, axis=1)
+    found: NDArray[np.bool_] = (sums.units > 0) & both[sums.epoch]
+    return found
+
+
+def _by_epoch_and_arm(sums: UserSums, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums, (epochs, 2): control, treatment."""
+    epochs = int(sums.epoch.max()) + 1 if len(sums.epoch) else 0
     cell = sums.epoch * 2 + sums.treated
     return np.bincount(cell, values, epochs * 2).astype(np.float64).reshape(epochs, 2)

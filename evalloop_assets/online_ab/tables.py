@@ -26,6 +26,13 @@ EXPERIMENT_RESULTS = TableSchema(
         Column("p_value", "DOUBLE", "two-sided, for one planned look"),
         Column("always_low", "DOUBLE", "lower bound for daily looks; its limit: docs/statistics.md"),
         Column("always_high", "DOUBLE", "upper bound for daily looks; its limit: docs/statistics.md"),
+        Column(
+            "planned_low",
+            "DOUBLE",
+            "lower bound for one decision at ab.planned_users that may come early (Lan-DeMets); NULL where this look "
+            "may decide nothing: the plan was reached on a day before, or no user is new",
+        ),
+        Column("planned_high", "DOUBLE", "upper bound, likewise"),
         Column("users_control", "BIGINT", "users with a known unit in the control"),
         Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
         Column("srm_p", "DOUBLE", "p-value of the sample ratio of this unit; NULL where no propensity was logged"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evalloop_assets.guardrails.verdict import Limits, verdict
-from evalloop_assets.online_ab.compare import Units, compare
+from evalloop_assets.online_ab.results import Units, compare
 from evalloop_assets_tests.online_ab.results import duration, exposure, result, returns, sent
 
 LIMITS = Limits(

@@ -8,9 +8,9 @@ import pytest
 
 from evalloop_assets.days import Days
 from evalloop_assets.lake.dialect import broken_rules
-from evalloop_assets.online_ab.compare import compare
 from evalloop_assets.online_ab.daily import units_of
 from evalloop_assets.online_ab.figures import multiple_exposure
+from evalloop_assets.online_ab.results import compare
 from evalloop_assets_tests.denoise.world import ORDER, PACKAGE, World, at, day, load, turn
 from evalloop_assets_tests.denoise.world import compute as run_sql
 
@@ -55,6 +55,12 @@ def users(turns, assignments, first="05-01", last=None, watermark="12-31"):
 
 def of(found, unit, metric, on="05-01", user_id="u", arm="treatment"):
     return found.get((unit, user_id, arm, metric, day(on)))
+
+
+def dated(rows):
+    """As if each row were all that is known of its user."""
+    days = [{"first_day": row["day"].toordinal(), "last_day": row["day"].toordinal()} for row in rows]
+    return pa.Table.from_pylist([row | one for row, one in zip(rows, days, strict=True)])
 
 
 def test_the_query_is_portable():
@@ -135,7 +141,7 @@ def test_a_metric_that_is_not_logged_has_no_result_rather_than_an_effect_of_zero
         turns += chat(f"c{k}", "05-01 10:00", user_id=f"u{k}")
         exposures.append(assigned("conversation", f"c{k}", ("control", "treatment")[k % 2], "05-01 10:00", f"u{k}"))
     _, rows = users(turns, exposures)
-    metrics = {one.metric for one in compare("x", "conversation", units_of(pa.Table.from_pylist(rows)), {}, 9, 0.05)}
+    metrics = {one.metric for one in compare("x", "conversation", units_of(dated(rows)), {}, 9, 0.05)}
     assert "chat_send" in metrics
     assert not metrics & {"complaint", "regeneration"}
 
@@ -275,7 +281,7 @@ def test_units_seen_in_both_arms_a_day_apart_reach_the_share_that_invalidates_a_
         exposures.append(assigned(unit, unit_id, arms[0], "05-01 10:00", name))
         exposures.append(assigned(unit, unit_id, arms[1 if k == 1 else 0], "05-02 10:00", name))
     _, rows = users(turns, exposures, "05-01", "05-02")
-    assert multiple_exposure(compare("x", unit, units_of(pa.Table.from_pylist(rows)), {}, 100, 0.05)) == 0.2
+    assert multiple_exposure(compare("x", unit, units_of(dated(rows)), {}, 100, 0.05)) == 0.2
 
 
 def test_units_that_keep_their_arm_are_reported_by_nobody():
@@ -357,7 +363,7 @@ def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_l
     _, rows = users(turns, exposures)
     effect = {}
     for unit in ("user", "conversation"):
-        mine = pa.Table.from_pylist([row for row in rows if row["unit"] == unit])
+        mine = dated([row for row in rows if row["unit"] == unit])
         results = compare("x", unit, units_of(mine), {}, 100, 0.05)
         effect[unit] = next(one.effect for one in results if one.metric == "chat_duration")
     assert effect == {"user": 10.0, "conversation": -10.0}

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from evalloop_assets.guardrails.verdict import DURATION, Limits, verdict
-from evalloop_assets.online_ab.compare import EXPOSURE, Result, compare
 from evalloop_assets.online_ab.decisions import DecisionLimits, decide
+from evalloop_assets.online_ab.results import EXPOSURE, Result, compare
 from evalloop_assets.settings import ABSettings, GuardrailSettings
 from evalloop_assets.simulator.scoreboard.decision_figures import figures as figures
 from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, Estimate, Record

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.compare import EXPOSURE, Units
+from evalloop_assets.online_ab.results import EXPOSURE, Units
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Chats, Effects, Floats, Ints, World, chats
 
 RETURN = "daily_return"

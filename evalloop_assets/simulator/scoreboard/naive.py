@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.guardrails.verdict import DURATION, Limits
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.influence import Z_95
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.simulator.scoreboard.experiment_rows import RETURN
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Chats, Floats
 from evalloop_assets.simulator.scoreboard.figures import LOOP

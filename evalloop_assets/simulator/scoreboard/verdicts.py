@@ -12,8 +12,8 @@ from evalloop_assets.guardrails.readings import ACTIVE, limits_of
 from evalloop_assets.guardrails.verdict import Limits, verdict
 from evalloop_assets.lake.engine import View
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.daily import results_of
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.simulator.scenarios import Scenario
 from evalloop_assets.simulator.scoreboard.ab import Truth, mean_or_nan, true_effects
 from evalloop_assets.simulator.scoreboard.figures import LOOP

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evalloop_assets.guardrails.verdict import verdict
-from evalloop_assets.online_ab.compare import compare
+from evalloop_assets.online_ab.results import compare
 from evalloop_assets.simulator.scoreboard import decisions
 from evalloop_assets.simulator.scoreboard.decision_figures import figures, median
 from evalloop_assets.simulator.scoreboard.decisions import (

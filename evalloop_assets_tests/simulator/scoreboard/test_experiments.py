@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evalloop_assets.online_ab.compare import compare
+from evalloop_assets.online_ab.results import compare
 from evalloop_assets.simulator.scoreboard.experiment_rows import FROM_DAY, METRICS, experiment
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Effects, World, chats, ramping
 
