@@ -311,10 +311,27 @@ class GuardrailSettings(Section):
     regeneration_limit: float = Field(
         0.02, ge=0, description="rise of regenerations per reply that is a red flag when confirmed"
     )
+    padding_limit: float = Field(
+        0.05, ge=0, description="rise of the share of padded replies that is a red flag when confirmed"
+    )
+    repetition_limit: float = Field(
+        0.05, ge=0, description="rise of the share of repeated replies that is a red flag when confirmed"
+    )
+    error_limit: float = Field(
+        0.01, ge=0, description="rise of the share of failed replies that is a red flag when confirmed"
+    )
+    latency_limit: float = Field(
+        1.0, ge=0, description="rise of the seconds until a reply is there that is a red flag when confirmed"
+    )
     multiple_exposure_limit: float = Field(
         0.01, ge=0, description="share of units seen in both arms above which a reading is invalid"
     )
     volume_floor: int = Field(50_000, ge=0, description="daily users below which promotions are only advised")
+    week_users: int = Field(
+        150,
+        ge=0,
+        description="users per arm to be known a week after their assignment before a promotion; 0: not awaited",
+    )
     planned_effect: float = Field(
         0.02, gt=0, lt=1, description="change of retention that an experiment is planned to see, as a share"
     )

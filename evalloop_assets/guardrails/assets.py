@@ -14,9 +14,9 @@ VERDICTS = "verdicts"
 
 @frame_asset(
     schema=GUARDRAIL_READINGS,
-    reads={"experiment_results": (0, 0), "experiment_users": (0, 0), "sessions": (0, 0)},
+    reads={"experiment_results": (0, 0), "experiment_users": (-13, 0), "sessions": (0, 0)},
     group=GROUP,
-    code_version="1",
+    code_version="2",
     horizons=(1, 2),
     once=True,
 )

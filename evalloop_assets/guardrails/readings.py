@@ -6,21 +6,26 @@ from datetime import date
 from typing import Any
 
 from evalloop_assets.guardrails.in_flight import end_of, in_flight
-from evalloop_assets.guardrails.verdict import Bound, Limits, verdict
+from evalloop_assets.guardrails.limits import limits_of
+from evalloop_assets.guardrails.verdict import Bound, Verdict, verdict
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.daily import daily_users, read_results
+from evalloop_assets.online_ab.pace import paces_of
 from evalloop_assets.online_ab.results import Result
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.settings import Settings
 
-ACTIVE = "SELECT DISTINCT experiment_id FROM experiment_users WHERE metric = 'drop_off' AND eligible > 0"
+ACTIVE = """
+    SELECT DISTINCT experiment_id FROM experiment_users WHERE metric = 'drop_off' AND eligible > 0 AND day = $day
+"""
 
 
 def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str, Any]]:
     """One reading for each experiment in flight."""
     results = read_results(inputs)
-    active = set(inputs.query(ACTIVE).column("experiment_id").to_pylist())
-    users = daily_users(inputs)
+    active = set(inputs.query(ACTIVE, {"day": day}).column("experiment_id").to_pylist())
+    users, paces = daily_users(inputs), paces_of(inputs)
+    limits = limits_of(settings.ab, settings.guardrails)
     as_of = max(end_of(day), inputs.clock.log_end or end_of(day))
     ledger = Ledger(settings.ledger_url)
     try:
@@ -28,28 +33,13 @@ def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str,
     finally:
         ledger.close()
     return [
-        _row(name, day, results.get(name, []), name in active, settings) | {"daily_users": users, "as_of": as_of}
+        _row(name, day, verdict(results.get(name, []), name in active, limits, paces.get(name)), results.get(name))
+        | {"daily_users": users, "as_of": as_of}
         for name in wanted
     ]
 
 
-def limits_of(settings: Settings) -> Limits:
-    return Limits(
-        alpha=settings.ab.alpha,
-        planned_users=settings.ab.planned_users,
-        retention_margin=settings.guardrails.retention_margin,
-        red_flags={
-            "complaint": settings.guardrails.complaint_limit,
-            "regeneration": settings.guardrails.regeneration_limit,
-        },
-        srm_alpha=settings.ab.srm_alpha,
-        multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
-        minimum_users=settings.ab.minimum_users,
-    )
-
-
-def _row(name: str, day: date, results: list[Result], active: bool, settings: Settings) -> dict[str, Any]:
-    found = verdict(results, active, limits_of(settings))
+def _row(name: str, day: date, found: Verdict, results: list[Result] | None) -> dict[str, Any]:
     return {
         "reading_id": f"{name}@{day.isoformat()}",
         "experiment_id": name,
@@ -60,6 +50,7 @@ def _row(name: str, day: date, results: list[Result], active: bool, settings: Se
         "reason": found.reason,
         **_bounds("duration", found.duration),
         **_bounds("retention", found.retention),
+        **_bounds("late_retention", found.late),
         "matured_users": found.matured_users,
         "srm_p": found.srm_p,
     }

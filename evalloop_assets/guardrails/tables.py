@@ -26,6 +26,11 @@ GUARDRAIL_READINGS = TableSchema(
         Column("retention_effect", "DOUBLE", "effect on the share of people who came back; NULL where immature"),
         Column("retention_low", "DOUBLE", "lower bound, at every look, with a third of the error budget"),
         Column("retention_high", "DOUBLE", "upper bound, likewise"),
+        Column(
+            "late_retention_effect", "DOUBLE", "the same from the seventh day after the assignment on; NULL where thin"
+        ),
+        Column("late_retention_low", "DOUBLE", "lower bound, at every look, with a third of the error budget"),
+        Column("late_retention_high", "DOUBLE", "upper bound, likewise"),
         Column("matured_users", "BIGINT", "users behind the retention figure"),
         Column("srm_p", "DOUBLE", "smaller p-value of the sample ratios; NULL where no propensity was logged"),
         Column("daily_users", "BIGINT", "users of the product with a session on this day"),

@@ -37,6 +37,7 @@ def limits_of(settings: Settings) -> DecisionLimits:
         multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
         minimum_users=settings.ab.minimum_users,
         volume_floor=settings.guardrails.volume_floor,
+        week_users=settings.guardrails.week_users,
         alpha=settings.ab.alpha,
         planned_users=settings.ab.planned_users,
         planned_effect=settings.guardrails.planned_effect,

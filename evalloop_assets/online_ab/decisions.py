@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from evalloop_assets.online_ab.figures import lowest_srm_p, multiple_exposure, per_conversation_first, retention
+from evalloop_assets.online_ab.figures import (
+    late_retention,
+    lowest_srm_p,
+    multiple_exposure,
+    per_conversation_first,
+    retention,
+)
 from evalloop_assets.online_ab.pace import UNKNOWN, Pace
 from evalloop_assets.online_ab.power import Plan, power, sd_of, users_needed
 from evalloop_assets.online_ab.results import Result
@@ -25,6 +31,7 @@ class DecisionLimits:
     multiple_exposure_limit: float
     minimum_users: int
     volume_floor: int
+    week_users: int
     alpha: float
     planned_users: int
     planned_effect: float
@@ -58,8 +65,9 @@ def decide(
 ) -> Decision:
     """Promote when retention, randomised by user, is surely up; or surely not down by the margin, and more is sent.
 
-    Both by bounds that hold at every look. Invalid, thin or immature data holds, and so does a candidate that the
-    offline gate turned down. `paces`, by unit of randomisation, tell how many users are still to come, unknown: none.
+    Both by bounds that hold at every look, and not before return a week after the assignment is known. Invalid, thin
+    or immature data holds, and so does a candidate that the offline gate turned down. `paces`, by unit of
+    randomisation, tell how many users are still to come, unknown: none.
     """
     known = paces or {}
     action, reason = _act(results, screen, limits, known)
@@ -74,7 +82,7 @@ def decide(
         )
     if small and action in ("promote", "advance"):
         reason += f"; advisory only: {', '.join(small)}"
-    kept = (retention(results), per_conversation_first(results, "chat_send"))
+    kept = (retention(results), late_retention(results, 0), per_conversation_first(results, "chat_send"))
     evidence = {
         "limits": limits.__dict__,
         "daily_users": daily_users,
@@ -126,8 +134,9 @@ def _act(
         return "hold", f"{bounds} is down"
     if screen is not None and not screen.passed:
         return "hold", f"the offline gate turned the candidate down: {screen.reason}"
+    early = _too_early(results, pace, limits)
     if came_back.always_low > 0:
-        return "promote", f"{bounds} is up"
+        return ("continue", f"{bounds} is up, but {early}") if early else ("promote", f"{bounds} is up")
     if came_back.always_low < -limits.retention_margin:
         needed = users_needed(_plan(came_back, limits), limits.retention_margin, POWER)
         return "continue", (
@@ -135,13 +144,27 @@ def _act(
             f"if nothing is lost: {pace.waiting(needed, came_back.users)}"
         )
     sent = per_conversation_first(results, "chat_send")
-    if sent is not None and sent.always_low > 0:
+    if not early and sent is not None and sent.always_low > 0:
         return "promote", (
             f"{bounds} is not down by more than the margin {limits.retention_margin}, "
             f"and replies per {sent.unit} are up: "
             f"{sent.effect:+.3f} [{sent.always_low:+.3f}, {sent.always_high:+.3f}]"
         )
     return "advance", f"{bounds} is not down by more than the margin {limits.retention_margin}"
+
+
+def _too_early(results: Sequence[Result], pace: Pace, limits: DecisionLimits) -> str | None:
+    """Why return a week after the assignment speaks against a promotion: what is new may please for some days only."""
+    if limits.week_users == 0:
+        return None
+    late = late_retention(results, limits.week_users)
+    if late is None:
+        return (
+            f"fewer than {limits.week_users} users of an arm are known a week after their assignment (day {pace.days})"
+        )
+    if late.effect < -limits.retention_margin:
+        return f"a week after the assignment it is {late.effect:+.4f} [{late.always_low:+.4f}, {late.always_high:+.4f}]"
+    return None
 
 
 def _figures(result: Result) -> dict[str, Any]:

@@ -20,6 +20,12 @@ def retention(results: Iterable[Result]) -> Result | None:
     return _first(results, RETENTION)
 
 
+def late_retention(results: Iterable[Result], minimum_users: int) -> Result | None:
+    """Return from the seventh day after the assignment on, once enough users of each arm are known."""
+    found = _first(results, [("user", "week_return")])
+    return found if found is not None and found.least_users >= minimum_users else None
+
+
 def per_conversation_first(results: Iterable[Result], metric: str) -> Result | None:
     return _first(results, [(unit, metric) for unit in UNITS])
 

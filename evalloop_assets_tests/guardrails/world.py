@@ -74,7 +74,7 @@ def an_empty_world(folder: Path, volume_floor: int = 100) -> World:
     settings = Settings(
         home=folder,
         ab=ABSettings(planned_users=800),
-        guardrails=GuardrailSettings(volume_floor=volume_floor, planned_effect=0.1),
+        guardrails=GuardrailSettings(volume_floor=volume_floor, planned_effect=0.1, week_users=0),
     )
     return World(settings, lake_resource(settings))
 

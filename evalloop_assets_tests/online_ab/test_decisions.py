@@ -14,6 +14,7 @@ LIMITS = DecisionLimits(
     multiple_exposure_limit=0.01,
     minimum_users=150,
     volume_floor=1_000,
+    week_users=0,
     alpha=ALPHA,
     planned_users=PLANNED,
     planned_effect=0.02,
@@ -109,3 +110,23 @@ def test_what_is_undecided_says_how_many_users_and_days_are_still_needed():
     assert "nobody new comes" in decide([UNSURE], None, 5_000, LIMITS).reason
     thin = decide([returns(0.5, users=100)], None, 5_000, LIMITS, {"user": Pace(50.0, 4)}).reason
     assert thin.endswith("150 are needed; 200 of about 300 users, 2 more days at this rate")
+
+
+@pytest.mark.parametrize(
+    ("week", "action", "reason"),
+    [
+        ([], "continue", "fewer than 150 users of an arm are known a week after"),
+        ([returns(0.05, metric="week_return", users=149)], "continue", "(day 5)"),
+        ([returns(0.05, metric="week_return", users=150)], "promote", "is up"),
+        ([returns(-0.009, metric="week_return", se=0.02)], "promote", "is up"),
+        ([returns(-0.011, metric="week_return", se=0.02)], "continue", "a week after the assignment it is -0.0110"),
+        ([returns(0.05, metric="week_return", unit="conversation")], "continue", "fewer than"),
+    ],
+)
+def test_a_promotion_waits_for_return_a_week_after_the_assignment(week, action, reason):
+    limits, paces = replace(LIMITS, week_users=150), {"user": Pace(100.0, 5)}
+    found = decide([UP, *week], None, 5_000, limits, paces)
+    assert found.action == action
+    assert reason in found.reason
+    without_loss = decide([FLAT, sent(1.0), *week], None, 5_000, limits, paces)
+    assert without_loss.action == ("promote" if action == "promote" else "advance")

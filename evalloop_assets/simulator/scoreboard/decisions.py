@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evalloop_assets.guardrails.limits import limits_of as guardrail_limits
 from evalloop_assets.guardrails.verdict import DURATION, Limits, verdict
 from evalloop_assets.online_ab.decisions import DecisionLimits, decide
 from evalloop_assets.online_ab.results import EXPOSURE, Result, compare
 from evalloop_assets.settings import ABSettings, GuardrailSettings
 from evalloop_assets.simulator.scoreboard.decision_figures import figures as figures
 from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, Estimate, Record
-from evalloop_assets.simulator.scoreboard.experiment_rows import RETURN, SENT, Experiment, experiment
+from evalloop_assets.simulator.scoreboard.experiment_rows import FROM_DAY, RETURN, SENT, Experiment, experiment
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW
 from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure
 from evalloop_assets.simulator.scoreboard.naive import METHODS, PEEKING, ArmSums, naive_causes
@@ -74,15 +75,7 @@ def error_rates(experiments: int = 2_000, seed: int = 1, progress: Callable[[str
 
 def limits_of(users: int) -> Limits:
     """The default limits, planned for so many users."""
-    return Limits(
-        alpha=AB.alpha,
-        planned_users=users,
-        retention_margin=GUARDRAILS.retention_margin,
-        red_flags={"complaint": GUARDRAILS.complaint_limit, "regeneration": GUARDRAILS.regeneration_limit},
-        srm_alpha=AB.srm_alpha,
-        multiple_exposure_limit=GUARDRAILS.multiple_exposure_limit,
-        minimum_users=AB.minimum_users,
-    )
+    return guardrail_limits(AB.model_copy(update={"planned_users": users}), GUARDRAILS)
 
 
 DECISION_LIMITS = DecisionLimits(
@@ -91,6 +84,7 @@ DECISION_LIMITS = DecisionLimits(
     multiple_exposure_limit=GUARDRAILS.multiple_exposure_limit,
     minimum_users=AB.minimum_users,
     volume_floor=0,
+    week_users=GUARDRAILS.week_users,
     alpha=AB.alpha,
     planned_users=AB.planned_users,
     planned_effect=GUARDRAILS.planned_effect,
@@ -104,9 +98,10 @@ def metrics_that_matter(one: Experiment, last: int, arms: ArmSums, limits: Limit
 
     To leave the others out changes no verdict and saves most of the time.
     """
-    flags = tuple(name for name, limit in limits.red_flags.items() if arms.rise[name][last] > limit)
-    gaming = one.difference(RETURN, last) < 0 < one.difference(DURATION, last)
-    return (*flags, *((DURATION,) if gaming else ()), RETURN, EXPOSURE)
+    rise = arms.rise
+    flags = tuple(name for name, limit in limits.red_flags.items() if name in rise and rise[name][last] > limit)
+    gaming = min(one.difference(name, last) for name in FROM_DAY) < 0 < one.difference(DURATION, last)
+    return (*flags, *((DURATION,) if gaming else ()), *FROM_DAY, EXPOSURE)
 
 
 def _watched(scenario: str, number: int, one: Experiment) -> Record:

@@ -83,8 +83,8 @@ class ArmSums:
         stayed, _ = _welch(self.conversations, self.seconds, self.seconds_squared)
         _, came_back = _welch(self.followed, self.returned, self.returned)
         flagged = np.zeros(len(stayed), np.bool_)
-        for name, limit in limits.red_flags.items():
-            flagged |= _welch(self.replies, self.flags[name], self.flags[name])[0] > limit
+        for name, count in self.flags.items():
+            flagged |= _welch(self.replies, count, count)[0] > limits.red_flags[name]
         flagged &= self.conversations.min(axis=1) >= limits.minimum_users
         ripe = self.followed.min(axis=1) >= limits.minimum_users
         causes = {

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from evalloop_assets.days import Days
-from evalloop_assets.guardrails.readings import ACTIVE, limits_of
+from evalloop_assets.guardrails.limits import limits_of
+from evalloop_assets.guardrails.readings import ACTIVE
 from evalloop_assets.guardrails.verdict import Limits, verdict
 from evalloop_assets.lake.engine import View
 from evalloop_assets.lake.store import Inputs
@@ -53,7 +54,7 @@ def measured_verdicts(run: Run) -> list[Measured]:
     regenerations per reply by more than their limit. Each trial is judged at the end of each of its days, on what the
     loop knew by then, with the run's settings; it ends with the first rollback.
     """
-    limits = limits_of(run.settings)
+    limits = limits_of(run.settings.ab, run.settings.guardrails)
     found = alarms(run, limits)
     truths = true_effects(run)
     harmful = {name for name, truth in truths.items() if is_harmful(truth, limits)}
@@ -94,7 +95,9 @@ def alarms(run: Run, limits: Limits) -> dict[str, dict[str, Alarm]]:
     found: dict[str, dict[str, Alarm]] = {method: {} for method in JUDGES}
     for number in range(min(began.values(), default=run.scenario.days), run.scenario.days):
         day = FIRST_DAY + timedelta(days=number)
-        active = set(run.lake.inputs({"experiment_users": (0, 0)}, Days.one(day)).query(ACTIVE)[0].to_pylist())
+        active = set(
+            run.lake.inputs({"experiment_users": (0, 0)}, Days.one(day)).query(ACTIVE, {"day": day})[0].to_pylist()
+        )
         for experiment_id, results in _by_experiment(results_of(known_by(run, day), run.settings)):
             for method, judge in JUDGES.items():
                 cause = judge(results, experiment_id in active, limits)

@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from evalloop_assets.guardrails.readings import limits_of
+from evalloop_assets.guardrails.limits import limits_of
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.engine import DuckDBEngine, View
 from evalloop_assets.lake.store import Inputs
@@ -26,7 +26,7 @@ from evalloop_assets_tests.simulator.scoreboard.tiny import values
 PADDING = find_scenario("padding")
 TRIAL = PADDING.trials[0]
 SETTINGS = Settings(ab=ABSettings(planned_users=400))
-LIMITS = limits_of(SETTINGS)
+LIMITS = limits_of(SETTINGS.ab, SETTINGS.guardrails)
 PER_ARM = 200
 MISSED, FALSE_ALARMS = "harmful trials not rolled back, share", "harmless trials rolled back, share"
 DAYS, CAUSE = "days to the rollback of a harmful trial", "rollbacks of harmful trials that name a right cause, share"
