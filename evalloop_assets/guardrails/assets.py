@@ -38,7 +38,8 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for row in rows
     ]
     said = {row["experiment_id"]: f"{row['verdict']}: {row['reason']}" for row in rows}
-    metadata = {VERDICTS: shown, "said": said, "judged_day": day.isoformat()}
+    again = {row["experiment_id"]: row["reopened"] for row in rows if row["reopened"]}
+    metadata = {VERDICTS: shown, "said": said, "judged_day": day.isoformat(), "reopened": again}
     return Frame(rows_of(GUARDRAIL_READINGS, day, rows), metadata)
 
 
@@ -50,20 +51,20 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     once=True,
 )
 def allocations(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Carries out the promotions decided on the newest complete day, if the guardrail passed them and the product is
-    above the volume floor, publishes the allocation, and mirrors the ledger. The ledger itself is the truth.
+    """Carries out the promotions and the steps of ramps decided on the newest complete day, if the guardrail passed
+    them and they are more than advice, publishes the allocation, and mirrors the ledger, which itself is the truth.
     """
-    from evalloop_assets.guardrails.promotion import apply_promotions, ledger_rows
+    from evalloop_assets.guardrails.promotion import carry_out, ledger_rows
     from evalloop_assets.online_ab.daily import rows_of
     from evalloop_assets.serving.ledger import Ledger
 
     ledger = Ledger(settings.ledger_url)
     try:
-        outcomes = apply_promotions(inputs, day, settings, ledger)
+        outcomes = carry_out(inputs, day, settings, ledger)
         entries = ledger.history()
     finally:
         ledger.close()
-    said = {one.experiment_id: f"{'promoted' if one.promoted else 'refused'}: {one.reason}" for one in outcomes}
+    said = {one.experiment_id: str(one) for one in outcomes}
     served = entries[-1].allocation.champion if entries else "nothing"
     return Frame(rows_of(ALLOCATIONS, day, ledger_rows(entries, day)), {"promotions": said, "champion": served})
 

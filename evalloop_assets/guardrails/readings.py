@@ -11,6 +11,7 @@ from evalloop_assets.guardrails.verdict import Bound, Verdict, verdict
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.daily import daily_users, read_results
 from evalloop_assets.online_ab.pace import paces_of
+from evalloop_assets.online_ab.reopening import reading_id_of, reopened
 from evalloop_assets.online_ab.results import Result
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.settings import Settings
@@ -29,19 +30,20 @@ def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str,
     as_of = max(end_of(day), inputs.clock.log_end or end_of(day))
     ledger = Ledger(settings.ledger_url)
     try:
-        wanted = in_flight(ledger, day, results.keys())
+        wanted, entries = in_flight(ledger, day, results.keys()), ledger.history()
     finally:
         ledger.close()
-    return [
-        _row(name, day, verdict(results.get(name, []), name in active, limits, paces.get(name)), results.get(name))
-        | {"daily_users": users, "as_of": as_of}
-        for name in wanted
-    ]
+    rows = []
+    for name in wanted:
+        found = verdict(results.get(name, []), name in active, limits, paces.get(name))
+        row = _row(name, day, found, results.get(name)) | {"daily_users": users, "as_of": as_of}
+        rows.append(row | {"reopened": reopened(entries, row["reading_id"], found.word)})
+    return rows
 
 
 def _row(name: str, day: date, found: Verdict, results: list[Result] | None) -> dict[str, Any]:
     return {
-        "reading_id": f"{name}@{day.isoformat()}",
+        "reading_id": reading_id_of(name, day),
         "experiment_id": name,
         "control": results[0].control if results else None,
         "treatment": results[0].treatment if results else None,

@@ -20,6 +20,7 @@ GUARDRAIL_READINGS = TableSchema(
             "gaming, harm or red_flag; srm, multiple_exposure, immature or thin; no_data; NULL for PASS",
         ),
         Column("reason", "VARCHAR", "plain words with figures and limits"),
+        Column("reopened", "VARCHAR", "what was done on this reading that it no longer bears out; NULL: nothing"),
         Column("duration_effect", "DOUBLE", "effect on effective reading, seconds; NULL where unknown"),
         Column("duration_low", "DOUBLE", "lower bound, at every look, with a third of the error budget"),
         Column("duration_high", "DOUBLE", "upper bound, likewise"),

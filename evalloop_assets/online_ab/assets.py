@@ -2,12 +2,14 @@
 
 from datetime import date
 
-from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
+from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset, version_of
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS
 from evalloop_assets.settings import Settings
 
 GROUP = "online_ab"
+DECIDING = ("experiment_users", "experiment_results", "decisions")
+"""Steps whose versions a decision cites."""
 
 experiment_users = sql_asset("online_ab/experiment_users.sql", group=GROUP)
 
@@ -52,12 +54,19 @@ def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     before anything is done.
     """
     from evalloop_assets.online_ab.daily import rows_of
-    from evalloop_assets.online_ab.decision_rows import decision_row, decisions_of
+    from evalloop_assets.online_ab.decision_rows import decision_rows
+    from evalloop_assets.serving.ledger import Ledger
 
-    found = decisions_of(inputs, settings)
-    rows = [decision_row(name, results, decision, inputs.versions) for name, (results, decision) in found.items()]
-    said = {name: f"{decision.action}: {decision.reason}" for name, (_, decision) in found.items()}
-    return Frame(rows_of(DECISIONS, day, rows), {"decisions": said})
+    ledger = Ledger(settings.ledger_url)
+    try:
+        entries = ledger.history()
+    finally:
+        ledger.close()
+    versions = {table: version_of(table, settings) for table in DECIDING}
+    rows = decision_rows(inputs, day, settings, versions, entries)
+    said = {row["experiment_id"]: f"{row['action']}: {row['reason']}" for row in rows}
+    again = {row["experiment_id"]: row["reopened"] for row in rows if row["reopened"]}
+    return Frame(rows_of(DECISIONS, day, rows), {"decisions": said, "reopened": again})
 
 
 ASSETS = [experiment_users, experiment_results, decisions]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.daily import daily_users, read_results
 from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
 from evalloop_assets.online_ab.pace import paces_of
+from evalloop_assets.online_ab.reopening import reading_id_of, reopened
 from evalloop_assets.online_ab.results import Result
+from evalloop_assets.serving.ledger import Entry
 from evalloop_assets.settings import Settings
 
 
@@ -46,16 +49,26 @@ def limits_of(settings: Settings) -> DecisionLimits:
     )
 
 
-def decision_row(
-    experiment_id: str, results: Sequence[Result], decision: Decision, versions: Mapping[str, int]
-) -> dict[str, Any]:
-    return {
-        "experiment_id": experiment_id,
-        "control": results[0].control,
-        "treatment": results[0].treatment,
-        "action": decision.action,
-        "advisory": decision.advisory,
-        "reason": decision.reason,
-        "daily_users": decision.evidence["daily_users"],
-        "evidence": json.dumps({**decision.evidence, "input_versions": dict(versions)}, sort_keys=True),
-    }
+def decision_rows(
+    inputs: Inputs, day: date, settings: Settings, definitions: Mapping[str, str], entries: Sequence[Entry]
+) -> list[dict[str, Any]]:
+    """Rows of `decisions`; each is one bundle of evidence.
+
+    `definitions` are the versions of the steps that led here, `entries` what the ledger holds.
+    """
+    known = {"input_versions": dict(inputs.versions), "definition_versions": dict(definitions)}
+    known |= {"watermark": str(inputs.clock.watermark), "decided_by": "decisions"}
+    return [
+        {
+            "experiment_id": name,
+            "control": results[0].control,
+            "treatment": results[0].treatment,
+            "action": decision.action,
+            "advisory": decision.advisory,
+            "reason": decision.reason,
+            "reopened": reopened(entries, reading_id_of(name, day), decision.action),
+            "daily_users": decision.evidence["daily_users"],
+            "evidence": json.dumps({**decision.evidence, **known}, sort_keys=True),
+        }
+        for name, (results, decision) in decisions_of(inputs, settings).items()
+    ]

@@ -168,5 +168,16 @@ def _too_early(results: Sequence[Result], pace: Pace, limits: DecisionLimits) ->
 
 
 def _figures(result: Result) -> dict[str, Any]:
-    names = ("unit", "metric", "effect", "always_low", "always_high", "users_control", "users_treatment", "srm_p")
+    names = (
+        "unit",
+        "metric",
+        "control_mean",
+        "effect",
+        "always_low",
+        "always_high",
+        "users_control",
+        "users_treatment",
+        "srm_p",
+        "coverage",
+    )
     return {name: getattr(result, name) for name in names}

@@ -1,7 +1,7 @@
 """The life of a candidate as a state machine: which event leads from which state to which, and under what guard.
 
     registered → ranked → in_ab → ramping (1, 5, 25, 50, 100%) → champion
-    aside: held (HOLD, BLIND), eliminated (ranking), rolled_back (guardrail, a person), cut (offline gate, stop, successor)
+    aside: held (HOLD, BLIND), eliminated (ranking), rolled_back (guardrail), cut (offline gate, a stop, a successor)
 
 What the loop asks for is guarded; a person may do whatever a state allows. `eliminated`, `cut` and `rolled_back` are
 ends: only a person starts or restores from there, but for the former champion, who comes back when its successor is

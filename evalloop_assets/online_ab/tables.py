@@ -49,11 +49,14 @@ DECISIONS = TableSchema(
         Column("control", "VARCHAR", "model of the control"),
         Column("treatment", "VARCHAR", "model of the treatment"),
         Column("action", "VARCHAR", "continue, advance (no harm left to fear), promote, hold or none"),
-        Column("advisory", "BOOLEAN", "below the volume floor, so nothing is done without a person"),
+        Column("advisory", "BOOLEAN", "too few users or too little power, so nothing is done without a person"),
         Column("reason", "VARCHAR", "plain words with figures and limits"),
+        Column("reopened", "VARCHAR", "what was done on this day's data that it no longer bears out; NULL: nothing"),
         Column("daily_users", "BIGINT", "users with a session on this day"),
         Column(
-            "evidence", "VARCHAR", "JSON: the figures and limits that decided, and the versions of the input tables"
+            "evidence",
+            "VARCHAR",
+            "JSON: figures with bounds, sample ratio and maturity, limits, versions of inputs and definitions",
         ),
     ),
 )

@@ -69,18 +69,29 @@ class World:
         )
 
 
-def an_empty_world(folder: Path, volume_floor: int = 100) -> World:
+def an_empty_world(
+    folder: Path, volume_floor: int = 100, planned_users: int = 800, retention_margin: float = 0.01
+) -> World:
     """Nothing is logged, and the ledger serves nothing."""
     settings = Settings(
         home=folder,
-        ab=ABSettings(planned_users=800),
-        guardrails=GuardrailSettings(volume_floor=volume_floor, planned_effect=0.1, week_users=0),
+        ab=ABSettings(planned_users=planned_users),
+        guardrails=GuardrailSettings(
+            volume_floor=volume_floor, planned_effect=0.1, week_users=0, retention_margin=retention_margin
+        ),
     )
     return World(settings, lake_resource(settings))
 
 
-def a_world(folder: Path, volume_floor: int = 100, experiments: tuple[str, ...] = ("x",)) -> World:
-    world = an_empty_world(folder, volume_floor)
+def a_world(
+    folder: Path,
+    experiments: tuple[str, ...] = ("x",),
+    weight_percent: float = 50,
+    start: datetime = START,
+    **settings: float,
+) -> World:
+    """Experiments against `old` on equal shares of the users; `settings` are those of `an_empty_world`."""
+    world = an_empty_world(folder, **settings)
     ledger = world.ledger
     ledger.begin("old", Change("start", "test", "first champion", START, "first"))
     width = 100 / max(len(experiments), 1)
@@ -91,8 +102,8 @@ def a_world(folder: Path, volume_floor: int = 100, experiments: tuple[str, ...] 
                 state,
                 name,
                 f"new-{name}",
-                START,
-                weight_percent=50,
+                start,
+                weight_percent=weight_percent,
                 segment=(place * width, (place + 1) * width),
             ),
         )
