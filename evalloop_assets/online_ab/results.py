@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, paired_user_effect
+from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, paired_user_effect, winsorised
 from evalloop_assets.online_ab.lan_demets import Spending, planned_bounds
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 from evalloop_assets.online_ab.srm import EpochCount, sample_ratio_p
@@ -43,6 +43,7 @@ class Result:
     users_treatment: int
     srm_p: float | None
     coverage: float
+    variance_reduction: float | None
 
     @property
     def users(self) -> int:
@@ -75,6 +76,8 @@ class Units:
     can be placed in a plan. Of rows without units it means nothing."""
     last_day: NDArray[np.int64] | None = None
     """The same of the last day."""
+    covariates: NDArray[np.float64] | None = None
+    """(users, covariates): what was known of each user before the first exposure, NaN where nothing."""
 
 
 def compare(
@@ -85,14 +88,19 @@ def compare(
     planned_users: float,
     alpha: float,
     spending: Spending = "obrien_fleming",
+    caps: Mapping[str, float] | None = None,
 ) -> list[Result]:
-    """One result for each metric that has known units in both arms of some epoch; `models` maps arm to model id."""
+    """One result for each metric that has known units in both arms of some epoch.
+
+    `models` maps arm to model id; `caps` tells at which quantile the users' means of a metric are cut.
+    """
     srm_p = sample_ratio_p(_exposures(rows))
     results = []
     for number, metric in enumerate(rows.metrics):
         here = np.flatnonzero(rows.metric == number)
         sums = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
-        found = paired_user_effect(sums)
+        sums = winsorised(sums, (caps or {}).get(metric, 1.0))
+        found = paired_user_effect(sums, None if metric == EXPOSURE else rows.covariates)
         if found is None:
             continue
         low, high = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)
@@ -125,6 +133,7 @@ def compare(
                 users_treatment=found.users_treatment,
                 srm_p=srm_p,
                 coverage=float(rows.units[here].sum() / rows.eligible[here].sum()),
+                variance_reduction=found.variance_reduction,
             )
         )
     return results

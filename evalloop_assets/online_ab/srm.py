@@ -21,6 +21,11 @@ def treatment_weight(epoch: str) -> float | None:
     return int(found[1]) / 10_000 if found else None
 
 
+def epoch_name(weight: float) -> str:
+    """The name of an epoch with this share of treatment."""
+    return f"weight_{round(1e4 * weight):05}"
+
+
 def sample_ratio_p(counts: Iterable[EpochCount]) -> float | None:
     """p-value of the chi-square test of the units against their propensities, within epochs; None without any.
 

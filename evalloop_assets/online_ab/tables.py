@@ -16,7 +16,11 @@ EXPERIMENT_RESULTS = TableSchema(
         Column("treatment", "VARCHAR", "model of the treatment"),
         Column("control_mean", "DOUBLE", "mean per unit, epochs weighted"),
         Column("treatment_mean", "DOUBLE", "mean per unit, epochs weighted"),
-        Column("effect", "DOUBLE", "treatment_mean less control_mean"),
+        Column(
+            "effect",
+            "DOUBLE",
+            "treatment_mean less control_mean, adjusted for the users' behaviour before their first exposure",
+        ),
         Column("se", "DOUBLE", "standard error of the effect, users as clusters"),
         Column("low", "DOUBLE", "lower 95% bound for one planned look"),
         Column("high", "DOUBLE", "upper 95% bound for one planned look"),
@@ -37,6 +41,11 @@ EXPERIMENT_RESULTS = TableSchema(
         Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
         Column("srm_p", "DOUBLE", "p-value of the sample ratio of this unit; NULL where no propensity was logged"),
         Column("coverage", "DOUBLE", "share of the units that are known and mature"),
+        Column(
+            "variance_reduction",
+            "DOUBLE",
+            "share of the variance of the effect that the users' behaviour before took away; NULL without adjustment",
+        ),
     ),
 )
 

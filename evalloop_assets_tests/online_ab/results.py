@@ -33,6 +33,7 @@ def result(unit, metric, effect, se, users=5_000, srm_p=0.5, control_mean=0.4, *
         "users_treatment": users,
         "srm_p": srm_p,
         "coverage": 1.0,
+        "variance_reduction": None,
     }
     return Result(**(values | more))
 
