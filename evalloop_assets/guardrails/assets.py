@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from evalloop_assets.guardrails.tables import ALLOCATIONS, GUARDRAIL_READINGS
+from evalloop_assets.guardrails.tables import ALLOCATIONS, CANDIDATE_STATES, GUARDRAIL_READINGS
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
@@ -69,4 +69,38 @@ def allocations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows_of(ALLOCATIONS, day, ledger_rows(entries, day)), {"promotions": said, "champion": served})
 
 
-ASSETS = [guardrail_readings, allocations]
+@frame_asset(
+    schema=CANDIDATE_STATES,
+    reads={
+        "policy_candidates": (None, 0),
+        "policy_screen": (None, 0),
+        "ratings": (None, 0),
+        "eliminations": (None, 0),
+        "guardrail_readings": (None, 0),
+        "allocations": (0, 0),
+    },
+    group=GROUP,
+    code_version="1",
+    once=True,
+)
+def candidate_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """The state of every candidate: registered, ranked, eliminated, in an A/B test, ramping, champion, held, rolled
+    back or cut, since when and why. What the ledger did to a candidate against its state is told as refused.
+    """
+    from dagster import MetadataValue
+
+    from evalloop_assets.guardrails.candidate_rows import candidate_rows
+    from evalloop_assets.online_ab.daily import rows_of
+    from evalloop_assets.serving.ledger import Ledger
+
+    ledger = Ledger(settings.ledger_url)
+    try:
+        rows = candidate_rows(inputs, day, ledger.history())
+    finally:
+        ledger.close()
+    lines = [f"| {one['model_id']} | {one['state']} | {one['since']:%Y-%m-%d %H:%M} | {one['why']} |" for one in rows]
+    shown = "\n".join(["| model | state | since | why |", "|---|---|---|---|", *lines])
+    return Frame(rows_of(CANDIDATE_STATES, day, rows), {"states": MetadataValue.md(shown)})
+
+
+ASSETS = [guardrail_readings, allocations, candidate_states]

@@ -59,3 +59,27 @@ ALLOCATIONS = TableSchema(
         Column("weight_percent", "DOUBLE", "share of treatment among conversations that begin now, percent"),
     ),
 )
+
+CANDIDATE_STATES = TableSchema(
+    name="candidate_states",
+    row="where one model stands at the end of the day",
+    key=("day", "model_id"),
+    columns=(
+        Column("model_id", "VARCHAR", "the model"),
+        Column(
+            "state",
+            "VARCHAR",
+            "registered, ranked, eliminated, in_ab, ramping, champion, held, rolled_back or cut",
+        ),
+        Column("since", "TIMESTAMP", "when it came to stand so (UTC)"),
+        Column("why", "VARCHAR", "plain words"),
+        Column("experiment_id", "VARCHAR", "its latest experiment; NULL where it had none"),
+        Column(
+            "weight_percent",
+            "DOUBLE",
+            "share of its experiment's conversations that get it, percent; 100 for the champion",
+        ),
+        Column("refused", "VARCHAR", "what was done to it that its state does not allow; NULL: nothing"),
+        Column("evidence", "VARCHAR", "JSON: the reading, or the ledger entry with its evidence and how to undo it"),
+    ),
+)

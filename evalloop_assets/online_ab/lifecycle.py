@@ -11,7 +11,7 @@ rolled back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 State = Literal["registered", "ranked", "eliminated", "in_ab", "ramping", "champion", "held", "rolled_back", "cut"]
@@ -53,8 +53,15 @@ TRANSITIONS: Mapping[State, Mapping[Name, State]] = {
         "roll_back": "rolled_back",
         "stop": "cut",
     },
-    "held": {"hold": "held", "resume": "in_ab", "roll_back": "rolled_back", "stop": "cut"},
-    "champion": {"roll_back": "rolled_back", "replace": "cut"},
+    "held": {
+        "advance": "ramping",
+        "promote": "champion",
+        "hold": "held",
+        "resume": "in_ab",
+        "roll_back": "rolled_back",
+        "stop": "cut",
+    },
+    "champion": {"roll_back": "rolled_back", "replace": "cut", "restore": "in_ab"},
     "eliminated": {"start": "in_ab"},
     "rolled_back": {"start": "in_ab", "restore": "in_ab"},
     "cut": {"start": "in_ab", "restore": "in_ab"},
@@ -84,7 +91,7 @@ class Standing:
 
     state: State = "registered"
     weight: float = 0.0
-    """Percent of the conversations of its experiment."""
+    """Percent of the conversations of its experiment; 100 for the champion, 0 where it is not served."""
     ramped: bool = False
     """Whether its weight was ever raised since it started."""
 
@@ -99,6 +106,8 @@ def refusal(standing: Standing, event: Event) -> str | None:
     if standing.state in ENDS and not followed:
         return f"only a person takes back that it is {standing.state}"
     if event.name in GUARDED:
+        if standing.state == "held":
+            return "it is held"
         if event.advisory:
             return "the decision is only advice"
         if event.verdict != "PASS":
@@ -116,16 +125,15 @@ def after(standing: Standing, event: Event) -> Standing:
     if reason is not None:
         raise ValueError(reason)
     state = TRANSITIONS[standing.state][event.name]
+    if event.name == "restore" and event.back_to is not None:
+        state = event.back_to
+    if event.name == "resume" and standing.ramped:
+        state = "ramping"
     weight = standing.weight if event.weight is None else event.weight
-    if event.name == "start":
-        return Standing("in_ab", weight)
-    if event.name == "advance":
-        return Standing(state, weight, True)
-    if event.name == "resume":
-        return replace(standing, state="ramping" if standing.ramped else "in_ab")
-    if event.name == "restore":
-        return Standing(event.back_to or state, weight, standing.ramped)
-    return Standing(state, weight if state in SERVING else 0.0, standing.ramped)
+    if state not in SERVING or state == "champion":
+        weight = 100.0 if state == "champion" else 0.0
+    ramped = event.name == "advance" or (standing.ramped and event.name != "start")
+    return Standing(state, weight, ramped)
 
 
 def next_step(weight: float) -> float | None:

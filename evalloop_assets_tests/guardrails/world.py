@@ -18,11 +18,12 @@ from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.assets import ASSETS as LOGS
 from evalloop_assets.online_ab.assets import ASSETS as ONLINE_AB
 from evalloop_assets.policy_iteration.assets import ASSETS as POLICIES
+from evalloop_assets.ranking.assets import ASSETS as RANKING
 from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets.serving.transitions import start_experiment
 from evalloop_assets.settings import ABSettings, GuardrailSettings, Settings
 
-DECLARED = (LOGS, DENOISE, LABELS, POLICIES, ONLINE_AB, GUARDRAILS)
+DECLARED = (LOGS, DENOISE, LABELS, POLICIES, RANKING, ONLINE_AB, GUARDRAILS)
 """Importing these makes their tables known to the lake."""
 DAY = date(2026, 5, 3)
 START = datetime(2026, 5, 1)

@@ -104,6 +104,6 @@ def test_a_whole_life():
         told.append((standing.state, standing.weight))
     assert told == [
         ("ranked", 0.0), ("in_ab", 1.0), ("ramping", 5.0), ("held", 5.0), ("ramping", 5.0), ("ramping", 25.0),
-        ("champion", 25.0), ("cut", 0.0), ("champion", 0.0),
+        ("champion", 100.0), ("cut", 0.0), ("champion", 100.0),
     ]  # fmt: skip
     assert after(Standing("held", 1.0), Event("resume")).state == "in_ab"
