@@ -99,6 +99,8 @@ def _change(old: Experiment | None, new: Experiment, undone: bool, person: bool)
         return None
     if new.status == old.status:
         return Event("advance", person, "PASS", weight=new.weight_percent)
-    if new.status == "promoted":
+    if new.status == "promoted" and old.status == "running":
         return Event("promote", person, "PASS")
+    if new.status == "promoted":
+        return Event("restore", person, back_to="champion")
     return Event("roll_back" if new.status == "rolled_back" else "stop", person)

@@ -77,7 +77,7 @@ CANDIDATE_STATES = TableSchema(
         Column(
             "weight_percent",
             "DOUBLE",
-            "share of its experiment's conversations that get it, percent; 100 for the champion",
+            "percent of its experiment's conversations that get it; of the champion 100",
         ),
         Column("refused", "VARCHAR", "what was done to it that its state does not allow; NULL: nothing"),
         Column("evidence", "VARCHAR", "JSON: the reading, or the ledger entry with its evidence and how to undo it"),

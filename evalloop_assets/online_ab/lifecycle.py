@@ -63,7 +63,7 @@ TRANSITIONS: Mapping[State, Mapping[Name, State]] = {
     },
     "champion": {"roll_back": "rolled_back", "replace": "cut", "restore": "in_ab"},
     "eliminated": {"start": "in_ab"},
-    "rolled_back": {"start": "in_ab", "restore": "in_ab"},
+    "rolled_back": {"start": "in_ab", "restore": "in_ab", "stop": "cut"},
     "cut": {"start": "in_ab", "restore": "in_ab"},
 }
 
