@@ -63,15 +63,20 @@ def users_needed(plan: Plan, distance: float, wanted: float = 0.8) -> float:
         raise ValueError(f"power {wanted} must lie in [0.5, 1)")
     if distance <= 0:
         return inf
-    low, high = 1.0, 2.0
+    fixed = (_NORMAL.inv_cdf(1 - plan.alpha / 2) + _NORMAL.inv_cdf(wanted)) * plan.sd / distance
+    low = fixed**2 / (plan.share * (1 - plan.share))
+    if plan.planned_users is None:
+        return float(max(ceil(low), 1))
+    from scipy.optimize import brentq
+
+    low = high = max(low, 1.0)
     while power(plan, distance, high) < wanted:
         low, high = high, 2 * high
         if high > MOST_USERS:
             return inf
-    while high - low > 0.5:
-        middle = (low + high) / 2
-        low, high = (middle, high) if power(plan, distance, middle) < wanted else (low, middle)
-    return float(ceil(high))
+    if low == high:
+        return float(ceil(high))
+    return float(ceil(brentq(lambda users: power(plan, distance, users) - wanted, low, high, xtol=0.1)))
 
 
 def detectable_distance(plan: Plan, users: float, wanted: float = 0.8) -> float:

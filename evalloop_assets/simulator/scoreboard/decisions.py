@@ -19,7 +19,7 @@ from evalloop_assets.online_ab.results import EXPOSURE, Result, compare
 from evalloop_assets.settings import ABSettings, GuardrailSettings
 from evalloop_assets.simulator.scoreboard.decision_figures import figures as figures
 from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, Estimate, Record
-from evalloop_assets.simulator.scoreboard.experiment_rows import FROM_DAY, RETURN, SENT, Experiment, experiment
+from evalloop_assets.simulator.scoreboard.experiment_rows import FLAGS, FROM_DAY, RETURN, SENT, Experiment, experiment
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW
 from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure
 from evalloop_assets.simulator.scoreboard.naive import METHODS, PEEKING, ArmSums, naive_causes
@@ -93,13 +93,12 @@ DECISION_LIMITS = DecisionLimits(
 )
 
 
-def metrics_that_matter(one: Experiment, last: int, arms: ArmSums, limits: Limits) -> tuple[str, ...]:
+def metrics_that_matter(one: Experiment, last: int, limits: Limits) -> tuple[str, ...]:
     """Metrics that can move a verdict: bounds surround the estimate, so they exclude nothing that it is not beyond.
 
     To leave the others out changes no verdict and saves most of the time.
     """
-    rise = arms.rise
-    flags = tuple(name for name, limit in limits.red_flags.items() if name in rise and rise[name][last] > limit)
+    flags = tuple(name for name in FLAGS if one.difference(name, last) > limits.red_flags[name])
     gaming = min(one.difference(name, last) for name in FROM_DAY) < 0 < one.difference(DURATION, last)
     return (*flags, *((DURATION,) if gaming else ()), *FROM_DAY, EXPOSURE)
 
@@ -112,7 +111,7 @@ def _watched(scenario: str, number: int, one: Experiment) -> Record:
     excluded = dict.fromkeys((LOOP, PEEKING), False)
     promoted = 0
     for last in range(one.world.days):
-        results = _compared(one, last, metrics_that_matter(one, last, arms, limits))
+        results = _compared(one, last, metrics_that_matter(one, last, limits))
         found = verdict(results, True, limits)
         rollbacks = {LOOP: found.cause if found.word == "ROLLBACK" else None, **naive_causes(results, limits)}
         alarms = {name: (last + 1, cause) for name, cause in rollbacks.items() if cause} | alarms

@@ -73,11 +73,6 @@ class ArmSums:
             returned=_windows(log, np.where(known, log.came_next_day, 0.0), days, unknown=2),
         )
 
-    @property
-    def rise(self) -> dict[str, Floats]:
-        """(looks,) difference of each flag per reply."""
-        return {name: np.diff(total / np.maximum(self.replies, 1), axis=1)[:, 0] for name, total in self.flags.items()}
-
     def alarm(self, limits: Limits) -> dict[str, tuple[int, str]]:
         """The method's first day of alarm, 1 is the first, and its cause; empty without any."""
         stayed, _ = _welch(self.conversations, self.seconds, self.seconds_squared)

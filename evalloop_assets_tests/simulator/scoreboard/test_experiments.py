@@ -10,7 +10,7 @@ from evalloop_assets.simulator.scoreboard.experiment_rows import FROM_DAY, METRI
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Effects, World, chats, ramping
 
 BIG = World(60_000)
-CHANGED = Effects(duration=0.3, returning=(0.03, 0.03, -0.03), regeneration=0.04, complaint=0.005)
+CHANGED = Effects(duration=0.3, returning=(0.03, 0.03, -0.03), regeneration=0.04, complaint=0.005, padding=0.1)
 
 
 def compared(one, last, metrics=METRICS):
@@ -79,6 +79,7 @@ def test_a_day_by_day_recount_gives_the_same_rows():
                         "drop_off": (count, log.abrupt[here].sum(), count),
                         "regeneration": (replies, log.regenerations[here].sum(), replies),
                         "complaint": (replies, log.complaints[here].sum(), replies),
+                        "padding_rate": (replies, log.padded[here].sum(), replies),
                         **{
                             name: ((day < last) * 1, count > 0 and day < last, 1) if day >= start + since else (0, 0, 0)
                             for name, since in FROM_DAY.items()
