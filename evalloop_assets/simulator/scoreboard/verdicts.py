@@ -14,6 +14,7 @@ from evalloop_assets.lake.engine import View
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.daily import results_of
 from evalloop_assets.online_ab.results import Result
+from evalloop_assets.online_ab.tables import READS
 from evalloop_assets.simulator.scenarios import Scenario
 from evalloop_assets.simulator.scoreboard.ab import Truth, mean_or_nan, true_effects
 from evalloop_assets.simulator.scoreboard.figures import LOOP
@@ -23,8 +24,6 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.serve import FIRST_DAY
 
 STAGE = "guardrails"
-READS = {"experiment_users": (-13, 0), "assignments": (-13, 0)}
-"""What `experiment_results` reads."""
 RIGHT_CAUSES: Mapping[str, frozenset[str]] = {
     "slow_harm": frozenset({"harm"}),
     "regen_spike": frozenset({"red_flag"}),
@@ -32,7 +31,13 @@ RIGHT_CAUSES: Mapping[str, frozenset[str]] = {
 """Causes that tell what is wrong in a scenario; in all others fewer people come back, whatever time spent does."""
 FEWER_RETURN = frozenset({"gaming", "harm"})
 
-KNOWN_BY_THEN = "SELECT * FROM experiment_users WHERE metric <> 'next_day_return' OR day < $day"
+KNOWN_BY_THEN = {
+    "experiment_users": "SELECT * FROM experiment_users WHERE metric <> 'next_day_return' OR day < $day",
+    "experiment_returns": """
+        SELECT * FROM experiment_returns
+        WHERE day < $day - CASE metric WHEN 'd3' THEN 2 WHEN 'd7' THEN 6 WHEN 'reengagement' THEN 6 ELSE 0 END
+    """,
+}
 
 Judge = Callable[[Sequence[Result], bool, Limits], str | None]
 """Cause of a rollback, None where the trial may go on."""
@@ -111,8 +116,8 @@ def known_by(run: Run, day: date) -> Inputs:
     hours of users west of Greenwich.
     """
     inputs = run.lake.inputs(READS, Days.one(day))
-    known = inputs.query(KNOWN_BY_THEN, {"day": day})
-    return replace(inputs, views={**inputs.views, "experiment_users": View({}, rows=known)})
+    known = {table: View({}, rows=inputs.query(sql, {"day": day})) for table, sql in KNOWN_BY_THEN.items()}
+    return replace(inputs, views={**inputs.views, **known})
 
 
 def _by_experiment(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
