@@ -295,6 +295,15 @@ class ABSettings(Section):
         "obrien_fleming",
         description="how planned bounds spend alpha on early looks: sparingly, or nearly the same on each",
     )
+    cuped: bool = Field(
+        True, description="take away the variance that the users' behaviour before their first exposure explains"
+    )
+    winsorise_quantile: float = Field(
+        0.999,
+        gt=0,
+        le=1,
+        description="quantile at which a user's mean replies, seconds, costs and other sums are cut; 1: not at all",
+    )
     srm_alpha: float = Field(
         0.001, gt=0, lt=1, description="a p-value of the sample ratio below it invalidates a reading"
     )

@@ -16,13 +16,24 @@ from evalloop_assets.lake.store import Inputs, Lake
 from evalloop_assets.online_ab.daily import results_of
 from evalloop_assets.online_ab.figures import per_conversation_first, retention
 from evalloop_assets.online_ab.results import Result
+from evalloop_assets.online_ab.tables import READS
 from evalloop_assets.serving.ledger import Entry
 from evalloop_assets.settings import Settings
 
-READS = {"experiment_users": (-13, 0), "assignments": (-13, 0)}
-"""What `experiment_results` reads."""
-KNOWN_BY_THEN = "SELECT * FROM experiment_users WHERE metric <> 'next_day_return' OR day < $day"
+ALL_DAYS = {**dict.fromkeys(READS, (0, 0)), "experiment_people": READS["experiment_people"]}
+"""READS without a window."""
+KNOWN_BY_THEN = {
+    "experiment_users": "SELECT * FROM experiment_users WHERE metric <> 'next_day_return' OR day < $day",
+    "experiment_returns": """
+        SELECT * FROM experiment_returns
+        WHERE day < $day - CASE metric WHEN 'd3' THEN 2 WHEN 'd7' THEN 6 WHEN 'reengagement' THEN 6 ELSE 0 END
+    """,
+}
 SPAN = "SELECT experiment_id, min(day) AS first, max(day) AS last FROM experiment_users GROUP BY experiment_id"
+OF_ONE = {
+    "experiment_users": "SELECT * FROM experiment_users WHERE experiment_id = $name",
+    "experiment_returns": "SELECT * FROM experiment_returns WHERE experiment_id = $name",
+}
 FIRED = """
     SELECT experiment_id, day, cause, reason
     FROM guardrail_readings
@@ -105,8 +116,8 @@ def known_by(lake: Lake, day: date) -> Inputs:
     hours of users west of Greenwich.
     """
     inputs = lake.inputs(READS, Days.one(day))
-    known = inputs.query(KNOWN_BY_THEN, {"day": day})
-    return replace(inputs, views={**inputs.views, "experiment_users": View({}, rows=known)})
+    known = {table: View({}, rows=inputs.query(sql, {"day": day})) for table, sql in KNOWN_BY_THEN.items()}
+    return replace(inputs, views={**inputs.views, **known})
 
 
 def spans(lake: Lake) -> dict[str, Days]:
@@ -143,10 +154,9 @@ def _told(*sides: tuple[bool, bool]) -> Afterwards:
 
 
 def _final(lake: Lake, span: Days, name: str, settings: Settings) -> list[Result]:
-    inputs = lake.inputs({"experiment_users": (0, 0), "assignments": (0, 0)}, span)
-    mine = inputs.query("SELECT * FROM experiment_users WHERE experiment_id = $name", {"name": name})
-    whole = replace(inputs, views={**inputs.views, "experiment_users": View({}, rows=mine)})
-    return results_of(whole, settings)
+    inputs = lake.inputs(ALL_DAYS, span)
+    mine = {table: View({}, rows=inputs.query(sql, {"name": name})) for table, sql in OF_ONE.items()}
+    return results_of(replace(inputs, views={**inputs.views, **mine}), settings)
 
 
 def _fired(lake: Lake, days: Days) -> dict[str, Fired]:

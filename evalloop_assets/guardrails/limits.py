@@ -14,8 +14,8 @@ def limits_of(ab: ABSettings, guardrails: GuardrailSettings) -> Limits:
         red_flags={
             "complaint": guardrails.complaint_limit,
             "regeneration": guardrails.regeneration_limit,
-            "padding_rate": guardrails.padding_limit,
-            "repetition_rate": guardrails.repetition_limit,
+            "padding": guardrails.padding_limit,
+            "repetition": guardrails.repetition_limit,
             "error": guardrails.error_limit,
             "latency": guardrails.latency_limit,
         },

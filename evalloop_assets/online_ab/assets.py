@@ -4,28 +4,35 @@ from datetime import date
 
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset, version_of
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS
+from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS, READS
 from evalloop_assets.settings import Settings
 
 GROUP = "online_ab"
 DECIDING = ("experiment_users", "experiment_results", "decisions")
 """Steps whose versions a decision cites."""
-
-experiment_users = sql_asset("online_ab/experiment_users.sql", group=GROUP)
+TABLES = (
+    "experiment_units",
+    "experiment_people",
+    "experiment_sessions",
+    "experiment_days",
+    "experiment_returns",
+    "experiment_users",
+)
+SQL_ASSETS = [sql_asset(f"online_ab/{table}.sql", group=GROUP) for table in TABLES]
 
 
 @frame_asset(
     schema=EXPERIMENT_RESULTS,
-    reads={"experiment_users": (-13, 0), "assignments": (-13, 0)},
+    reads=READS,
     group=GROUP,
-    code_version="1",
+    code_version="2",
     horizons=(1, 2),
     once=True,
 )
 def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Treatment against control, each metric, over 14 days: users are the unit of variance, epochs of constant weights
-    are compared within themselves, and always-valid bounds allow a look every day for about two months. Retention
-    counts matured users only.
+    are compared within themselves, what users did before is taken out, and always-valid bounds allow a look every day
+    for about two months. Retention counts matured users only.
     """
     from evalloop_assets.online_ab.daily import results_of, rows_of
 
@@ -69,4 +76,4 @@ def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows_of(DECISIONS, day, rows), {"decisions": said, "reopened": again})
 
 
-ASSETS = [experiment_users, experiment_results, decisions]
+ASSETS = [*SQL_ASSETS, experiment_results, decisions]

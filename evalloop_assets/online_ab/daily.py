@@ -18,6 +18,9 @@ from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.results import Result, Units, compare
 from evalloop_assets.settings import Settings
 
+SUMS = ("chat_send", "chat_duration", "depth", "next_message", "latency", "cost")
+"""Metrics of which one user may have any amount."""
+
 # Totals are counts and milliseconds: rounded, their sum does not depend on the order in which threads add them.
 PER_USER = """
     SELECT experiment_id, unit, metric, epoch, user_id, arm, CAST(sum(units) AS DOUBLE) AS units,
@@ -25,10 +28,21 @@ PER_USER = """
         CAST(sum(eligible) AS DOUBLE) AS eligible,
         coalesce(min(CASE WHEN units > 0 THEN day END), min(day)) - DATE '1970-01-01' AS first_day,
         coalesce(max(CASE WHEN units > 0 THEN day END), max(day)) - DATE '1970-01-01' AS last_day
-    FROM experiment_users
+    FROM (
+        SELECT day, experiment_id, unit, metric, epoch, user_id, arm, units, total, eligible FROM experiment_users
+        UNION ALL
+        SELECT day, experiment_id, unit, metric, epoch, user_id, arm, units, total, eligible FROM experiment_returns
+    )
     GROUP BY experiment_id, unit, metric, epoch, user_id, arm
     ORDER BY experiment_id, unit, metric, user_id, epoch, arm
 """
+
+BEFORE = """
+    SELECT experiment_id, unit, user_id, CAST(sessions_before AS DOUBLE) AS sessions_before,
+        CAST(replies_before AS DOUBLE) AS replies_before, CAST(days_before AS DOUBLE) AS days_before
+    FROM experiment_people
+"""
+COVARIATES = ("sessions_before", "replies_before", "days_before")
 
 ARM_MODELS = """
     SELECT experiment_id, arm, min(model_id) AS model_id
@@ -49,9 +63,10 @@ def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
     models: dict[str, dict[str, str]] = defaultdict(dict)
     for row in inputs.query(ARM_MODELS).to_pylist():
         models[row["experiment_id"]][row["arm"]] = row["model_id"]
+    caps = dict.fromkeys(SUMS, settings.ab.winsorise_quantile)
     return [
         result
-        for experiment_id, unit, rows in _groups(inputs.query(PER_USER))
+        for experiment_id, unit, rows in _groups(inputs, settings)
         for result in compare(
             experiment_id,
             unit,
@@ -60,6 +75,7 @@ def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
             settings.ab.planned_users,
             settings.ab.alpha,
             settings.ab.spending,
+            caps,
         )
     ]
 
@@ -79,15 +95,23 @@ def daily_users(inputs: Inputs) -> int:
     return int(inputs.query(DAILY_USERS).column("users")[0].as_py())
 
 
-def units_of(rows: pa.Table) -> Units:
-    """Rows of PER_USER of one experiment and unit; text becomes numbers."""
-    (metrics, metric), (epochs, epoch), (_, user) = (
+def units_of(rows: pa.Table, before: pa.Table | None = None) -> Units:
+    """Rows of PER_USER of one experiment and unit; text becomes numbers. `before` are their rows of BEFORE."""
+    (metrics, metric), (epochs, epoch), (users, user) = (
         _codes(rows.column(name)) for name in ("metric", "epoch", "user_id")
     )
     treated = pc.equal(rows.column("arm"), "treatment").to_numpy()
     numbers = (rows.column(name).to_numpy().astype(np.float64) for name in ("units", "total", "eligible"))
     days = (rows.column(name).to_numpy() for name in ("first_day", "last_day"))
-    return Units(metrics, metric, epochs, epoch, user, treated, *numbers, *days)
+    covariates = None if before is None else _covariates(users, before)
+    return Units(metrics, metric, epochs, epoch, user, treated, *numbers, *days, covariates)
+
+
+def _covariates(users: list[str], before: pa.Table) -> NDArray[np.float64]:
+    """(users, covariates), NaN where nothing was known."""
+    rows = before.take(pc.index_in(pa.array(users), before.column("user_id").combine_chunks()))
+    columns = [rows.column(name).to_numpy().astype(np.float64) for name in COVARIATES]
+    return np.stack(columns, axis=1)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
@@ -95,10 +119,17 @@ def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _groups(rows: pa.Table) -> Iterator[tuple[str, str, Units]]:
-    """Split rows sorted by experiment and unit."""
+def _groups(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str, Units]]:
+    """Experiment, unit and what its users add."""
+    rows = inputs.query(PER_USER)
+    people = inputs.query(BEFORE) if settings.ab.cuped else None
     keys = rows.group_by(["experiment_id", "unit"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
     first = 0
     for key in keys:
-        yield key["experiment_id"], key["unit"], units_of(rows.slice(first, key["count_all"]))
+        experiment_id, unit = key["experiment_id"], key["unit"]
+        before = None
+        if people is not None:
+            here = pc.and_(pc.equal(people["experiment_id"], experiment_id), pc.equal(people["unit"], unit))
+            before = people.filter(here)
+        yield experiment_id, unit, units_of(rows.slice(first, key["count_all"]), before)
         first += key["count_all"]

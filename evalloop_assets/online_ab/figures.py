@@ -1,8 +1,8 @@
 """Which of an experiment's results speak for time spent and for coming back.
 
 Retention is read where users were randomised: randomising conversations dilutes it, since one user has both arms. There
-it is the share of later days on which the assigned user came back, which goes on counting after the first; failing that
-the first next day; failing a user-randomised layer, the diluted figure. Time spent is read per conversation first,
+it is the share of later days on which the assigned user came back, which matures with the first of them and goes on
+counting; failing that the first 24 hours, then the first next day; failing a user-randomised layer, the diluted figure. Time spent is read per conversation first,
 where it is measured most closely.
 """
 
@@ -12,7 +12,13 @@ from collections.abc import Iterable, Sequence
 
 from evalloop_assets.online_ab.results import EXPOSURE, Result
 
-RETENTION = (("user", "daily_return"), ("user", "next_day_return"), ("conversation", "next_day_return"))
+RETENTION = (
+    ("user", "daily_return"),
+    ("user", "return_24h"),
+    ("user", "next_day_return"),
+    ("conversation", "return_24h"),
+    ("conversation", "next_day_return"),
+)
 UNITS = ("conversation", "user")
 
 

@@ -104,11 +104,11 @@ def compared(sums: UserSums) -> NDArray[np.bool_]:
 
 
 def winsorised(sums: UserSums, quantile: float) -> UserSums:
-    """A user's mean per unit in an epoch and arm is cut at this quantile of all, both arms pooled."""
+    """A user's mean per unit in an epoch and arm is cut at this quantile of all, both arms pooled: at least the largest."""
     known = sums.units > 0
     if quantile >= 1 or not known.any():
         return sums
-    cap = np.quantile(sums.total[known] / sums.units[known], quantile)
+    cap = np.quantile(sums.total[known] / sums.units[known], quantile, method="lower")
     return replace(sums, total=np.minimum(sums.total, cap * sums.units))
 
 

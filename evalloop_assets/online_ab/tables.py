@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from evalloop_assets.days import Window
 from evalloop_assets.lake.schema import Column, TableSchema
+
+READS: Mapping[str, Window] = {
+    "experiment_users": (-13, 0),
+    "experiment_returns": (-13, 0),
+    "experiment_people": (None, 0),
+    "assignments": (-13, 0),
+}
+"""What results are computed from."""
 
 EXPERIMENT_RESULTS = TableSchema(
     name="experiment_results",

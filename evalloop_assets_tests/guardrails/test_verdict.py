@@ -27,7 +27,7 @@ def regenerations(effect, se=0.001, **more):
 
 
 def padded(effect, se=0.002):
-    return result("conversation", "padding_rate", effect, se, control_mean=0.1)
+    return result("conversation", "padding", effect, se, control_mean=0.1)
 
 
 def slower(effect, se=0.05):

@@ -138,7 +138,7 @@ def test_one_user_out_of_all_proportion_decides_nothing_once_cut():
     assert raw.effect < -40
     assert abs(cut.effect) < 3 * cut.se < 10
     kept = winsorised(sums, 0.999).total
-    assert kept.max() == pytest.approx(np.quantile(value, 0.999))
+    assert kept.max() == pytest.approx(np.quantile(value, 0.999, method="lower"))
     assert (kept == value).mean() >= 0.998
 
 

@@ -170,7 +170,7 @@ def _flagged(rng: np.random.Generator) -> Outcome:
     one = experiment(first_days(PADDING.world, FULL_WINDOW + 1), PADDED_REPLIES, rng)
     limits = limits_of(PADDING.world.users)
     with_flag = _rollback(one, limits)
-    without = _rollback(one, replace(limits, red_flags={**limits.red_flags, "padding_rate": 1.0}))
+    without = _rollback(one, replace(limits, red_flags={**limits.red_flags, "padding": 1.0}))
     return {"earlier": float("nan") if with_flag is None or without is None else float(without - with_flag)}
 
 

@@ -18,7 +18,7 @@ RETURN = "daily_return"
 SENT = "chat_send"
 FROM_DAY: Mapping[str, int] = {RETURN: 1, "week_return": 7}
 """Metric of coming back to the first day since the assignment that it counts."""
-FLAGS = ("regeneration", "complaint", "padding_rate")
+FLAGS = ("regeneration", "complaint", "padding")
 METRICS = (SENT, "chat_duration", "drop_off", *FLAGS, *FROM_DAY, EXPOSURE)
 
 
@@ -69,7 +69,7 @@ class Experiment:
         """
         effects, world = self.effects, self.world
         constant = {"drop_off": 0.0, EXPOSURE: 0.0}
-        constant |= {name: getattr(effects, name.removesuffix("_rate")) for name in FLAGS}
+        constant |= {name: getattr(effects, name) for name in FLAGS}
         if world.unit == "conversation":
             return constant | {"chat_send": 0.0, "chat_duration": world.seconds * effects.duration}
         starting = np.bincount(self.chats.start, minlength=world.days)
@@ -117,7 +117,7 @@ class Experiment:
             "drop_off": ("abrupt", "conversations"),
             "regeneration": ("regenerations", "replies"),
             "complaint": ("complaints", "replies"),
-            "padding_rate": ("padded", "replies"),
+            "padding": ("padded", "replies"),
         }[metric]
         units = self._user_days(first, stop, 0) if units_of is None else self._between(units_of, first, stop)
         return *self._columns(), units, self._between(total, first, stop), units

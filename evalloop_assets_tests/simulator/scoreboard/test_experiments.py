@@ -79,7 +79,7 @@ def test_a_day_by_day_recount_gives_the_same_rows():
                         "drop_off": (count, log.abrupt[here].sum(), count),
                         "regeneration": (replies, log.regenerations[here].sum(), replies),
                         "complaint": (replies, log.complaints[here].sum(), replies),
-                        "padding_rate": (replies, log.padded[here].sum(), replies),
+                        "padding": (replies, log.padded[here].sum(), replies),
                         **{
                             name: ((day < last) * 1, count > 0 and day < last, 1) if day >= start + since else (0, 0, 0)
                             for name, since in FROM_DAY.items()
