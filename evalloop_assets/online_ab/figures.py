@@ -2,8 +2,8 @@
 
 Retention is read where users were randomised: randomising conversations dilutes it, since one user has both arms. There
 it is the share of later days on which the assigned user came back, which matures with the first of them and goes on
-counting; failing that the first 24 hours, then the first next day; failing a user-randomised layer, the diluted figure. Time spent is read per conversation first,
-where it is measured most closely.
+counting; failing that the first 24 hours, then the first next day; failing a user-randomised layer, the diluted figure.
+Time spent is read per conversation first, where it is measured most closely.
 """
 
 from __future__ import annotations
