@@ -4,7 +4,7 @@ from datetime import date
 
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset, version_of
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS, READS
+from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS, EXPERIMENT_SLICES, READS
 from evalloop_assets.settings import Settings
 
 GROUP = "online_ab"
@@ -42,6 +42,18 @@ def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows_of(EXPERIMENT_RESULTS, day, rows), {"experiments": ", ".join(experiments) or "none"})
 
 
+@frame_asset(schema=EXPERIMENT_SLICES, reads=READS, group=GROUP, code_version="1", horizons=(1, 2), once=True)
+def experiment_slices(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """The same among the users of each locale, channel, role type and product line, and among new and existing users,
+    by what was known before their first exposure; corrected for there being many slices, and tested for whether they
+    differ.
+    """
+    from evalloop_assets.online_ab.daily import rows_of, slices_of
+
+    rows = [vars(result) for result in slices_of(inputs, settings)]
+    return Frame(rows_of(EXPERIMENT_SLICES, day, rows), {"slices": len({(r["dimension"], r["value"]) for r in rows})})
+
+
 @frame_asset(
     schema=DECISIONS,
     reads={
@@ -76,4 +88,4 @@ def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows_of(DECISIONS, day, rows), {"decisions": said, "reopened": again})
 
 
-ASSETS = [*SQL_ASSETS, experiment_results, decisions]
+ASSETS = [*SQL_ASSETS, experiment_results, experiment_slices, decisions]

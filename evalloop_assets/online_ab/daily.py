@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,7 @@ from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.results import Result, Units, compare
+from evalloop_assets.online_ab.slices import SliceResult, sliced
 from evalloop_assets.settings import Settings
 
 SUMS = ("chat_send", "chat_duration", "depth", "next_message", "latency", "cost")
@@ -37,12 +39,14 @@ PER_USER = """
     ORDER BY experiment_id, unit, metric, user_id, epoch, arm
 """
 
-BEFORE = """
-    SELECT experiment_id, unit, user_id, CAST(sessions_before AS DOUBLE) AS sessions_before,
-        CAST(replies_before AS DOUBLE) AS replies_before, CAST(days_before AS DOUBLE) AS days_before
+PEOPLE = """
+    SELECT experiment_id, unit, user_id, locale, channel, role_type, product_line, seniority,
+        CAST(sessions_before AS DOUBLE) AS sessions_before, CAST(replies_before AS DOUBLE) AS replies_before,
+        CAST(days_before AS DOUBLE) AS days_before
     FROM experiment_people
 """
 COVARIATES = ("sessions_before", "replies_before", "days_before")
+DIMENSIONS = ("locale", "channel", "role_type", "product_line", "seniority")
 
 ARM_MODELS = """
     SELECT experiment_id, arm, min(model_id) AS model_id
@@ -80,6 +84,16 @@ def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
     ]
 
 
+def slices_of(inputs: Inputs, settings: Settings) -> list[SliceResult]:
+    """Results of every slice of every experiment and unit in the window."""
+    caps = dict.fromkeys(SUMS, settings.ab.winsorise_quantile)
+    return [
+        result
+        for experiment_id, unit, rows in _groups(inputs, settings)
+        for result in sliced(experiment_id, unit, rows, settings.ab.minimum_users, caps)
+    ]
+
+
 def read_results(inputs: Inputs) -> dict[str, list[Result]]:
     """Rows of `experiment_results` by experiment."""
     found: dict[str, list[Result]] = defaultdict(list)
@@ -95,41 +109,38 @@ def daily_users(inputs: Inputs) -> int:
     return int(inputs.query(DAILY_USERS).column("users")[0].as_py())
 
 
-def units_of(rows: pa.Table, before: pa.Table | None = None) -> Units:
-    """Rows of PER_USER of one experiment and unit; text becomes numbers. `before` are their rows of BEFORE."""
+def units_of(rows: pa.Table, people: pa.Table | None = None) -> Units:
+    """Rows of PER_USER of one experiment and unit; text becomes numbers. `people` are their rows of PEOPLE."""
     (metrics, metric), (epochs, epoch), (users, user) = (
         _codes(rows.column(name)) for name in ("metric", "epoch", "user_id")
     )
     treated = pc.equal(rows.column("arm"), "treatment").to_numpy()
     numbers = (rows.column(name).to_numpy().astype(np.float64) for name in ("units", "total", "eligible"))
     days = (rows.column(name).to_numpy() for name in ("first_day", "last_day"))
-    covariates = None if before is None else _covariates(users, before)
-    return Units(metrics, metric, epochs, epoch, user, treated, *numbers, *days, covariates)
-
-
-def _covariates(users: list[str], before: pa.Table) -> NDArray[np.float64]:
-    """(users, covariates), NaN where nothing was known."""
-    rows = before.take(pc.index_in(pa.array(users), before.column("user_id").combine_chunks()))
-    columns = [rows.column(name).to_numpy().astype(np.float64) for name in COVARIATES]
-    return np.stack(columns, axis=1)
+    found = Units(metrics, metric, epochs, epoch, user, treated, *numbers, *days)
+    if people is None:
+        return found
+    told = people.take(pc.index_in(pa.array(users), people.column("user_id").combine_chunks()))
+    before = [told.column(name).to_numpy().astype(np.float64) for name in COVARIATES]
+    slices = {name: _codes(told.column(name)) for name in DIMENSIONS}
+    return replace(found, covariates=np.stack(before, axis=1), slices=slices)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The values, and the index of each row's; -1 for NULL."""
     encoded = column.combine_chunks().dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    indices = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return encoded.dictionary.to_pylist(), indices
 
 
 def _groups(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str, Units]]:
     """Experiment, unit and what its users add."""
-    rows = inputs.query(PER_USER)
-    people = inputs.query(BEFORE) if settings.ab.cuped else None
+    rows, people = inputs.query(PER_USER), inputs.query(PEOPLE)
     keys = rows.group_by(["experiment_id", "unit"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
     first = 0
     for key in keys:
         experiment_id, unit = key["experiment_id"], key["unit"]
-        before = None
-        if people is not None:
-            here = pc.and_(pc.equal(people["experiment_id"], experiment_id), pc.equal(people["unit"], unit))
-            before = people.filter(here)
-        yield experiment_id, unit, units_of(rows.slice(first, key["count_all"]), before)
+        here = pc.and_(pc.equal(people["experiment_id"], experiment_id), pc.equal(people["unit"], unit))
+        units = units_of(rows.slice(first, key["count_all"]), people.filter(here))
+        yield experiment_id, unit, units if settings.ab.cuped else replace(units, covariates=None)
         first += key["count_all"]

@@ -104,7 +104,10 @@ def compared(sums: UserSums) -> NDArray[np.bool_]:
 
 
 def winsorised(sums: UserSums, quantile: float) -> UserSums:
-    """A user's mean per unit in an epoch and arm is cut at this quantile of all, both arms pooled: at least the largest."""
+    """A user's mean per unit in an epoch and arm is cut at this quantile of all, both arms pooled.
+
+    Of few users it is the second largest, so that one alone never decides.
+    """
     known = sums.units > 0
     if quantile >= 1 or not known.any():
         return sums

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, paired_user_effect, winsorised
 from evalloop_assets.online_ab.lan_demets import Spending, planned_bounds
 from evalloop_assets.online_ab.sequential import always_valid_bounds
-from evalloop_assets.online_ab.srm import EpochCount, sample_ratio_p
+from evalloop_assets.online_ab.srm import EpochCount, always_valid_ratio_p
 
 EXPOSURE = "exposure"
 
@@ -78,6 +78,8 @@ class Units:
     """The same of the last day."""
     covariates: NDArray[np.float64] | None = None
     """(users, covariates): what was known of each user before the first exposure, NaN where nothing."""
+    slices: Mapping[str, tuple[Sequence[str], NDArray[np.int64]]] = field(default_factory=dict)
+    """By dimension: its values, and (users,) the index of each user's, -1 where unknown."""
 
 
 def compare(
@@ -94,7 +96,7 @@ def compare(
 
     `models` maps arm to model id; `caps` tells at which quantile the users' means of a metric are cut.
     """
-    srm_p = sample_ratio_p(_exposures(rows))
+    srm_p = always_valid_ratio_p(_exposures(rows))
     results = []
     for number, metric in enumerate(rows.metrics):
         here = np.flatnonzero(rows.metric == number)

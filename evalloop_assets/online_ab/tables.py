@@ -50,13 +50,44 @@ EXPERIMENT_RESULTS = TableSchema(
         Column("planned_high", "DOUBLE", "upper bound, likewise"),
         Column("users_control", "BIGINT", "users with a known unit in the control"),
         Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
-        Column("srm_p", "DOUBLE", "p-value of the sample ratio of this unit; NULL where no propensity was logged"),
+        Column(
+            "srm_p", "DOUBLE", "p-value of the sample ratio, valid at every look; NULL where no propensity was logged"
+        ),
         Column("coverage", "DOUBLE", "share of the units that are known and mature"),
         Column(
             "variance_reduction",
             "DOUBLE",
             "share of the variance of the effect that the users' behaviour before took away; NULL without adjustment",
         ),
+    ),
+)
+
+EXPERIMENT_SLICES = TableSchema(
+    name="experiment_slices",
+    row="one metric of one experiment among the users of one slice, over the 14 days up to this day",
+    key=("day", "experiment_id", "unit", "metric", "dimension", "value"),
+    columns=(
+        Column("experiment_id", "VARCHAR", "the experiment"),
+        Column("unit", "VARCHAR", "what was randomised: conversation or user"),
+        Column("metric", "VARCHAR", "see docs/statistics.md"),
+        Column("dimension", "VARCHAR", "locale, channel, role_type, product_line or seniority, known before"),
+        Column("value", "VARCHAR", "its value"),
+        Column("control_mean", "DOUBLE", "mean per unit, epochs weighted"),
+        Column("treatment_mean", "DOUBLE", "mean per unit, epochs weighted"),
+        Column("effect", "DOUBLE", "treatment less control, adjusted as in experiment_results"),
+        Column("se", "DOUBLE", "standard error of the effect, users as clusters"),
+        Column("low", "DOUBLE", "lower 95% bound for one planned look at this slice alone"),
+        Column("high", "DOUBLE", "upper 95% bound, likewise"),
+        Column("p_value", "DOUBLE", "two-sided, for one planned look at this slice alone"),
+        Column("p_adjusted", "DOUBLE", "the same by Holm over all slices of the experiment, unit and metric"),
+        Column(
+            "heterogeneity_p",
+            "DOUBLE",
+            "p-value that the effect is the same for all values of the dimension (Cochran's Q), by Holm over dimensions; "
+            "NULL where a value has no variance",
+        ),
+        Column("users_control", "BIGINT", "users with a known unit in the control"),
+        Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
     ),
 )
 
