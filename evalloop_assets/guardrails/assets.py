@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from evalloop_assets.guardrails.pictures import TIMELINE
 from evalloop_assets.guardrails.tables import ALLOCATIONS, CANDIDATE_STATES, GUARDRAIL_READINGS
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.store import Inputs
@@ -19,6 +20,7 @@ VERDICTS = "verdicts"
     code_version="2",
     horizons=(1, 2),
     once=True,
+    picture=TIMELINE,
 )
 def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """ROLLBACK when time spent is surely up while return is surely down (gaming), when return is surely down by more

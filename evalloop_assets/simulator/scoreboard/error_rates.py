@@ -240,10 +240,10 @@ def _rollback(one: Experiment, limits: Limits) -> int | None:
     return None
 
 
-def _acted(one: Experiment, active: bool = True, both_arms: float = 0.0) -> bool:
-    """Whether anything was rolled back, ramped or promoted at the end of any day."""
+def _acted(one: Experiment, active: bool = True, both_arms: float = 0.0, every: int = 1) -> bool:
+    """Whether anything was rolled back, ramped or promoted at the end of any day, or of every so many."""
     limits = limits_of(PADDING.world.users)
-    for last in range(one.world.days):
+    for last in range(every - 1, one.world.days, every):
         results = _compared(one, last, (SENT, *metrics_that_matter(one, last, limits)))
         if both_arms:
             results = [
