@@ -134,9 +134,18 @@ def _act(
         return "hold", f"{bounds} is down"
     if screen is not None and not screen.passed:
         return "hold", f"the offline gate turned the candidate down: {screen.reason}"
-    early = _too_early(results, pace, limits)
+    late = late_retention(results, limits.week_users) if limits.week_users else None
+    if late is not None and late.effect < -limits.retention_margin:
+        figures = f"{late.effect:+.4f} [{late.always_low:+.4f}, {late.always_high:+.4f}]"
+        return "continue", f"{bounds}, but a week after the assignment it is {figures}"
+    unseen = limits.week_users > 0 and late is None
+    if came_back.always_low > 0 and unseen:
+        return "continue", (
+            f"{bounds} is up, but fewer than {limits.week_users} users of an arm are known a week after their "
+            f"assignment (day {pace.days})"
+        )
     if came_back.always_low > 0:
-        return ("continue", f"{bounds} is up, but {early}") if early else ("promote", f"{bounds} is up")
+        return "promote", f"{bounds} is up"
     if came_back.always_low < -limits.retention_margin:
         needed = users_needed(_plan(came_back, limits), limits.retention_margin, POWER)
         return "continue", (
@@ -144,27 +153,13 @@ def _act(
             f"if nothing is lost: {pace.waiting(needed, came_back.users)}"
         )
     sent = per_conversation_first(results, "chat_send")
-    if not early and sent is not None and sent.always_low > 0:
+    if not unseen and sent is not None and sent.always_low > 0:
         return "promote", (
             f"{bounds} is not down by more than the margin {limits.retention_margin}, "
             f"and replies per {sent.unit} are up: "
             f"{sent.effect:+.3f} [{sent.always_low:+.3f}, {sent.always_high:+.3f}]"
         )
     return "advance", f"{bounds} is not down by more than the margin {limits.retention_margin}"
-
-
-def _too_early(results: Sequence[Result], pace: Pace, limits: DecisionLimits) -> str | None:
-    """Why return a week after the assignment speaks against a promotion: what is new may please for some days only."""
-    if limits.week_users == 0:
-        return None
-    late = late_retention(results, limits.week_users)
-    if late is None:
-        return (
-            f"fewer than {limits.week_users} users of an arm are known a week after their assignment (day {pace.days})"
-        )
-    if late.effect < -limits.retention_margin:
-        return f"a week after the assignment it is {late.effect:+.4f} [{late.always_low:+.4f}, {late.always_high:+.4f}]"
-    return None
 
 
 def _figures(result: Result) -> dict[str, Any]:
