@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import duckdb
 import numpy as np
@@ -23,12 +23,17 @@ from benchmarks.measure import cost, middle
 from evalloop_assets.online_ab import compare
 from evalloop_assets.online_ab.influence import UserSums, paired_user_effect
 from evalloop_assets.online_ab.lan_demets import boundaries
+from evalloop_assets.online_ab.results import Result
+from evalloop_assets.online_ab.results import compare as results
 from evalloop_assets.online_ab.sequential import always_valid_bounds
+from evalloop_assets.simulator.scoreboard.experiment_rows import Experiment, experiment
+from evalloop_assets.simulator.scoreboard.experiments import Effects, World
 from evalloop_assets_tests.real_data import FOLDER
 
 CONVERSATIONS, USERS = 1_000_000, 200_000
 METRICS = ("seconds", "replies", "likes", "complaints", "cost")
 ROUNDS = 3
+EXPERIMENTS = 1_000
 ALPHA, Z_95 = 0.05, 1.959964
 ASOS = FOLDER / "asos" / "asos_dev.parquet"
 
@@ -55,6 +60,8 @@ def simulated(by_user: bool, seed: int = 1) -> pd.DataFrame:
 def lines() -> Iterator[str]:
     yield from _of_one_look(by_user=True)
     yield from _of_one_look(by_user=False)
+    for metric, unit in (("daily_return", "user"), ("chat_duration", "user"), ("chat_duration", "conversation")):
+        yield _planned_looks(metric, unit)
     if ASOS.exists():
         yield from asos_lines(ASOS)
 
@@ -138,6 +145,31 @@ def _beside(found: Answer, ours: Answer) -> str:
     return f"effects at most {apart.max():.0e} SE apart, SE {ratio.min():.4f} to {ratio.max():.4f} times"
 
 
+# --- a plan of 14 daily looks -----------------------------------------------------------------------------------------
+
+
+def _planned_looks(metric: str, unit: Literal["user", "conversation"]) -> str:
+    """How often a look on any of 14 days calls an A/A experiment significant, information told by the users so far."""
+    hits = np.zeros(3)
+    for number in range(EXPERIMENTS):
+        one = experiment(World(1_000, days=14, unit=unit), Effects(), np.random.default_rng([1, number]))
+        looks = [result for day in range(1, 14) for result in _looked(one, day, metric)]
+        z = np.abs([result.effect / result.se for result in looks])
+        users = np.maximum.accumulate([result.users for result in looks])
+        limits = boundaries((users / users[-1]).tolist(), ALPHA)
+        hits += [(z > limits).any(), (z > Z_95).any(), z[-1] > Z_95]
+    planned, fixed, once = hits / EXPERIMENTS
+    return (
+        f"a/b, {EXPERIMENTS:,} A/A experiments by {unit}, 14 daily looks at {metric}: significant by Lan-DeMets "
+        f"{planned:.1%}, by fixed bounds {fixed:.1%}, by one fixed look at the end {once:.1%}"
+    )
+
+
+def _looked(one: Experiment, day: int, metric: str) -> list[Result]:
+    found = results("a_a", one.world.unit, one.rows(day, (metric,)), {}, one.world.users, ALPHA)
+    return [result for result in found if result.se > 0]
+
+
 # --- experiments that were run ----------------------------------------------------------------------------------------
 
 
@@ -173,8 +205,8 @@ def asos_lines(path: Path) -> Iterator[str]:
     trajectories = peeked(path)
     looks = [len(one.naive) for one in trajectories]
     yield (
-        f"a/b, asos: {experiments} real experiments, {len(trajectories)} metrics of them, {np.median(looks):.0f} looks in "
-        f"the middle, {max(looks)} at most; in how many of the metrics bounds say that there is an effect"
+        f"a/b, asos: {experiments} real experiments, {len(trajectories)} metrics of them, {np.median(looks):.0f} looks "
+        f"in the middle, {max(looks)} at most; in how many of the metrics bounds say that there is an effect"
     )
     yield "a/b, asos: | bounds | at some look | and still at the last | at some look, one fixed look at the end not |"
     for name, label in (

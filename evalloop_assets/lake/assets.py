@@ -121,11 +121,13 @@ def frame_asset(
     horizons: Sequence[int] = (),
     once: bool = False,
     scorer: Scorer | None = None,
+    picture: Picture | None = None,
 ) -> Callable[[Callable[[Inputs, date, Settings], Frame]], AssetsDefinition]:
     """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
 
     With `once`, a run over a range computes its last day only: for steps that learn or decide. With a `scorer`, former
     days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another.
+    The picture is drawn once a run.
     """
     declare(schema)
 
@@ -147,7 +149,8 @@ def frame_asset(
             days = days[-1:] if once else days
             version = version_of(schema.name, settings)
             commit, metadata = run_frames(store, schema, reads, function, days, settings, version, context.run.run_id)
-            return result(context, store, schema, commit, report(store, schema, commit) | dict(metadata))
+            shown = report(store, schema, commit) | shown_picture(store, commit, picture) | dict(metadata)
+            return result(context, store, schema, commit, shown)
 
         return _frame
 
