@@ -5,7 +5,7 @@ About an hour on 2 cores. `python -m benchmarks.closure` needs dialogues of othe
 
 from __future__ import annotations
 
-from benchmarks import chain, commits, engines, loading, ranking, reading, simulator, tick
+from benchmarks import ab, chain, commits, engines, loading, ranking, reading, simulator, tick
 
 if __name__ == "__main__":
     for lines in (
@@ -16,6 +16,7 @@ if __name__ == "__main__":
         engines.lines(),
         reading.lines(),
         ranking.lines(),
+        ab.lines(),
         simulator.lines(),
     ):
         for line in lines:

@@ -4,6 +4,7 @@ from datetime import date
 
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset, version_of
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.online_ab.pictures import UPLIFT
 from evalloop_assets.online_ab.tables import DECISIONS, EXPERIMENT_RESULTS, EXPERIMENT_SLICES, READS
 from evalloop_assets.settings import Settings
 
@@ -28,6 +29,7 @@ SQL_ASSETS = [sql_asset(f"online_ab/{table}.sql", group=GROUP) for table in TABL
     code_version="2",
     horizons=(1, 2),
     once=True,
+    picture=UPLIFT,
 )
 def experiment_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Treatment against control, each metric, over 14 days: users are the unit of variance, epochs of constant weights

@@ -83,8 +83,8 @@ EXPERIMENT_SLICES = TableSchema(
         Column(
             "heterogeneity_p",
             "DOUBLE",
-            "p-value that the effect is the same for all values of the dimension (Cochran's Q), by Holm over dimensions; "
-            "NULL where a value has no variance",
+            "p-value that the effect is the same for all values of the dimension (Cochran's Q), by Holm over all "
+            "dimensions; NULL where a value has no variance",
         ),
         Column("users_control", "BIGINT", "users with a known unit in the control"),
         Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
