@@ -37,14 +37,17 @@ def always_valid_bounds(
     """Lower and upper bounds that cover the effect at all looks together with probability 1 − alpha.
 
     Numbers or arrays (broadcast); `users` is the number of users behind the estimate, both arms together. Where it is
-    0 or the standard error unknown, nothing is excluded: the bounds are infinite.
+    0 or unknown, or the effect or its standard error is unknown (NaN), nothing is excluded: the bounds are infinite.
+    Raises ValueError for an alpha outside (0, 1), no planned users, or a negative standard error.
     """
     if not 0 < alpha < 1 or planned_users <= 0:
         raise ValueError(f"alpha {alpha} must lie in (0, 1) and planned_users {planned_users} above 0")
     value, error, count = (np.asarray(one, dtype=np.float64) for one in (effect, se, users))
+    if (error < 0).any():
+        raise ValueError("a standard error is negative")
     x = np.maximum(count, 1.0) * mixture_scale(alpha) / planned_users
     half = error * np.sqrt((x + 1) / x * np.log((x + 1) / alpha**2))
-    half = np.where((count > 0) & np.isfinite(error), half, np.inf)
-    value = np.where(np.isfinite(value), value, 0.0)
+    known = (count > 0) & np.isfinite(error) & np.isfinite(value)
+    value, half = np.where(known, value, 0.0), np.where(known, half, np.inf)
     low, high = value - half, value + half
     return (float(low), float(high)) if low.ndim == 0 else (low, high)

@@ -318,6 +318,19 @@ class ABSettings(Section):
         ge=2,
         description="users at which always-valid bounds are to be tightest: those expected by the decision",
     )
+    spending: Literal["obrien_fleming", "pocock"] = Field(
+        "obrien_fleming",
+        description="how planned bounds spend alpha on early looks: sparingly, or nearly the same on each",
+    )
+    cuped: bool = Field(
+        True, description="take away the variance that the users' behaviour before their first exposure explains"
+    )
+    winsorise_quantile: float = Field(
+        0.999,
+        gt=0,
+        le=1,
+        description="quantile at which a user's mean replies, seconds, costs and other sums are cut; 1: not at all",
+    )
     srm_alpha: float = Field(
         0.001, gt=0, lt=1, description="a p-value of the sample ratio below it invalidates a reading"
     )
@@ -334,10 +347,34 @@ class GuardrailSettings(Section):
     regeneration_limit: float = Field(
         0.02, ge=0, description="rise of regenerations per reply that is a red flag when confirmed"
     )
+    padding_limit: float = Field(
+        0.05, ge=0, description="rise of the share of padded replies that is a red flag when confirmed"
+    )
+    repetition_limit: float = Field(
+        0.05, ge=0, description="rise of the share of repeated replies that is a red flag when confirmed"
+    )
+    error_limit: float = Field(
+        0.01, ge=0, description="rise of the share of failed replies that is a red flag when confirmed"
+    )
+    latency_limit: float = Field(
+        1.0, ge=0, description="rise of the seconds until a reply is there that is a red flag when confirmed"
+    )
     multiple_exposure_limit: float = Field(
         0.01, ge=0, description="share of units seen in both arms above which a reading is invalid"
     )
     volume_floor: int = Field(50_000, ge=0, description="daily users below which promotions are only advised")
+    week_users: int = Field(
+        150,
+        ge=0,
+        description="users per arm to be known a week after their assignment before a promotion; 0: not awaited",
+    )
+    planned_effect: float = Field(
+        0.02, gt=0, lt=1, description="change of retention that an experiment is planned to see, as a share"
+    )
+    planned_days: int = Field(14, ge=1, le=14, description="days after which it is planned to be seen")
+    planned_power: float = Field(
+        0.8, ge=0, lt=1, description="chance to see it by then below which promotions are only advised; 0: never asked"
+    )
 
 
 class AlertSettings(Section):

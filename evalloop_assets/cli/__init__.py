@@ -145,6 +145,20 @@ def run(
     run_range(console, first, last, dry_run)
 
 
+@app.command()
+def backtest(
+    first: Annotated[date | None, _day_option("--from", "first day (UTC); else the first with an experiment")] = None,
+    last: Annotated[date | None, _day_option("--to", "last day (UTC); else the last with an experiment")] = None,
+    margin: Annotated[float | None, typer.Option(help="loss of retention that counts as harm, a share")] = None,
+    alpha: Annotated[float | None, typer.Option(help="error budget of one experiment")] = None,
+    planned_users: Annotated[int | None, typer.Option(help="users at which bounds are tightest")] = None,
+) -> None:
+    """Judge past days again under other limits: what would have fired, when, and rightly or not."""
+    from evalloop_assets.cli.backtest import Asked, run_backtest
+
+    run_backtest(console, first, last, Asked(margin, alpha, planned_users))
+
+
 @app.command("erase-user")
 def erase_user(
     user_id: Annotated[str, typer.Argument(metavar="ID", help="user_id of the person, as the log has it")],

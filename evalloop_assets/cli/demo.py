@@ -199,7 +199,9 @@ def run_demo(console: Console) -> None:
         console.print(
             "the demo's product is small: the volume floor is lowered from 50,000 to "
             f"{settings.guardrails.volume_floor:,} daily users, and bounds are planned for "
-            f"{settings.ab.planned_users:,} users instead of 20,000\n"
+            f"{settings.ab.planned_users:,} users instead of 20,000; it is planned "
+            f"to see {100 * settings.guardrails.planned_effect:g} points of return instead of 2, and a promotion "
+            "does not wait for return a week after the assignment, as the demo is over by then\n"
             "experiment padded-replies: a model that pads its replies, on half of the users\n",
             soft_wrap=True,
         )

@@ -25,7 +25,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS, find_scenario
-from evalloop_assets.simulator.scoreboard import decisions, eliminations
+from evalloop_assets.simulator.scoreboard import decisions, eliminations, error_rates
 from evalloop_assets.simulator.scoreboard.figures import EVERY, Figure
 from evalloop_assets.simulator.scoreboard.measure import pooled
 from evalloop_assets.simulator.scoreboard.page import STAGES, by_stage, lines, page, shown, summary
@@ -60,6 +60,8 @@ def _figures(console: Console, names: Sequence[str], seeds: int, whole: bool) ->
     by_run: dict[tuple[str, int], Any] = {}
     tested: list[Any] = []
     fought: list[Any] = []
+    decided: list[Any] = []
+    kept = {"experiments": tested, "tournaments": fought, "error rates": decided}
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
@@ -76,6 +78,10 @@ def _figures(console: Console, names: Sequence[str], seeds: int, whole: bool) ->
                 pool.submit(eliminations.records, block, SEED): ("tournaments", block)
                 for block in eliminations.blocks(TOURNAMENTS)
             }
+            waiting |= {
+                pool.submit(error_rates.records, block, SEED): ("error rates", block)
+                for block in error_rates.blocks(EXPERIMENTS)
+            }
         task = bar.add_task("runs and blocks of experiments", total=len(waiting))
         try:
             for done in as_completed(waiting):
@@ -84,13 +90,13 @@ def _figures(console: Console, names: Sequence[str], seeds: int, whole: bool) ->
                 if kind == "run":
                     by_run[key] = found
                 else:
-                    (tested if kind == "experiments" else fought).append((key, found))
+                    kept[kind].append((key, found))
                 bar.advance(task)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     figures = pooled({name: [by_run[name, seed] for seed in range(1, seeds + 1)] for name in names})
-    for module, blocks in ((decisions, tested), (eliminations, fought)):
+    for module, blocks in ((decisions, tested), (eliminations, fought), (error_rates, decided)):
         in_order = sorted(blocks, key=lambda one: repr(one[0]))
         figures += module.figures([record for _, records in in_order for record in records]) if blocks else []
     return figures

@@ -1,4 +1,4 @@
-"""Carrying out the promotions of a day, and showing the ledger in the lake."""
+"""Carrying out what was decided of a day, a promotion or a step of a ramp, and showing the ledger in the lake."""
 
 from __future__ import annotations
 
@@ -8,40 +8,50 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.online_ab.lifecycle import Event, Standing, next_step, refusal
+from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish, publish_if_stale
-from evalloop_assets.serving.ledger import Change, Entry, Ledger
-from evalloop_assets.serving.transitions import promote
+from evalloop_assets.serving.ledger import Change, Entry, Ledger, Transition
+from evalloop_assets.serving.state import Experiment
 from evalloop_assets.settings import Settings
 
-WANTED = (
-    "SELECT experiment_id, treatment, advisory, reason, evidence FROM decisions WHERE action = 'promote' ORDER BY 1"
-)
+WANTED = """
+    SELECT experiment_id, treatment, action, advisory, reason, evidence
+    FROM decisions
+    WHERE action IN ('promote', 'advance')
+    ORDER BY 1
+"""
 VERDICTS = "SELECT experiment_id, reading_id, verdict, reason, as_of FROM guardrail_readings"
+ACTOR = "allocations"
+STEP = timedelta(days=1)
+"""Least time between two steps of a ramp."""
 
 
 class Outcome(NamedTuple):
-    """What became of one decision to promote."""
+    """What became of one decision."""
 
     experiment_id: str
-    promoted: bool
+    done: str | None
+    """What was done; None where it was refused."""
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.done or 'refused'}: {self.reason}"
 
-def apply_promotions(inputs: Inputs, day: date, settings: Settings, ledger: Ledger) -> list[Outcome]:
-    """Promote what was decided on this day, where the guardrail's verdict of the same day is PASS.
 
-    Refused are advice, any other verdict or none, experiments that no longer run, and days other than the newest
-    complete one, so that recomputing the past serves nobody anything. Repeating it changes nothing.
+def carry_out(inputs: Inputs, day: date, settings: Settings, ledger: Ledger) -> list[Outcome]:
+    """Promote, or take the next step of the ramp, as decided on this day, where the guardrail's verdict of it is PASS.
+
+    Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run, and days
+    other than the newest complete one, so that recomputing the past serves nobody anything. Repeating it changes
+    nothing.
     """
     readings = {row["experiment_id"]: row for row in inputs.query(VERDICTS).to_pylist()}
-    outcomes = []
-    for decision in inputs.query(WANTED).to_pylist():
-        name = decision["experiment_id"]
-        refusal = _refusal(decision, readings.get(name), day, inputs, ledger)
-        if refusal is None:
-            _promote(decision, readings[name], ledger)
-        outcomes.append(Outcome(name, refusal is None, refusal or decision["reason"]))
-    if any(outcome.promoted for outcome in outcomes):
+    outcomes = [
+        _carried_out(decision, readings.get(decision["experiment_id"]), day, inputs, ledger)
+        for decision in inputs.query(WANTED).to_pylist()
+    ]
+    if any(outcome.done for outcome in outcomes):
         publish(settings.flags, ledger)
     else:
         publish_if_stale(settings.flags, ledger)
@@ -55,39 +65,78 @@ def ledger_rows(entries: Sequence[Entry], day: date) -> list[dict[str, Any]]:
     return _rows(in_force[-1]) if in_force else []
 
 
-def _refusal(
+def _carried_out(
     decision: Mapping[str, Any], reading: Mapping[str, Any] | None, day: date, inputs: Inputs, ledger: Ledger
-) -> str | None:
-    if day != inputs.clock.watermark:
-        return f"{day} is not the newest complete day of the logs, {inputs.clock.watermark}"
-    if decision["advisory"]:
-        return str(decision["reason"])
-    if reading is None:
-        return "the guardrail has no verdict"
-    if reading["verdict"] != "PASS":
-        return f"the guardrail says {reading['verdict']}: {reading['reason']}"
+) -> Outcome:
+    name, action = decision["experiment_id"], decision["action"]
     head = ledger.head()
-    experiment = head.allocation.experiment(decision["experiment_id"]) if head else None
+    experiment = head.allocation.experiment(name) if head else None
+    if day != inputs.clock.watermark:
+        return Outcome(name, None, f"{day} is not the newest complete day of the logs, {inputs.clock.watermark}")
+    if decision["advisory"]:
+        return Outcome(name, None, str(decision["reason"]))
     if experiment is None:
-        return "the ledger does not know the experiment"
+        return Outcome(name, None, "the ledger does not know the experiment")
+    repeated = reading is not None and ledger.request(_request(action, reading)) is not None
+    step = experiment.weight_percent if repeated and action == "advance" else next_step(experiment.weight_percent)
+    reason = None if repeated else _refusal(decision, reading, experiment, step)
+    if reason is not None:
+        return Outcome(name, None, reason)
+    assert reading is not None
+    at = reading["as_of"]
+    if action == "promote":
+        done, transition = "promoted", _promotion(name, at)
+    else:
+        assert step is not None
+        done, transition = f"ramped to {step:g}%", _ramp(name, step, at)
+    entry = ledger.apply(_change(decision, reading), transition).entry
+    return Outcome(name, done, f"{decision['reason']}; to take it back: evalloop serving undo {entry.sequence}")
+
+
+def _refusal(
+    decision: Mapping[str, Any], reading: Mapping[str, Any] | None, experiment: Experiment, step: float | None
+) -> str | None:
     if experiment.status not in ("running", "promoted"):
         return f"it is {experiment.status}"
     if experiment.treatment != decision["treatment"]:
         return f"the log says its treatment is {decision['treatment']}, the ledger {experiment.treatment}"
+    standing = Standing("ramping" if len(experiment.epochs) > 1 else "in_ab", experiment.weight_percent)
+    word = reading["verdict"] if reading is not None else None
+    if decision["action"] == "promote":
+        reason = refusal(standing, Event("promote", verdict=word))
+    elif step is None:
+        reason = "the ramp is at its end; a person decides, or a gain"
+    else:
+        reason = refusal(standing, Event("advance", verdict=word, weight=step))
+    if reason is not None or reading is None:
+        return reason if reading is None or word == "PASS" else f"{reason}: {reading['reason']}"
+    begun = experiment.epochs[-1].starts_at
+    if decision["action"] == "advance" and reading["as_of"] < begun + STEP:
+        return f"its last step began on {begun}, and a ramp takes one a day"
     return None
 
 
-def _promote(decision: Mapping[str, Any], reading: Mapping[str, Any], ledger: Ledger) -> None:
-    name, at = decision["experiment_id"], reading["as_of"]
-    change = Change(
-        action="promote",
-        actor="allocations",
+def _change(decision: Mapping[str, Any], reading: Mapping[str, Any]) -> Change:
+    return Change(
+        action="promote" if decision["action"] == "promote" else "ramp",
+        actor=ACTOR,
         reason=decision["reason"],
-        at=at,
-        request_id=f"promote:{name}:{reading['reading_id']}",
+        at=reading["as_of"],
+        request_id=_request(decision["action"], reading),
         evidence={"reading_id": reading["reading_id"], "decision": json.loads(decision["evidence"])},
     )
-    ledger.apply(change, lambda allocation: promote(allocation, name, at))
+
+
+def _request(action: str, reading: Mapping[str, Any]) -> str:
+    return f"{action}:{reading['experiment_id']}:{reading['reading_id']}"
+
+
+def _promotion(name: str, at: datetime) -> Transition:
+    return lambda allocation: transitions.promote(allocation, name, at)
+
+
+def _ramp(name: str, weight: float, at: datetime) -> Transition:
+    return lambda allocation: transitions.ramp(allocation, name, weight, at)
 
 
 def _rows(entry: Entry) -> list[dict[str, Any]]:

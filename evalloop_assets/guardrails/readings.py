@@ -6,52 +6,44 @@ from datetime import date
 from typing import Any
 
 from evalloop_assets.guardrails.in_flight import end_of, in_flight
-from evalloop_assets.guardrails.verdict import Bound, Limits, verdict
+from evalloop_assets.guardrails.limits import limits_of
+from evalloop_assets.guardrails.verdict import Bound, Verdict, verdict
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.daily import daily_users, read_results
+from evalloop_assets.online_ab.pace import paces_of
+from evalloop_assets.online_ab.reopening import reading_id_of, reopened
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.settings import Settings
 
-ACTIVE = "SELECT DISTINCT experiment_id FROM experiment_users WHERE metric = 'drop_off' AND eligible > 0"
+ACTIVE = """
+    SELECT DISTINCT experiment_id FROM experiment_users WHERE metric = 'drop_off' AND eligible > 0 AND day = $day
+"""
 
 
 def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str, Any]]:
     """One reading for each experiment in flight."""
     results = read_results(inputs)
-    active = set(inputs.query(ACTIVE).column("experiment_id").to_pylist())
-    users = daily_users(inputs)
+    active = set(inputs.query(ACTIVE, {"day": day}).column("experiment_id").to_pylist())
+    users, paces = daily_users(inputs), paces_of(inputs)
+    limits = limits_of(settings.ab, settings.guardrails)
     as_of = max(end_of(day), inputs.clock.log_end or end_of(day))
     ledger = Ledger(settings.ledger_url)
     try:
-        wanted = in_flight(ledger, day, results.keys())
+        wanted, entries = in_flight(ledger, day, results.keys()), ledger.history()
     finally:
         ledger.close()
-    return [
-        _row(name, day, results.get(name, []), name in active, settings) | {"daily_users": users, "as_of": as_of}
-        for name in wanted
-    ]
+    rows = []
+    for name in wanted:
+        found = verdict(results.get(name, []), name in active, limits, paces.get(name))
+        row = _row(name, day, found, results.get(name)) | {"daily_users": users, "as_of": as_of}
+        rows.append(row | {"reopened": reopened(entries, row["reading_id"], found.word)})
+    return rows
 
 
-def limits_of(settings: Settings) -> Limits:
-    return Limits(
-        alpha=settings.ab.alpha,
-        planned_users=settings.ab.planned_users,
-        retention_margin=settings.guardrails.retention_margin,
-        red_flags={
-            "complaint": settings.guardrails.complaint_limit,
-            "regeneration": settings.guardrails.regeneration_limit,
-        },
-        srm_alpha=settings.ab.srm_alpha,
-        multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
-        minimum_users=settings.ab.minimum_users,
-    )
-
-
-def _row(name: str, day: date, results: list[Result], active: bool, settings: Settings) -> dict[str, Any]:
-    found = verdict(results, active, limits_of(settings))
+def _row(name: str, day: date, found: Verdict, results: list[Result] | None) -> dict[str, Any]:
     return {
-        "reading_id": f"{name}@{day.isoformat()}",
+        "reading_id": reading_id_of(name, day),
         "experiment_id": name,
         "control": results[0].control if results else None,
         "treatment": results[0].treatment if results else None,
@@ -60,6 +52,7 @@ def _row(name: str, day: date, results: list[Result], active: bool, settings: Se
         "reason": found.reason,
         **_bounds("duration", found.duration),
         **_bounds("retention", found.retention),
+        **_bounds("late_retention", found.late),
         "matured_users": found.matured_users,
         "srm_p": found.srm_p,
     }

@@ -20,12 +20,18 @@ GUARDRAIL_READINGS = TableSchema(
             "gaming, harm or red_flag; srm, multiple_exposure, immature or thin; no_data; NULL for PASS",
         ),
         Column("reason", "VARCHAR", "plain words with figures and limits"),
+        Column("reopened", "VARCHAR", "what was done on this reading that it no longer bears out; NULL: nothing"),
         Column("duration_effect", "DOUBLE", "effect on effective reading, seconds; NULL where unknown"),
         Column("duration_low", "DOUBLE", "lower bound, at every look, with a third of the error budget"),
         Column("duration_high", "DOUBLE", "upper bound, likewise"),
         Column("retention_effect", "DOUBLE", "effect on the share of people who came back; NULL where immature"),
         Column("retention_low", "DOUBLE", "lower bound, at every look, with a third of the error budget"),
         Column("retention_high", "DOUBLE", "upper bound, likewise"),
+        Column(
+            "late_retention_effect", "DOUBLE", "the same from the seventh day after the assignment on; NULL where thin"
+        ),
+        Column("late_retention_low", "DOUBLE", "lower bound, at every look, with a third of the error budget"),
+        Column("late_retention_high", "DOUBLE", "upper bound, likewise"),
         Column("matured_users", "BIGINT", "users behind the retention figure"),
         Column("srm_p", "DOUBLE", "smaller p-value of the sample ratios; NULL where no propensity was logged"),
         Column("daily_users", "BIGINT", "users of the product with a session on this day"),
@@ -51,5 +57,29 @@ ALLOCATIONS = TableSchema(
         Column("treatment", "VARCHAR", "model of its treatment"),
         Column("status", "VARCHAR", "running, promoted, stopped or rolled_back"),
         Column("weight_percent", "DOUBLE", "share of treatment among conversations that begin now, percent"),
+    ),
+)
+
+CANDIDATE_STATES = TableSchema(
+    name="candidate_states",
+    row="where one model stands at the end of the day",
+    key=("day", "model_id"),
+    columns=(
+        Column("model_id", "VARCHAR", "the model"),
+        Column(
+            "state",
+            "VARCHAR",
+            "registered, ranked, eliminated, in_ab, ramping, champion, held, rolled_back or cut",
+        ),
+        Column("since", "TIMESTAMP", "when it came to stand so (UTC)"),
+        Column("why", "VARCHAR", "plain words"),
+        Column("experiment_id", "VARCHAR", "its latest experiment; NULL where it had none"),
+        Column(
+            "weight_percent",
+            "DOUBLE",
+            "percent of its experiment's conversations that get it; of the champion 100",
+        ),
+        Column("refused", "VARCHAR", "what was done to it that its state does not allow; NULL: nothing"),
+        Column("evidence", "VARCHAR", "JSON: the reading, or the ledger entry with its evidence and how to undo it"),
     ),
 )

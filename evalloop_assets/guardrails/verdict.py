@@ -1,8 +1,10 @@
 """The guardrail: what the figures of one experiment mean for keeping it (design, section 6).
 
 ROLLBACK, HOLD, BLIND or PASS, each with a cause and with a reason that names figures and limits. The error budget alpha
-is split evenly over the three causes of a rollback, and the share of the red flags evenly over the flags; every bound
-is two-sided and holds at all looks, so an experiment without harm is rolled back with probability alpha at most.
+is split evenly over the three causes of a rollback. Return is looked at twice, over all days since the assignment and
+from the seventh on, where a harm that comes late is not diluted: each look takes half of a cause's share, which is all
+that one side of bounds at the whole share takes. The share of the red flags is split evenly over the flags. All bounds
+hold at every look, so an experiment without harm is rolled back with probability alpha at most.
 """
 
 from __future__ import annotations
@@ -11,14 +13,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from evalloop_assets.online_ab.compare import Result
-from evalloop_assets.online_ab.figures import lowest_srm_p, multiple_exposure, per_conversation_first, retention
+from evalloop_assets.online_ab.figures import (
+    late_retention,
+    lowest_srm_p,
+    multiple_exposure,
+    per_conversation_first,
+    retention,
+)
+from evalloop_assets.online_ab.pace import UNKNOWN, Pace
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 
 Word = Literal["PASS", "HOLD", "ROLLBACK", "BLIND"]
 Cause = Literal["gaming", "harm", "red_flag", "srm", "multiple_exposure", "immature", "thin", "no_data"]
 CAUSES_OF_ROLLBACK = 3
+SIDES = 2
+"""A red flag is one side of two-sided bounds, so they may have twice its share."""
 DURATION = "chat_duration"
+SECONDS = frozenset({"latency"})
+"""Red flags measured in seconds; the others are shares."""
 
 
 @dataclass(frozen=True)
@@ -59,26 +72,47 @@ class Verdict(NamedTuple):
     """Effect on seconds of effective reading; None where unknown."""
     retention: Bound | None
     """Effect on the share of people who came back; None where nothing has matured."""
+    late: Bound | None
+    """The same from the seventh day after the assignment on."""
     matured_users: int
     """Users behind the retention figure, both arms."""
     srm_p: float | None
 
 
-def verdict(results: Sequence[Result], active: bool, limits: Limits) -> Verdict:
-    """Judge one experiment by its results; `active` tells whether its users had any session on this day."""
+def verdict(
+    results: Sequence[Result], active: bool, limits: Limits, paces: Mapping[str, Pace] | None = None
+) -> Verdict:
+    """Judge one experiment by its results; `active` tells whether its users had any session on this day.
+
+    `paces`, by unit of randomisation, tell how long a figure will still be immature or thin.
+    """
     came_back = retention(results)
-    stayed = per_conversation_first(results, DURATION)
     share = limits.alpha / CAUSES_OF_ROLLBACK
-    duration = _bound(stayed, share, limits) if stayed else None
-    returns = _bound(came_back, share, limits) if came_back else None
+    stay = _look(per_conversation_first(results, DURATION), share, limits)
+    returns = _look(came_back, share, limits)
+    late = _look(late_retention(results, limits.minimum_users), share, limits)
     srm_p = lowest_srm_p(results)
     word, cause, reason = (
         _unreadable(results, active, srm_p, limits)
         or _red_flag(results, limits)
-        or _unripe(came_back, limits)
-        or _harm(stayed, duration, came_back, returns, limits)
+        or _unripe(came_back, limits, paces or {})
+        or _harm(stay, [look for look in (returns, late) if look], limits)
     )
-    return Verdict(word, cause, reason, duration, returns, came_back.users if came_back else 0, srm_p)
+    return Verdict(
+        word,
+        cause,
+        reason,
+        duration=stay and stay.bound,
+        retention=returns and returns.bound,
+        late=late and late.bound,
+        matured_users=came_back.users if came_back else 0,
+        srm_p=srm_p,
+    )
+
+
+class _Look(NamedTuple):
+    result: Result
+    bound: Bound
 
 
 Judged = tuple[Word, Cause | None, str]
@@ -108,53 +142,65 @@ def _unreadable(results: Sequence[Result], active: bool, srm_p: float | None, li
 
 def _red_flag(results: Sequence[Result], limits: Limits) -> Judged | None:
     """Red flags need no matured retention, so they are the first that can fire."""
-    share = limits.alpha / CAUSES_OF_ROLLBACK / max(len(limits.red_flags), 1)
+    share = SIDES * limits.alpha / CAUSES_OF_ROLLBACK / max(len(limits.red_flags), 1)
     for metric, limit in limits.red_flags.items():
         result = per_conversation_first(results, metric)
         if result is None or result.least_users < limits.minimum_users:
             continue
         bound = _bound(result, share, limits)
         if bound.low > limit:
-            return (
-                "ROLLBACK",
-                "red_flag",
-                (f"{metric} rose by {_points(bound)} per reply, surely above the limit of {100 * limit:g} points."),
+            moved, most = (
+                (_seconds(bound), f"{limit:g} s") if metric in SECONDS else (_points(bound), f"{100 * limit:g} points")
             )
+            return "ROLLBACK", "red_flag", f"{metric} rose by {moved}, surely above the limit of {most}."
     return None
 
 
-def _unripe(came_back: Result | None, limits: Limits) -> Judged | None:
+def _unripe(came_back: Result | None, limits: Limits, paces: Mapping[str, Pace]) -> Judged | None:
     if came_back is None:
-        return "HOLD", "immature", "No assigned user's return has matured in both arms yet."
+        return (
+            "HOLD",
+            "immature",
+            "No assigned user's return has matured in both arms yet: that takes the complete day after the assignment.",
+        )
     if came_back.least_users < limits.minimum_users:
+        needed = limits.minimum_users * came_back.users / max(came_back.least_users, 1)
+        waiting = paces.get(came_back.unit, UNKNOWN).waiting(needed, came_back.users)
         return (
             "HOLD",
             "thin",
-            (f"{came_back.least_users} matured users in the smaller arm, {limits.minimum_users} are needed."),
+            f"{came_back.least_users} matured users in the smaller arm, {limits.minimum_users} are needed: {waiting}.",
         )
     return None
 
 
-def _harm(
-    stayed: Result | None, duration: Bound | None, came_back: Result | None, returns: Bound | None, limits: Limits
-) -> Judged:
-    assert came_back is not None
-    assert returns is not None
-    fewer = f"{came_back.metric} by {came_back.unit} moved by {_points(returns)} on {came_back.users} matured users"
-    if stayed is not None and duration is not None and duration.low > 0 and returns.high < 0:
-        return (
-            "ROLLBACK",
-            "gaming",
-            (
-                f"Time spent rose while fewer people came back: {stayed.metric} by {stayed.unit} rose by "
-                f"{duration.effect:.1f} s [{duration.low:+.1f}, {duration.high:+.1f}], {fewer} "
-                "(limits: lower bound of time above 0, upper bound of return below 0)."
-            ),
-        )
+def _harm(stay: _Look | None, returns: Sequence[_Look], limits: Limits) -> Judged:
+    """`returns` are over all days, and from the seventh day on where enough is known."""
+    if stay is not None and stay.bound.low > 0:
+        for look in returns:
+            if look.bound.high < 0:
+                longer = f"{stay.result.metric} by {stay.result.unit} rose by {_seconds(stay.bound)}"
+                return (
+                    "ROLLBACK",
+                    "gaming",
+                    f"Time spent rose while fewer people came back: {longer}, {_moved(look)} "
+                    "(limits: lower bound of time above 0, upper bound of return below 0).",
+                )
     margin = f"{100 * limits.retention_margin:g} points"
-    if returns.high < -limits.retention_margin:
-        return "ROLLBACK", "harm", f"Fewer people came back: {fewer}, surely down by more than {margin}."
-    return "PASS", None, f"No confirmed harm: {fewer}; the upper bound is not below −{margin}."
+    for look in returns:
+        if look.bound.high < -limits.retention_margin:
+            return "ROLLBACK", "harm", f"Fewer people came back: {_moved(look)}, surely down by more than {margin}."
+    figures = "; ".join(_moved(look) for look in returns)
+    return "PASS", None, f"No confirmed harm: {figures}; no upper bound is below −{margin}."
+
+
+def _look(result: Result | None, alpha: float, limits: Limits) -> _Look | None:
+    return None if result is None else _Look(result, _bound(result, alpha, limits))
+
+
+def _moved(look: _Look) -> str:
+    result = look.result
+    return f"{result.metric} by {result.unit} moved by {_points(look.bound)} on {result.users} matured users"
 
 
 def _bound(result: Result, alpha: float, limits: Limits) -> Bound:
@@ -164,3 +210,7 @@ def _bound(result: Result, alpha: float, limits: Limits) -> Bound:
 
 def _points(bound: Bound) -> str:
     return f"{100 * bound.effect:+.2f} points [{100 * bound.low:+.2f}, {100 * bound.high:+.2f}]"
+
+
+def _seconds(bound: Bound) -> str:
+    return f"{bound.effect:.1f} s [{bound.low:+.1f}, {bound.high:+.1f}]"

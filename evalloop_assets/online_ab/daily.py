@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -16,19 +16,37 @@ from numpy.typing import NDArray
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result, Units, compare
-from evalloop_assets.online_ab.decisions import Decision, DecisionLimits, Screen, decide
+from evalloop_assets.online_ab.results import Result, Units, compare
+from evalloop_assets.online_ab.slices import SliceResult, sliced
 from evalloop_assets.settings import Settings
+
+SUMS = ("chat_send", "chat_duration", "depth", "next_message", "latency", "cost")
+"""Metrics of which one user may have any amount."""
 
 # Totals are counts and milliseconds: rounded, their sum does not depend on the order in which threads add them.
 PER_USER = """
     SELECT experiment_id, unit, metric, epoch, user_id, arm, CAST(sum(units) AS DOUBLE) AS units,
         round(sum(total), 6) AS total,
-        CAST(sum(eligible) AS DOUBLE) AS eligible
-    FROM experiment_users
+        CAST(sum(eligible) AS DOUBLE) AS eligible,
+        coalesce(min(CASE WHEN units > 0 THEN day END), min(day)) - DATE '1970-01-01' AS first_day,
+        coalesce(max(CASE WHEN units > 0 THEN day END), max(day)) - DATE '1970-01-01' AS last_day
+    FROM (
+        SELECT day, experiment_id, unit, metric, epoch, user_id, arm, units, total, eligible FROM experiment_users
+        UNION ALL
+        SELECT day, experiment_id, unit, metric, epoch, user_id, arm, units, total, eligible FROM experiment_returns
+    )
     GROUP BY experiment_id, unit, metric, epoch, user_id, arm
     ORDER BY experiment_id, unit, metric, user_id, epoch, arm
 """
+
+PEOPLE = """
+    SELECT experiment_id, unit, user_id, locale, channel, role_type, product_line, seniority,
+        CAST(sessions_before AS DOUBLE) AS sessions_before, CAST(replies_before AS DOUBLE) AS replies_before,
+        CAST(days_before AS DOUBLE) AS days_before
+    FROM experiment_people
+"""
+COVARIATES = ("sessions_before", "replies_before", "days_before")
+DIMENSIONS = ("locale", "channel", "role_type", "product_line", "seniority")
 
 ARM_MODELS = """
     SELECT experiment_id, arm, min(model_id) AS model_id
@@ -49,26 +67,31 @@ def results_of(inputs: Inputs, settings: Settings) -> list[Result]:
     models: dict[str, dict[str, str]] = defaultdict(dict)
     for row in inputs.query(ARM_MODELS).to_pylist():
         models[row["experiment_id"]][row["arm"]] = row["model_id"]
+    caps = dict.fromkeys(SUMS, settings.ab.winsorise_quantile)
     return [
         result
-        for experiment_id, unit, rows in _groups(inputs.query(PER_USER))
+        for experiment_id, unit, rows in _groups(inputs, settings)
         for result in compare(
-            experiment_id, unit, rows, models[experiment_id], settings.ab.planned_users, settings.ab.alpha
+            experiment_id,
+            unit,
+            rows,
+            models[experiment_id],
+            settings.ab.planned_users,
+            settings.ab.alpha,
+            settings.ab.spending,
+            caps,
         )
     ]
 
 
-def decisions_of(inputs: Inputs, settings: Settings) -> dict[str, tuple[Sequence[Result], Decision]]:
-    """One decision for each experiment with results of this day."""
-    screens = {
-        row["model_id"]: Screen(bool(row["passed"]), row["reason"] or "")
-        for row in inputs.query("SELECT model_id, passed, reason FROM policy_screen ORDER BY day").to_pylist()
-    }
-    users = daily_users(inputs)
-    return {
-        experiment_id: (results, decide(results, screens.get(results[0].treatment or ""), users, limits_of(settings)))
-        for experiment_id, results in read_results(inputs).items()
-    }
+def slices_of(inputs: Inputs, settings: Settings) -> list[SliceResult]:
+    """Results of every slice of every experiment and unit in the window."""
+    caps = dict.fromkeys(SUMS, settings.ab.winsorise_quantile)
+    return [
+        result
+        for experiment_id, unit, rows in _groups(inputs, settings)
+        for result in sliced(experiment_id, unit, rows, settings.ab.minimum_users, caps)
+    ]
 
 
 def read_results(inputs: Inputs) -> dict[str, list[Result]]:
@@ -86,50 +109,38 @@ def daily_users(inputs: Inputs) -> int:
     return int(inputs.query(DAILY_USERS).column("users")[0].as_py())
 
 
-def limits_of(settings: Settings) -> DecisionLimits:
-    return DecisionLimits(
-        retention_margin=settings.guardrails.retention_margin,
-        srm_alpha=settings.ab.srm_alpha,
-        multiple_exposure_limit=settings.guardrails.multiple_exposure_limit,
-        minimum_users=settings.ab.minimum_users,
-        volume_floor=settings.guardrails.volume_floor,
-    )
-
-
-def decision_row(
-    experiment_id: str, results: Sequence[Result], decision: Decision, versions: Mapping[str, int]
-) -> dict[str, Any]:
-    return {
-        "experiment_id": experiment_id,
-        "control": results[0].control,
-        "treatment": results[0].treatment,
-        "action": decision.action,
-        "advisory": decision.advisory,
-        "reason": decision.reason,
-        "daily_users": decision.evidence["daily_users"],
-        "evidence": json.dumps({**decision.evidence, "input_versions": dict(versions)}, sort_keys=True),
-    }
-
-
-def units_of(rows: pa.Table) -> Units:
-    """Rows of `experiment_users` of one experiment and unit; text becomes numbers."""
-    (metrics, metric), (epochs, epoch), (_, user) = (
+def units_of(rows: pa.Table, people: pa.Table | None = None) -> Units:
+    """Rows of PER_USER of one experiment and unit; text becomes numbers. `people` are their rows of PEOPLE."""
+    (metrics, metric), (epochs, epoch), (users, user) = (
         _codes(rows.column(name)) for name in ("metric", "epoch", "user_id")
     )
     treated = pc.equal(rows.column("arm"), "treatment").to_numpy()
     numbers = (rows.column(name).to_numpy().astype(np.float64) for name in ("units", "total", "eligible"))
-    return Units(metrics, metric, epochs, epoch, user, treated, *numbers)
+    days = (rows.column(name).to_numpy() for name in ("first_day", "last_day"))
+    found = Units(metrics, metric, epochs, epoch, user, treated, *numbers, *days)
+    if people is None:
+        return found
+    told = people.take(pc.index_in(pa.array(users), people.column("user_id").combine_chunks()))
+    before = [told.column(name).to_numpy().astype(np.float64) for name in COVARIATES]
+    slices = {name: _codes(told.column(name)) for name in DIMENSIONS}
+    return replace(found, covariates=np.stack(before, axis=1), slices=slices)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The values, and the index of each row's; -1 for NULL."""
     encoded = column.combine_chunks().dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    indices = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return encoded.dictionary.to_pylist(), indices
 
 
-def _groups(rows: pa.Table) -> Iterator[tuple[str, str, Units]]:
-    """Split rows sorted by experiment and unit."""
+def _groups(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str, Units]]:
+    """Experiment, unit and what its users add."""
+    rows, people = inputs.query(PER_USER), inputs.query(PEOPLE)
     keys = rows.group_by(["experiment_id", "unit"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
     first = 0
     for key in keys:
-        yield key["experiment_id"], key["unit"], units_of(rows.slice(first, key["count_all"]))
+        experiment_id, unit = key["experiment_id"], key["unit"]
+        here = pc.and_(pc.equal(people["experiment_id"], experiment_id), pc.equal(people["unit"], unit))
+        units = units_of(rows.slice(first, key["count_all"]), people.filter(here))
+        yield experiment_id, unit, units if settings.ab.cuped else replace(units, covariates=None)
         first += key["count_all"]

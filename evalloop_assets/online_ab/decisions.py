@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from evalloop_assets.online_ab.compare import Result
-from evalloop_assets.online_ab.figures import lowest_srm_p, multiple_exposure, per_conversation_first, retention
+from evalloop_assets.online_ab.figures import (
+    late_retention,
+    lowest_srm_p,
+    multiple_exposure,
+    per_conversation_first,
+    retention,
+)
+from evalloop_assets.online_ab.pace import UNKNOWN, Pace
+from evalloop_assets.online_ab.power import Plan, power, sd_of, users_needed
+from evalloop_assets.online_ab.results import Result
 
 Action = Literal["continue", "advance", "promote", "hold", "none"]
+POWER = 0.8
+"""With which the users still needed are told."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,12 @@ class DecisionLimits:
     multiple_exposure_limit: float
     minimum_users: int
     volume_floor: int
+    week_users: int
+    alpha: float
+    planned_users: int
+    planned_effect: float
+    planned_days: int
+    planned_power: float
 
 
 class Screen(NamedTuple):
@@ -35,32 +51,66 @@ class Decision(NamedTuple):
 
     action: Action
     advisory: bool
-    """True where a person must decide, since the product is below the volume floor."""
+    """True where a person must decide: the product is below the volume floor, or planned power is missing."""
     reason: str
     evidence: dict[str, Any]
 
 
-def decide(results: Sequence[Result], screen: Screen | None, daily_users: int, limits: DecisionLimits) -> Decision:
+def decide(
+    results: Sequence[Result],
+    screen: Screen | None,
+    daily_users: int,
+    limits: DecisionLimits,
+    paces: Mapping[str, Pace] | None = None,
+) -> Decision:
     """Promote when retention, randomised by user, is surely up; or surely not down by the margin, and more is sent.
 
-    Both by bounds that hold at every look. Invalid, thin or immature data holds, and so does a candidate that the
-    offline gate turned down.
+    Both by bounds that hold at every look, and not before return a week after the assignment is known. Invalid, thin
+    or immature data holds, and so does a candidate that the offline gate turned down. `paces`, by unit of
+    randomisation, tell how many users are still to come, unknown: none.
     """
-    action, reason = _act(results, screen, limits)
-    advisory = daily_users < limits.volume_floor
-    if advisory and action in ("promote", "advance"):
-        reason += f"; advisory only: {daily_users} daily users, floor {limits.volume_floor}"
-    kept = (retention(results), per_conversation_first(results, "chat_send"))
+    known = paces or {}
+    action, reason = _act(results, screen, limits, known)
+    chance = planned_power(results, limits, known)
+    small = []
+    if daily_users < limits.volume_floor:
+        small.append(f"{daily_users} daily users, floor {limits.volume_floor}")
+    if chance < limits.planned_power:
+        small.append(
+            f"planned power {chance:.0%} to see {100 * limits.planned_effect:g} points within {limits.planned_days} "
+            f"days, {limits.planned_power:.0%} is needed"
+        )
+    if small and action in ("promote", "advance"):
+        reason += f"; advisory only: {', '.join(small)}"
+    kept = (retention(results), late_retention(results, 0), per_conversation_first(results, "chat_send"))
     evidence = {
         "limits": limits.__dict__,
         "daily_users": daily_users,
+        "planned_power": chance,
         "screen": screen._asdict() if screen else None,
         "results": [_figures(result) for result in kept if result is not None],
     }
-    return Decision(action, advisory, reason, evidence)
+    return Decision(action, bool(small), reason, evidence)
 
 
-def _act(results: Sequence[Result], screen: Screen | None, limits: DecisionLimits) -> tuple[Action, str]:
+def planned_power(results: Sequence[Result], limits: DecisionLimits, paces: Mapping[str, Pace]) -> float:
+    """Chance that always-valid bounds see the planned effect on retention with the users there by the planned day."""
+    came_back = retention(results)
+    if came_back is None:
+        return 0.0
+    pace = paces.get(came_back.unit, UNKNOWN)
+    users = came_back.users + pace.users_per_day * max(limits.planned_days - pace.days, 0)
+    return power(_plan(came_back, limits), limits.planned_effect, users)
+
+
+def _plan(result: Result, limits: DecisionLimits) -> Plan:
+    share = result.users_treatment / result.users
+    return Plan(sd_of(result.se, result.users, share), share, limits.alpha, limits.planned_users)
+
+
+def _act(
+    results: Sequence[Result], screen: Screen | None, limits: DecisionLimits, paces: Mapping[str, Pace]
+) -> tuple[Action, str]:
     if not results:
         return "none", "no results: no exposure to both arms in the window"
     srm_p = lowest_srm_p(results)
@@ -74,22 +124,36 @@ def _act(results: Sequence[Result], screen: Screen | None, limits: DecisionLimit
         return "hold", "no matured retention yet"
     if came_back.unit != "user":
         return "hold", "no user-randomised layer, so retention cannot be told"
+    pace = paces.get(came_back.unit, UNKNOWN)
     if came_back.least_users < limits.minimum_users:
-        return (
-            "hold",
-            f"thin: {came_back.least_users} matured users in the smaller arm, {limits.minimum_users} are needed",
-        )
+        waiting = pace.waiting(limits.minimum_users * came_back.users / came_back.least_users, came_back.users)
+        few = f"{came_back.least_users} matured users in the smaller arm, {limits.minimum_users} are needed"
+        return "hold", f"thin: {few}; {waiting}"
     bounds = f"retention {came_back.effect:+.4f} [{came_back.always_low:+.4f}, {came_back.always_high:+.4f}]"
     if came_back.always_high < 0:
         return "hold", f"{bounds} is down"
     if screen is not None and not screen.passed:
         return "hold", f"the offline gate turned the candidate down: {screen.reason}"
+    late = late_retention(results, limits.week_users) if limits.week_users else None
+    if late is not None and late.effect < -limits.retention_margin:
+        figures = f"{late.effect:+.4f} [{late.always_low:+.4f}, {late.always_high:+.4f}]"
+        return "continue", f"{bounds}, but a week after the assignment it is {figures}"
+    unseen = limits.week_users > 0 and late is None
+    if came_back.always_low > 0 and unseen:
+        return "continue", (
+            f"{bounds} is up, but fewer than {limits.week_users} users of an arm are known a week after their "
+            f"assignment (day {pace.days})"
+        )
     if came_back.always_low > 0:
         return "promote", f"{bounds} is up"
     if came_back.always_low < -limits.retention_margin:
-        return "continue", f"{bounds} may still be down by more than the margin {limits.retention_margin}"
+        needed = users_needed(_plan(came_back, limits), limits.retention_margin, POWER)
+        return "continue", (
+            f"{bounds} may still be down by more than the margin {limits.retention_margin}; "
+            f"if nothing is lost: {pace.waiting(needed, came_back.users)}"
+        )
     sent = per_conversation_first(results, "chat_send")
-    if sent is not None and sent.always_low > 0:
+    if not unseen and sent is not None and sent.always_low > 0:
         return "promote", (
             f"{bounds} is not down by more than the margin {limits.retention_margin}, "
             f"and replies per {sent.unit} are up: "
@@ -99,5 +163,16 @@ def _act(results: Sequence[Result], screen: Screen | None, limits: DecisionLimit
 
 
 def _figures(result: Result) -> dict[str, Any]:
-    names = ("unit", "metric", "effect", "always_low", "always_high", "users_control", "users_treatment", "srm_p")
+    names = (
+        "unit",
+        "metric",
+        "control_mean",
+        "effect",
+        "always_low",
+        "always_high",
+        "users_control",
+        "users_treatment",
+        "srm_p",
+        "coverage",
+    )
     return {name: getattr(result, name) for name in names}

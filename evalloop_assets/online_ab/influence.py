@@ -8,11 +8,13 @@ both arms or in several epochs counts as one. Pooled over a ramp instead, an A/A
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import erfc, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evalloop_assets.online_ab.cuped import adjust, filled
 
 Z_95 = 1.959963984540054
 
@@ -47,6 +49,8 @@ class Effect:
     """By the delta method, the correlation of both means included."""
     users_control: int
     users_treatment: int
+    variance_reduction: float | None = None
+    """Share of the variance of `effect` that the covariates took away; None without covariates."""
 
     @property
     def users(self) -> int:
@@ -60,49 +64,83 @@ class Effect:
         return erfc(abs(self.effect) / self.se / sqrt(2))
 
 
-def paired_user_effect(sums: UserSums) -> Effect | None:
-    """The effect over all epochs in which both arms have units; None where there is none."""
-    epochs = int(sums.epoch.max()) + 1 if len(sums.epoch) else 0
-    units = _by_epoch_and_arm(sums, sums.units, epochs)
-    total = _by_epoch_and_arm(sums, sums.total, epochs)
-    both: NDArray[np.bool_] = np.all(units > 0, axis=1)
-    if not both.any():
+def paired_user_effect(sums: UserSums, covariates: NDArray[np.float64] | None = None) -> Effect | None:
+    """The effect over all epochs in which both arms have units; None where there is none.
+
+    `covariates`, (users, covariates), tell what was known of each user before, NaN where nothing; then the effect is
+    adjusted (see `cuped`), while the means stay as they are.
+    """
+    counted = compared(sums)
+    if not counted.any():
         return None
-    safe = np.where(units > 0, units, 1.0)
-    mean = total / safe
-    weight = np.where(both, units[:, 0] * units[:, 1] / np.where(both, units.sum(axis=1), 1.0), 0.0)
-    weight /= weight.sum()
-    control_mean, treatment_mean = (float(weight @ mean[:, arm]) for arm in (0, 1))
-    effect = treatment_mean - control_mean
-
-    arm = sums.treated.astype(np.int64)
-    deviation = weight[sums.epoch] * (sums.total - mean[sums.epoch, arm] * sums.units) / safe[sums.epoch, arm]
-    people = int(sums.user.max()) + 1
-    on_control = np.bincount(sums.user, np.where(sums.treated, 0.0, deviation), people)
-    on_effect = np.bincount(sums.user, np.where(sums.treated, deviation, 0.0), people) - on_control
-
+    mean, effect, on_effect, on_control = _contrast(sums, sums.total)
+    reduction = None
+    if covariates is not None:
+        told = (_contrast(sums, sums.units * column[sums.user]) for column in filled(covariates).T)
+        adjusted = adjust(effect, on_effect, [(one[1], one[2]) for one in told], _distinct(sums.user[counted]))
+        effect, on_effect, reduction = adjusted
     relative = relative_se = None
-    if control_mean != 0:
-        relative = effect / control_mean
-        relative_se = float(np.sqrt(np.sum(((on_effect - relative * on_control) / control_mean) ** 2)))
-    counted = (sums.units > 0) & both[sums.epoch]
+    if mean[0] != 0:
+        relative = effect / mean[0]
+        relative_se = float(np.sqrt(np.sum(((on_effect - relative * on_control) / mean[0]) ** 2)))
     return Effect(
-        control_mean=control_mean,
-        treatment_mean=treatment_mean,
+        control_mean=mean[0],
+        treatment_mean=mean[1],
         effect=effect,
         se=float(np.sqrt(np.sum(on_effect**2))),
         relative=relative,
         relative_se=relative_se,
         users_control=_distinct(sums.user[counted & ~sums.treated]),
         users_treatment=_distinct(sums.user[counted & sums.treated]),
+        variance_reduction=reduction,
     )
+
+
+def compared(sums: UserSums) -> NDArray[np.bool_]:
+    """Rows with units, of epochs in which both arms have some."""
+    both = np.all(_by_epoch_and_arm(sums, sums.units) > 0, axis=1)
+    found: NDArray[np.bool_] = (sums.units > 0) & both[sums.epoch]
+    return found
+
+
+def winsorised(sums: UserSums, quantile: float) -> UserSums:
+    """A user's mean per unit in an epoch and arm is cut at this quantile of all, both arms pooled.
+
+    Of few users it is the second largest, so that one alone never decides.
+    """
+    known = sums.units > 0
+    if quantile >= 1 or not known.any():
+        return sums
+    cap = np.quantile(sums.total[known] / sums.units[known], quantile, method="lower")
+    return replace(sums, total=np.minimum(sums.total, cap * sums.units))
+
+
+def _contrast(
+    sums: UserSums, total: NDArray[np.float64]
+) -> tuple[tuple[float, float], float, NDArray[np.float64], NDArray[np.float64]]:
+    """Means of control and treatment, their difference, and each user's influence on it and on the control's mean."""
+    units, totals = (_by_epoch_and_arm(sums, values) for values in (sums.units, total))
+    both: NDArray[np.bool_] = np.all(units > 0, axis=1)
+    safe = np.where(units > 0, units, 1.0)
+    mean = totals / safe
+    weight = np.where(both, units[:, 0] * units[:, 1] / np.where(both, units.sum(axis=1), 1.0), 0.0)
+    weight /= weight.sum()
+    control_mean, treatment_mean = (float(weight @ mean[:, arm]) for arm in (0, 1))
+
+    arm = sums.treated.astype(np.int64)
+    deviation = weight[sums.epoch] * (total - mean[sums.epoch, arm] * sums.units) / safe[sums.epoch, arm]
+    people = int(sums.user.max()) + 1
+    on_control = np.bincount(sums.user, np.where(sums.treated, 0.0, deviation), people)
+    on_effect = np.bincount(sums.user, np.where(sums.treated, deviation, 0.0), people) - on_control
+    return (control_mean, treatment_mean), treatment_mean - control_mean, on_effect, on_control
 
 
 def _distinct(numbers: NDArray[np.int64]) -> int:
     return int(np.count_nonzero(np.bincount(numbers)))
 
 
-def _by_epoch_and_arm(sums: UserSums, values: NDArray[np.float64], epochs: int) -> NDArray[np.float64]:
+def _by_epoch_and_arm(sums: UserSums, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums, (epochs, 2): control, treatment."""
+    epochs = int(sums.epoch.max()) + 1 if len(sums.epoch) else 0
     cell = sums.epoch * 2 + sums.treated
     return np.bincount(cell, values, epochs * 2).astype(np.float64).reshape(epochs, 2)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from evalloop_assets.days import Window
 from evalloop_assets.lake.schema import Column, TableSchema
+
+READS: Mapping[str, Window] = {
+    "experiment_users": (-13, 0),
+    "experiment_returns": (-13, 0),
+    "experiment_people": (None, 0),
+    "assignments": (-13, 0),
+}
+"""What results are computed from."""
 
 EXPERIMENT_RESULTS = TableSchema(
     name="experiment_results",
@@ -16,7 +27,11 @@ EXPERIMENT_RESULTS = TableSchema(
         Column("treatment", "VARCHAR", "model of the treatment"),
         Column("control_mean", "DOUBLE", "mean per unit, epochs weighted"),
         Column("treatment_mean", "DOUBLE", "mean per unit, epochs weighted"),
-        Column("effect", "DOUBLE", "treatment_mean less control_mean"),
+        Column(
+            "effect",
+            "DOUBLE",
+            "treatment_mean less control_mean, adjusted for the users' behaviour before their first exposure",
+        ),
         Column("se", "DOUBLE", "standard error of the effect, users as clusters"),
         Column("low", "DOUBLE", "lower 95% bound for one planned look"),
         Column("high", "DOUBLE", "upper 95% bound for one planned look"),
@@ -26,10 +41,53 @@ EXPERIMENT_RESULTS = TableSchema(
         Column("p_value", "DOUBLE", "two-sided, for one planned look"),
         Column("always_low", "DOUBLE", "lower bound for daily looks; its limit: docs/statistics.md"),
         Column("always_high", "DOUBLE", "upper bound for daily looks; its limit: docs/statistics.md"),
+        Column(
+            "planned_low",
+            "DOUBLE",
+            "lower bound for one decision at ab.planned_users that may come early (Lan-DeMets); NULL where this look "
+            "may decide nothing: the plan was reached on a day before, or no user is new",
+        ),
+        Column("planned_high", "DOUBLE", "upper bound, likewise"),
         Column("users_control", "BIGINT", "users with a known unit in the control"),
         Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
-        Column("srm_p", "DOUBLE", "p-value of the sample ratio of this unit; NULL where no propensity was logged"),
+        Column(
+            "srm_p", "DOUBLE", "p-value of the sample ratio, valid at every look; NULL where no propensity was logged"
+        ),
         Column("coverage", "DOUBLE", "share of the units that are known and mature"),
+        Column(
+            "variance_reduction",
+            "DOUBLE",
+            "share of the variance of the effect that the users' behaviour before took away; NULL without adjustment",
+        ),
+    ),
+)
+
+EXPERIMENT_SLICES = TableSchema(
+    name="experiment_slices",
+    row="one metric of one experiment among the users of one slice, over the 14 days up to this day",
+    key=("day", "experiment_id", "unit", "metric", "dimension", "value"),
+    columns=(
+        Column("experiment_id", "VARCHAR", "the experiment"),
+        Column("unit", "VARCHAR", "what was randomised: conversation or user"),
+        Column("metric", "VARCHAR", "see docs/statistics.md"),
+        Column("dimension", "VARCHAR", "locale, channel, role_type, product_line or seniority, known before"),
+        Column("value", "VARCHAR", "its value"),
+        Column("control_mean", "DOUBLE", "mean per unit, epochs weighted"),
+        Column("treatment_mean", "DOUBLE", "mean per unit, epochs weighted"),
+        Column("effect", "DOUBLE", "treatment less control, adjusted as in experiment_results"),
+        Column("se", "DOUBLE", "standard error of the effect, users as clusters"),
+        Column("low", "DOUBLE", "lower 95% bound for one planned look at this slice alone"),
+        Column("high", "DOUBLE", "upper 95% bound, likewise"),
+        Column("p_value", "DOUBLE", "two-sided, for one planned look at this slice alone"),
+        Column("p_adjusted", "DOUBLE", "the same by Holm over all slices of the experiment, unit and metric"),
+        Column(
+            "heterogeneity_p",
+            "DOUBLE",
+            "p-value that the effect is the same for all values of the dimension (Cochran's Q), by Holm over all "
+            "dimensions; NULL where a value has no variance",
+        ),
+        Column("users_control", "BIGINT", "users with a known unit in the control"),
+        Column("users_treatment", "BIGINT", "users with a known unit in the treatment"),
     ),
 )
 
@@ -42,11 +100,14 @@ DECISIONS = TableSchema(
         Column("control", "VARCHAR", "model of the control"),
         Column("treatment", "VARCHAR", "model of the treatment"),
         Column("action", "VARCHAR", "continue, advance (no harm left to fear), promote, hold or none"),
-        Column("advisory", "BOOLEAN", "below the volume floor, so nothing is done without a person"),
+        Column("advisory", "BOOLEAN", "too few users or too little power, so nothing is done without a person"),
         Column("reason", "VARCHAR", "plain words with figures and limits"),
+        Column("reopened", "VARCHAR", "what was done on this day's data that it no longer bears out; NULL: nothing"),
         Column("daily_users", "BIGINT", "users with a session on this day"),
         Column(
-            "evidence", "VARCHAR", "JSON: the figures and limits that decided, and the versions of the input tables"
+            "evidence",
+            "VARCHAR",
+            "JSON: figures with bounds, sample ratio and maturity, limits, versions of inputs and definitions",
         ),
     ),
 )

@@ -28,9 +28,8 @@ from evalloop_assets.settings import Settings
 Row = dict[str, Any]
 load = functools.cache(sql.load)
 PACKAGE = Path(evalloop_assets.__file__).parent
-FILES = {
-    path.stem: path for stage in ("denoise", "horizon_labels", "backfill") for path in (PACKAGE / stage).glob("*.sql")
-}
+STAGES = ("denoise", "horizon_labels", "online_ab", "backfill")
+FILES = {path.stem: path for stage in STAGES for path in (PACKAGE / stage).glob("*.sql")}
 ORDER = tuple(
     TopologicalSorter(
         {name: set(load(path).reads) & set(FILES) - {name} for name, path in sorted(FILES.items())}
@@ -84,6 +83,12 @@ class World:
             self.run(table, first, last)
         return self.run(name, first, last)
 
+    def run_for(self, name: str, first: str = "05-01", last: str | None = None) -> list[Row]:
+        """Compute this table, and of those before it the ones that it needs."""
+        for table in needed(name):
+            self.run(table, first, last)
+        return self.run(name, first, last)
+
     def run_daily(self, name: str, first: str, last: str) -> list[Row]:
         """The same as `run_to`, one table after the other and each day for itself."""
         days = [f"{one:%m-%d}" for one in Days(day(first), day(last))]
@@ -91,6 +96,16 @@ class World:
             for one in days:
                 self.run(table, one)
         return sorted(self.tables[name].to_pylist(), key=repr)
+
+
+@functools.cache
+def needed(name: str) -> tuple[str, ...]:
+    """Tables of the chain that this one is made from, in order."""
+    found = {name}
+    for table in reversed(ORDER[: ORDER.index(name) + 1]):
+        if table in found:
+            found |= set(load(FILES[table]).reads) & set(FILES)
+    return tuple(table for table in ORDER if table in found - {name})
 
 
 def compute(

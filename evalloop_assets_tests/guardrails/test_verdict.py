@@ -5,19 +5,15 @@ from itertools import product
 import numpy as np
 import pytest
 
-from evalloop_assets.guardrails.verdict import Limits, verdict
-from evalloop_assets.online_ab.compare import Units, compare
+from evalloop_assets.guardrails.limits import limits_of
+from evalloop_assets.guardrails.verdict import verdict
+from evalloop_assets.online_ab.pace import Pace
+from evalloop_assets.online_ab.results import Units, compare
+from evalloop_assets.settings import ABSettings, GuardrailSettings
 from evalloop_assets_tests.online_ab.results import duration, exposure, result, returns, sent
 
-LIMITS = Limits(
-    alpha=0.05,
-    planned_users=10_000,
-    retention_margin=0.01,
-    red_flags={"complaint": 0.005, "regeneration": 0.02},
-    srm_alpha=0.001,
-    multiple_exposure_limit=0.01,
-    minimum_users=150,
-)
+LIMITS = limits_of(ABSettings(planned_users=10_000), GuardrailSettings())
+LATE = {"metric": "week_return"}
 LONGER, SAME, SHORTER = duration(20.0), duration(0.0), duration(-20.0)
 MORE, EVEN, FEWER, A_LITTLE_FEWER = returns(0.05), returns(0.0), returns(-0.05), returns(-0.008)
 
@@ -28,6 +24,14 @@ def complaints(effect, se=0.0005, **more):
 
 def regenerations(effect, se=0.001, **more):
     return result("conversation", "regeneration", effect, se, control_mean=0.05, **more)
+
+
+def padded(effect, se=0.002):
+    return result("conversation", "padding", effect, se, control_mean=0.1)
+
+
+def slower(effect, se=0.05):
+    return result("conversation", "latency", effect, se, control_mean=1.2)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,15 @@ def regenerations(effect, se=0.001, **more):
         ([LONGER, returns(-0.05, srm_p=None)], "ROLLBACK", "gaming"),
         ([exposure(0.011), LONGER, FEWER], "HOLD", "multiple_exposure"),
         ([exposure(0.009), LONGER, FEWER], "ROLLBACK", "gaming"),
+        ([SAME, EVEN, returns(-0.05, **LATE)], "ROLLBACK", "harm"),
+        ([LONGER, EVEN, returns(-0.008, **LATE)], "ROLLBACK", "gaming"),
+        ([LONGER, EVEN, returns(-0.05, users=149, **LATE)], "PASS", None),
+        ([SAME, MORE, returns(-0.008, **LATE)], "PASS", None),
+        ([LONGER, returns(-0.05, **LATE)], "HOLD", "immature"),
+        ([padded(0.1), EVEN], "ROLLBACK", "red_flag"),
+        ([padded(0.051), EVEN], "PASS", None),
+        ([slower(3.0), EVEN], "ROLLBACK", "red_flag"),
+        ([slower(0.9), EVEN], "PASS", None),
         ([], "BLIND", "no_data"),
     ],
 )
@@ -106,6 +119,13 @@ def test_reasons_name_figures_and_limits_in_plain_words():
     assert "10000 matured users" in gaming
     assert "surely down by more than 1 points" in verdict([SAME, FEWER], True, LIMITS).reason
     assert "limit of 0.5 points" in verdict([complaints(0.02)], True, LIMITS).reason
+    assert "latency rose by 3.0 s [+2." in verdict([slower(3.0)], True, LIMITS).reason
+    assert "above the limit of 1 s" in verdict([slower(3.0)], True, LIMITS).reason
+    late = verdict([SAME, EVEN, returns(-0.05, **LATE)], True, LIMITS)
+    assert "week_return by user moved by -5.00 points" in late.reason
+    assert late.late.effect == -0.05
+    thin = verdict([returns(0.0, users=100)], True, LIMITS, {"user": Pace(50.0, 3)}).reason
+    assert thin.endswith("200 of about 300 users, 2 more days at this rate.")
     assert "(p 0.0001, limit 0.001)" in verdict([returns(0.0, srm_p=1e-4)], True, LIMITS).reason
     assert "149 matured users in the smaller arm, 150" in verdict([returns(0.0, users=149)], True, LIMITS).reason
     assert "50.0% of the units" in verdict([exposure(0.5), EVEN], True, LIMITS).reason
@@ -118,7 +138,7 @@ def test_what_is_unknown_stays_unknown():
     assert verdict([FEWER], True, LIMITS).duration is None
 
 
-def test_each_cause_has_a_third_of_the_error_budget_and_each_red_flag_half_of_that():
+def test_each_cause_has_a_third_of_the_error_budget():
     """Bounds are wider than those of a test that had the whole budget, and a limit between the two is not crossed."""
     whole = returns(-0.05)
     found = verdict([whole], True, LIMITS).retention

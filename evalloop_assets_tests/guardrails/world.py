@@ -18,11 +18,12 @@ from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.assets import ASSETS as LOGS
 from evalloop_assets.online_ab.assets import ASSETS as ONLINE_AB
 from evalloop_assets.policy_iteration.assets import ASSETS as POLICIES
+from evalloop_assets.ranking.assets import ASSETS as RANKING
 from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets.serving.transitions import start_experiment
 from evalloop_assets.settings import ABSettings, GuardrailSettings, Settings
 
-DECLARED = (LOGS, DENOISE, LABELS, POLICIES, ONLINE_AB, GUARDRAILS)
+DECLARED = (LOGS, DENOISE, LABELS, POLICIES, RANKING, ONLINE_AB, GUARDRAILS)
 """Importing these makes their tables known to the lake."""
 DAY = date(2026, 5, 3)
 START = datetime(2026, 5, 1)
@@ -69,18 +70,29 @@ class World:
         )
 
 
-def an_empty_world(folder: Path, volume_floor: int = 100) -> World:
+def an_empty_world(
+    folder: Path, volume_floor: int = 100, planned_users: int = 800, retention_margin: float = 0.01
+) -> World:
     """Nothing is logged, and the ledger serves nothing."""
     settings = Settings(
         home=folder,
-        ab=ABSettings(planned_users=800),
-        guardrails=GuardrailSettings(volume_floor=volume_floor),
+        ab=ABSettings(planned_users=planned_users),
+        guardrails=GuardrailSettings(
+            volume_floor=volume_floor, planned_effect=0.1, week_users=0, retention_margin=retention_margin
+        ),
     )
     return World(settings, lake_resource(settings))
 
 
-def a_world(folder: Path, volume_floor: int = 100, experiments: tuple[str, ...] = ("x",)) -> World:
-    world = an_empty_world(folder, volume_floor)
+def a_world(
+    folder: Path,
+    experiments: tuple[str, ...] = ("x",),
+    weight_percent: float = 50,
+    start: datetime = START,
+    **settings: float,
+) -> World:
+    """Experiments against `old` on equal shares of the users; `settings` are those of `an_empty_world`."""
+    world = an_empty_world(folder, **settings)
     ledger = world.ledger
     ledger.begin("old", Change("start", "test", "first champion", START, "first"))
     width = 100 / max(len(experiments), 1)
@@ -91,8 +103,8 @@ def a_world(folder: Path, volume_floor: int = 100, experiments: tuple[str, ...] 
                 state,
                 name,
                 f"new-{name}",
-                START,
-                weight_percent=50,
+                start,
+                weight_percent=weight_percent,
                 segment=(place * width, (place + 1) * width),
             ),
         )

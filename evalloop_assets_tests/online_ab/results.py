@@ -1,6 +1,6 @@
 """Results with chosen figures, for decisions and verdicts."""
 
-from evalloop_assets.online_ab.compare import Result
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 
 PLANNED, ALPHA = 10_000, 0.05
@@ -27,10 +27,13 @@ def result(unit, metric, effect, se, users=5_000, srm_p=0.5, control_mean=0.4, *
         "p_value": 0.5,
         "always_low": low,
         "always_high": high,
+        "planned_low": None,
+        "planned_high": None,
         "users_control": users,
         "users_treatment": users,
         "srm_p": srm_p,
         "coverage": 1.0,
+        "variance_reduction": None,
     }
     return Result(**(values | more))
 

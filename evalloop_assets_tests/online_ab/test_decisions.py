@@ -1,14 +1,27 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from evalloop_assets.online_ab.decisions import DecisionLimits, Screen, decide
+from evalloop_assets.online_ab.decisions import DecisionLimits, Screen, decide, planned_power
+from evalloop_assets.online_ab.pace import Pace
 
-from .results import exposure, returns, sent
+from .results import ALPHA, PLANNED, exposure, returns, sent
 
 LIMITS = DecisionLimits(
-    retention_margin=0.01, srm_alpha=0.001, multiple_exposure_limit=0.01, minimum_users=150, volume_floor=1_000
+    retention_margin=0.01,
+    srm_alpha=0.001,
+    multiple_exposure_limit=0.01,
+    minimum_users=150,
+    volume_floor=1_000,
+    week_users=0,
+    alpha=ALPHA,
+    planned_users=PLANNED,
+    planned_effect=0.02,
+    planned_days=14,
+    planned_power=0.0,
 )
+PLANNED_LIMITS = replace(LIMITS, planned_power=0.8)
 UP, FLAT, DOWN = returns(0.02), returns(0.0), returns(-0.05)
 UNSURE = returns(0.0, se=0.02)
 
@@ -65,3 +78,58 @@ def test_the_evidence_is_json_with_figures_and_limits():
 def test_without_an_effect_the_sign_of_the_arms_decides_nothing_and_swapped_arms_never_promote_the_loser():
     better, worse = decide([returns(0.05)], None, 5_000, LIMITS), decide([returns(-0.05)], None, 5_000, LIMITS)
     assert (better.action, worse.action) == ("promote", "hold")
+
+
+NOISY = returns(0.1, se=0.02, users=1_000)
+"""Up by 10 points beyond doubt; to see the planned 2 points it takes many more users."""
+
+
+def test_without_planned_power_a_promotion_is_advice_until_enough_users_are_to_come():
+    alone = decide([NOISY], None, 5_000, PLANNED_LIMITS)
+    assert (alone.action, alone.advisory) == ("promote", True)
+    assert "advisory only: planned power 1% to see 2 points within 14 days, 80% is needed" in alone.reason
+    coming = decide([NOISY], None, 5_000, PLANNED_LIMITS, {"user": Pace(10_000.0, 4)})
+    assert (coming.action, coming.advisory) == ("promote", False)
+    assert coming.evidence["planned_power"] > 0.8
+    too_late = decide([NOISY], None, 5_000, PLANNED_LIMITS, {"user": Pace(10_000.0, 14)})
+    assert too_late.advisory
+    assert decide([returns(0.02)], None, 5_000, PLANNED_LIMITS).advisory is False
+
+
+def test_planned_power_counts_the_users_still_to_come_and_is_none_without_retention():
+    soon, late = ({"user": Pace(2_000.0, days)} for days in (1, 12))
+    assert planned_power([NOISY], PLANNED_LIMITS, {}) < planned_power([NOISY], PLANNED_LIMITS, late)
+    assert planned_power([NOISY], PLANNED_LIMITS, late) < planned_power([NOISY], PLANNED_LIMITS, soon)
+    assert planned_power([sent(1.0)], PLANNED_LIMITS, soon) == 0
+
+
+def test_what_is_undecided_says_how_many_users_and_days_are_still_needed():
+    reason = decide([UNSURE], None, 5_000, LIMITS, {"user": Pace(40_000.0, 3)}).reason
+    assert "if nothing is lost: 10,000 of about " in reason
+    assert "more days at this rate" in reason
+    assert "nobody new comes" in decide([UNSURE], None, 5_000, LIMITS).reason
+    thin = decide([returns(0.5, users=100)], None, 5_000, LIMITS, {"user": Pace(50.0, 4)}).reason
+    assert thin.endswith("150 are needed; 200 of about 300 users, 2 more days at this rate")
+
+
+@pytest.mark.parametrize(
+    ("week", "action", "reason"),
+    [
+        ([], "continue", "fewer than 150 users of an arm are known a week after"),
+        ([returns(0.05, metric="week_return", users=149)], "continue", "(day 5)"),
+        ([returns(0.05, metric="week_return", users=150)], "promote", "is up"),
+        ([returns(-0.009, metric="week_return", se=0.02)], "promote", "is up"),
+        ([returns(-0.011, metric="week_return", se=0.02)], "continue", "a week after the assignment it is -0.0110"),
+        ([returns(0.05, metric="week_return", unit="conversation")], "continue", "fewer than"),
+    ],
+)
+def test_a_promotion_waits_for_return_a_week_after_the_assignment(week, action, reason):
+    limits, paces = replace(LIMITS, week_users=150), {"user": Pace(100.0, 5)}
+    found = decide([UP, *week], None, 5_000, limits, paces)
+    assert found.action == action
+    assert reason in found.reason
+    without_loss = decide([FLAT, sent(1.0), *week], None, 5_000, limits, paces)
+    assert (
+        without_loss.action
+        == {"promote": "promote", "continue": "continue" if "it is" in reason else "advance"}[action]
+    )

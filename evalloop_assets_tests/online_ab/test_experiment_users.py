@@ -6,16 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evalloop_assets.days import Days
 from evalloop_assets.lake.dialect import broken_rules
-from evalloop_assets.online_ab.compare import compare
 from evalloop_assets.online_ab.daily import units_of
 from evalloop_assets.online_ab.figures import multiple_exposure
-from evalloop_assets_tests.denoise.world import ORDER, PACKAGE, World, at, day, load, turn
-from evalloop_assets_tests.denoise.world import compute as run_sql
+from evalloop_assets.online_ab.results import compare
+from evalloop_assets_tests.denoise.world import FILES, World, at, day, load, needed, turn
 
-TRANSFORM = load(PACKAGE / "online_ab" / "experiment_users.sql")
-LAST_READ = max(TRANSFORM.reads.keys() & set(ORDER), key=ORDER.index)
+TABLES = ("experiment_units", "experiment_days", "experiment_users")
 
 
 def assigned(unit, unit_id, arm, moment, user_id="u", **more):
@@ -41,35 +38,64 @@ def chat(conversation, start, replies=2, user_id="u", **more):
     ]
 
 
-def users(turns, assignments, first="05-01", last=None, watermark="12-31"):
-    """Rows of experiment_users over the range by (unit, user, arm, metric, day), as (units, total, eligible)."""
-    span = Days(day(first), day(last or first))
+def logged(turns, assignments, watermark="12-31", first="04-15", last="05-31"):
+    """All that the tables read, over these days."""
     world = World(watermark=watermark, turns=turns, assignments=assignments)
-    world.run_to(LAST_READ, "04-15", "05-31")
-    rows = run_sql(TRANSFORM, world.tables, span, world.settings, world.clock).to_pylist()
+    for table in needed("experiment_users"):
+        if table not in TABLES:
+            world.run(table, first, last)
+    return world
+
+
+def added(world, first, last):
+    for table in TABLES:
+        rows = world.run(table, first, last)
     key = ("unit", "user_id", "arm", "metric", "day")
     found = {tuple(row[name] for name in key): (row["units"], row["total"], row["eligible"]) for row in rows}
     assert len(found) == len(rows)
     return found, rows
 
 
+def users(turns, assignments, first="05-01", last=None, watermark="12-31"):
+    """Rows of experiment_users over the range by (unit, user, arm, metric, day), as (units, total, eligible)."""
+    return added(logged(turns, assignments, watermark), first, last)
+
+
 def of(found, unit, metric, on="05-01", user_id="u", arm="treatment"):
     return found.get((unit, user_id, arm, metric, day(on)))
 
 
-def test_the_query_is_portable():
-    assert broken_rules(TRANSFORM.query) == []
+def dated(rows):
+    """As if each row were all that is known of its user."""
+    days = [{"first_day": row["day"].toordinal(), "last_day": row["day"].toordinal()} for row in rows]
+    return pa.Table.from_pylist([row | one for row, one in zip(rows, days, strict=True)])
+
+
+@pytest.mark.parametrize("table", sorted(name for name in FILES if name.startswith("experiment_")))
+def test_the_queries_are_portable(table):
+    assert broken_rules(load(FILES[table]).query) == []
 
 
 def test_one_conversation_adds_itself_to_every_metric():
     turns = chat("c", "05-01 10:00", 3)
     turns[1]["feedback"] = "complaint"
     turns[2] |= {"replaces_event_id": turns[1]["event_id"], "dwell_ms": 5_000}
+    for one in turns:
+        one |= {"latency_ms": 1_500, "cost_usd": 0.002, "error": False, "user_chars": 12, "user_text": "and then what"}
+        one |= {"reply_text": "The door opens slowly. Behind it is a garden."}
     found, rows = users(
         [*turns, *chat("d", "05-02 10:00")], [assigned("conversation", "c", "treatment", "05-01 10:00")]
     )
     assert {key[3]: value for key, value in found.items()} == {
         "exposure": (1, 0.0, 1),
+        "depth": (1, 3.0, 1),
+        "like": (3, 0.0, 3),
+        "error": (3, 0.0, 3),
+        "latency": (3, 4.5, 3),
+        "cost": (1, 0.006, 1),
+        "next_message": (2, 24.0, 2),
+        "padding": (2, 1.0, 3),
+        "repetition": (4, 2.0, 4),
         "chat_send": (1, 3.0, 1),
         "chat_duration": (1, 23.0, 1),
         "drop_off": (1, 1.0, 1),
@@ -135,17 +161,35 @@ def test_a_metric_that_is_not_logged_has_no_result_rather_than_an_effect_of_zero
         turns += chat(f"c{k}", "05-01 10:00", user_id=f"u{k}")
         exposures.append(assigned("conversation", f"c{k}", ("control", "treatment")[k % 2], "05-01 10:00", f"u{k}"))
     _, rows = users(turns, exposures)
-    metrics = {one.metric for one in compare("x", "conversation", units_of(pa.Table.from_pylist(rows)), {}, 9, 0.05)}
+    metrics = {one.metric for one in compare("x", "conversation", units_of(dated(rows)), {}, 9, 0.05)}
     assert "chat_send" in metrics
     assert not metrics & {"complaint", "regeneration"}
 
 
+def test_a_day_whose_log_holds_no_cost_latency_or_text_needs_no_row_for_them():
+    turns = chat("c", "05-01 10:00") + chat("d", "05-02 10:00", latency_ms=900, cost_usd=0.01, error=True)
+    exposures = [assigned("user", "u", "treatment", "05-01 10:00")]
+    found, _ = users(turns, exposures, "05-01", "05-02")
+    unlogged = {"cost", "latency", "error", "padding", "repetition", "next_message"}
+    assert {key[3] for key in found if key[4] == day("05-01")} & unlogged == set()
+    assert of(found, "user", "cost", "05-02") == (1, 0.02, 1)
+    assert of(found, "user", "latency", "05-02") == (2, 1.8, 2)
+    assert of(found, "user", "error", "05-02") == (2, 2.0, 2)
+
+
+def test_where_costs_are_logged_a_user_who_stays_away_costs_nothing_and_one_without_a_cost_is_unknown():
+    turns = chat("c", "05-01 10:00", cost_usd=0.01) + chat("d", "05-02 12:00", user_id="v", cost_usd=0.01)
+    turns += chat("c", "05-01 11:00", user_id="v", cost_usd=0.01) + chat("e", "05-02 12:00", user_id="w")
+    exposures = [assigned("user", name, "treatment", "05-01 10:00", name) for name in "uvw"]
+    found, _ = users(turns, exposures, "05-02")
+    cost = {name: of(found, "user", "cost", "05-02", name) for name in "uvw"}
+    assert cost == {"u": (1, 0.0, 1), "v": (1, 0.02, 1), "w": (0, 0.0, 1)}
+
+
 def test_an_open_session_is_no_exit_yet():
     world_end = chat("c", "12-31 23:50")
-    world = World(turns=world_end, assignments=[assigned("conversation", "c", "treatment", "12-31 23:50")])
-    world.run_to(LAST_READ, "12-30", "12-31")
-    span = Days.one(day("12-31"))
-    rows = run_sql(TRANSFORM, world.tables, span, world.settings, world.clock).to_pylist()
+    exposures = [assigned("conversation", "c", "treatment", "12-31 23:50")]
+    _, rows = added(logged(world_end, exposures, first="12-30", last="12-31"), "12-31", "12-31")
     assert [(row["units"], row["total"], row["eligible"]) for row in rows if row["metric"] == "drop_off"] == [
         (0, 0.0, 1)
     ]
@@ -275,7 +319,7 @@ def test_units_seen_in_both_arms_a_day_apart_reach_the_share_that_invalidates_a_
         exposures.append(assigned(unit, unit_id, arms[0], "05-01 10:00", name))
         exposures.append(assigned(unit, unit_id, arms[1 if k == 1 else 0], "05-02 10:00", name))
     _, rows = users(turns, exposures, "05-01", "05-02")
-    assert multiple_exposure(compare("x", unit, units_of(pa.Table.from_pylist(rows)), {}, 100, 0.05)) == 0.2
+    assert multiple_exposure(compare("x", unit, units_of(dated(rows)), {}, 100, 0.05)) == 0.2
 
 
 def test_units_that_keep_their_arm_are_reported_by_nobody():
@@ -334,10 +378,11 @@ def random_world(seed):
 @pytest.mark.parametrize(("seed", "watermark"), [(1, "12-31"), (2, "05-07")])
 def test_a_range_gives_the_rows_that_its_days_give_one_by_one(seed, watermark):
     turns, exposures = random_world(seed)
-    together = users(turns, exposures, "05-01", "05-10", watermark)[0]
+    world = logged(turns, exposures, watermark)
+    together = added(world, "05-01", "05-10")[0]
     alone = {}
     for k in range(1, 11):
-        alone |= users(turns, exposures, f"05-{k:02}", watermark=watermark)[0]
+        alone |= added(world, f"05-{k:02}", f"05-{k:02}")[0]
     assert together == alone
     assert any(key[3] == "exposure" and value[1] for key, value in together.items())
     assert {value[0] > 0 for key, value in together.items() if key[3] == "complaint"} == {True, False}
@@ -357,7 +402,25 @@ def test_shorter_chats_of_users_who_come_more_often_are_more_time_per_user_and_l
     _, rows = users(turns, exposures)
     effect = {}
     for unit in ("user", "conversation"):
-        mine = pa.Table.from_pylist([row for row in rows if row["unit"] == unit])
+        mine = dated([row for row in rows if row["unit"] == unit])
         results = compare("x", unit, units_of(mine), {}, 100, 0.05)
         effect[unit] = next(one.effect for one in results if one.metric == "chat_duration")
     assert effect == {"user": 10.0, "conversation": -10.0}
+
+
+def test_week_return_counts_from_the_seventh_day_after_the_assignment():
+    """Day 9 is not complete yet; a stranger is there every day."""
+    turns = chat("c", "05-01 10:00") + chat("d", "05-04 10:00") + chat("e", "05-08 10:00")
+    turns += [one for k in range(1, 10) for one in chat(f"s{k}", f"05-0{k} 12:00", user_id="v")]
+    found, _ = users(turns, [assigned("user", "u", "treatment", "05-01 10:00")], "05-01", "05-09", watermark="05-08")
+    days = {metric: {} for metric in ("daily_return", "week_return")}
+    for (_, _, _, metric, on), figures in found.items():
+        if metric in days:
+            days[metric][on.day] = figures
+    assert days["daily_return"] == {k: (int(k < 9), float(k in (4, 8)), 1) for k in range(2, 10)}
+    assert days["week_return"] == {k: days["daily_return"][k] for k in range(8, 10)}
+
+
+def test_a_conversation_has_no_return_after_a_week():
+    found, _ = users(chat("c", "05-01 10:00"), [assigned("conversation", "c", "treatment", "05-01 10:00")])
+    assert not [key for key in found if key[3] == "week_return"]

@@ -78,9 +78,24 @@ def test_a_real_effect_is_found_before_the_planned_users_are_over():
 
 def test_no_users_and_no_standard_error_exclude_nothing():
     assert always_valid_bounds(1.0, 0.1, 0, 100, 0.05) == (-np.inf, np.inf)
-    low, high = always_valid_bounds(np.array([1.0, np.nan]), np.array([np.nan, 1.0]), 50, 100, 0.05)
-    assert low.tolist()[0] == -np.inf
-    assert np.isfinite(high[1])
+    effect, se = np.array([1.0, np.nan, 1.0, 1.0]), np.array([np.nan, 1.0, 0.1, 0.0])
+    low, high = always_valid_bounds(effect, se, np.array([50, 50, np.nan, 50]), 100, 0.05)
+    assert low.tolist() == [-np.inf, -np.inf, -np.inf, 1.0]
+    assert high.tolist() == [np.inf, np.inf, np.inf, 1.0]
+
+
+def test_arrays_give_what_their_numbers_give_one_by_one():
+    effect, se, users = np.array([[0.1, 0.2]]), np.array([0.3, 0.4]), np.array([10, 20_000])
+    low, high = always_valid_bounds(effect, se, users, 5_000, 0.05)
+    assert low.shape == high.shape == (1, 2)
+    for k in (0, 1):
+        alone = always_valid_bounds(effect[0, k], se[k], int(users[k]), 5_000, 0.05)
+        assert (low[0, k], high[0, k]) == alone
+
+
+def test_a_negative_standard_error_is_refused():
+    with pytest.raises(ValueError, match="negative"):
+        always_valid_bounds(np.zeros(2), np.array([1.0, -1.0]), 10, 100, 0.05)
 
 
 @pytest.mark.parametrize(("planned", "alpha"), [(0, 0.05), (100, 0), (100, 1)])

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evalloop_assets.guardrails.limits import limits_of as guardrail_limits
 from evalloop_assets.guardrails.verdict import DURATION, Limits, verdict
-from evalloop_assets.online_ab.compare import EXPOSURE, Result, compare
 from evalloop_assets.online_ab.decisions import DecisionLimits, decide
+from evalloop_assets.online_ab.results import EXPOSURE, Result, compare
 from evalloop_assets.settings import ABSettings, GuardrailSettings
 from evalloop_assets.simulator.scoreboard.decision_figures import figures as figures
 from evalloop_assets.simulator.scoreboard.experiment_plans import HARMFUL, PLANS, Estimate, Record
-from evalloop_assets.simulator.scoreboard.experiment_rows import RETURN, SENT, Experiment, experiment
+from evalloop_assets.simulator.scoreboard.experiment_rows import FLAGS, FROM_DAY, RETURN, SENT, Experiment, experiment
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW
 from evalloop_assets.simulator.scoreboard.figures import LOOP, Figure
 from evalloop_assets.simulator.scoreboard.naive import METHODS, PEEKING, ArmSums, naive_causes
@@ -74,15 +75,7 @@ def error_rates(experiments: int = 2_000, seed: int = 1, progress: Callable[[str
 
 def limits_of(users: int) -> Limits:
     """The default limits, planned for so many users."""
-    return Limits(
-        alpha=AB.alpha,
-        planned_users=users,
-        retention_margin=GUARDRAILS.retention_margin,
-        red_flags={"complaint": GUARDRAILS.complaint_limit, "regeneration": GUARDRAILS.regeneration_limit},
-        srm_alpha=AB.srm_alpha,
-        multiple_exposure_limit=GUARDRAILS.multiple_exposure_limit,
-        minimum_users=AB.minimum_users,
-    )
+    return guardrail_limits(AB.model_copy(update={"planned_users": users}), GUARDRAILS)
 
 
 DECISION_LIMITS = DecisionLimits(
@@ -91,17 +84,23 @@ DECISION_LIMITS = DecisionLimits(
     multiple_exposure_limit=GUARDRAILS.multiple_exposure_limit,
     minimum_users=AB.minimum_users,
     volume_floor=0,
+    week_users=GUARDRAILS.week_users,
+    alpha=AB.alpha,
+    planned_users=AB.planned_users,
+    planned_effect=GUARDRAILS.planned_effect,
+    planned_days=GUARDRAILS.planned_days,
+    planned_power=0.0,
 )
 
 
-def metrics_that_matter(one: Experiment, last: int, arms: ArmSums, limits: Limits) -> tuple[str, ...]:
+def metrics_that_matter(one: Experiment, last: int, limits: Limits) -> tuple[str, ...]:
     """Metrics that can move a verdict: bounds surround the estimate, so they exclude nothing that it is not beyond.
 
     To leave the others out changes no verdict and saves most of the time.
     """
-    flags = tuple(name for name, limit in limits.red_flags.items() if arms.rise[name][last] > limit)
-    gaming = one.difference(RETURN, last) < 0 < one.difference(DURATION, last)
-    return (*flags, *((DURATION,) if gaming else ()), RETURN, EXPOSURE)
+    flags = tuple(name for name in FLAGS if one.difference(name, last) > limits.red_flags[name])
+    gaming = min(one.difference(name, last) for name in FROM_DAY) < 0 < one.difference(DURATION, last)
+    return (*flags, *((DURATION,) if gaming else ()), *FROM_DAY, EXPOSURE)
 
 
 def _watched(scenario: str, number: int, one: Experiment) -> Record:
@@ -112,7 +111,7 @@ def _watched(scenario: str, number: int, one: Experiment) -> Record:
     excluded = dict.fromkeys((LOOP, PEEKING), False)
     promoted = 0
     for last in range(one.world.days):
-        results = _compared(one, last, metrics_that_matter(one, last, arms, limits))
+        results = _compared(one, last, metrics_that_matter(one, last, limits))
         found = verdict(results, True, limits)
         rollbacks = {LOOP: found.cause if found.word == "ROLLBACK" else None, **naive_causes(results, limits)}
         alarms = {name: (last + 1, cause) for name, cause in rollbacks.items() if cause} | alarms

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.ranking.battles import DRAW, WIN_A, Battles, battles
-from evalloop_assets.ranking.contrasts import Z_95, rate
+from evalloop_assets.ranking.contrasts import Z_95, Ratings, rate
 from evalloop_assets.ranking.elimination import Limits, eliminations
 from evalloop_assets.ranking.likelihood import BETA, MU, SIGMA, scale_of
 from evalloop_assets.ranking.online import online_pass
@@ -133,6 +133,31 @@ def fought(arena: Arena, rng: np.random.Generator) -> Battles:
     return battles(names[a], names[b], outcome, user.astype(str))
 
 
+def watched(arena: Arena, rng: np.random.Generator) -> tuple[float, set[int]]:
+    """One run of the product's own rating and eliminations alone, at every look.
+
+    Share of the candidates whose final interval holds the truth, and those eliminated, by place.
+    """
+    every = fought(arena, rng)
+    lost: set[int] = set()
+    for count in range(arena.every, arena.battles + 1, arena.every):
+        seen = _first(every, count)
+        if int(seen.per_model.max()) < LIMITS.battles:
+            continue
+        fit = rate(seen, None, arena.reference_names)
+        found = eliminations(fit, None, arena.reference_names, LIMITS)
+        lost |= {arena.names.index(one.model_id) for one in found if one.eliminated}
+    return _covered(arena, fit), lost
+
+
+def _covered(arena: Arena, fit: Ratings) -> float:
+    truth = dict(zip(arena.names, arena.visible, strict=True))
+    level = float(np.mean([truth[name] for name in arena.reference_names]))
+    candidates = arena.names[: len(arena.candidates)]
+    contrasts = [(fit.against_level(name), truth[name] - level) for name in candidates]
+    return float(np.mean([abs(one.value - true) <= Z_95 * one.se for one, true in contrasts]))
+
+
 def _run(arena: Arena, number: int, rng: np.random.Generator) -> Record:
     every = fought(arena, rng)
     lost: dict[str, frozenset[int]] = dict.fromkeys((LOOP, Z_3, Z_2, PLAIN_SIGMA), frozenset())
@@ -152,9 +177,6 @@ def _run(arena: Arena, number: int, rng: np.random.Generator) -> Record:
     level = float(np.mean([truth[name] for name in arena.reference_names]))
     places = [fit.models.index(name) for name in arena.names[: len(arena.candidates)]]
     base = [fit.models.index(name) for name in arena.reference_names]
-    contrasts = [fit.against_level(fit.models[place]) for place in places]
-    missed = np.array([one.value for one in contrasts]) - (arena.visible[: len(places)] - level)
-    wide = Z_95 * np.array([one.se for one in contrasts])
     plain = online_pass(every, scale_of(every), {})
     missed_by_pass = plain.mu[places] - plain.mu[base].mean() - (arena.visible[: len(places)] - level)
     with_tau, sigma_with_tau = _pass_with_tau(every)
@@ -164,7 +186,7 @@ def _run(arena: Arena, number: int, rng: np.random.Generator) -> Record:
         number=number,
         order={LOOP: _rank_correlation(fit.mu, true_order), DEFAULT_TAU: _rank_correlation(with_tau, true_order)},
         covered={
-            LOOP: float(np.mean(np.abs(missed) <= wide)),
+            LOOP: _covered(arena, fit),
             PLAIN_SIGMA: float(np.mean(np.abs(missed_by_pass) <= _plain(plain.sigma, places, base))),
             DEFAULT_TAU: float(np.mean(np.abs(missed_with_tau) <= _plain(sigma_with_tau, places, base))),
         },

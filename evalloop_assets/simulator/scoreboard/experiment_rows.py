@@ -5,17 +5,21 @@ For each metric these are rows of user, arm, units and total over the days of on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.compare import EXPOSURE, Units
+from evalloop_assets.online_ab.results import EXPOSURE, Units
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Chats, Effects, Floats, Ints, World, chats
 
 RETURN = "daily_return"
 SENT = "chat_send"
-METRICS = (SENT, "chat_duration", "drop_off", "regeneration", "complaint", RETURN, EXPOSURE)
+FROM_DAY: Mapping[str, int] = {RETURN: 1, "week_return": 7}
+"""Metric of coming back to the first day since the assignment that it counts."""
+FLAGS = ("regeneration", "complaint", "padding")
+METRICS = (SENT, "chat_duration", "drop_off", *FLAGS, *FROM_DAY, EXPOSURE)
 
 
 @dataclass(frozen=True)
@@ -65,25 +69,25 @@ class Experiment:
         """
         effects, world = self.effects, self.world
         constant = {"drop_off": 0.0, EXPOSURE: 0.0}
-        constant |= {"regeneration": effects.regeneration, "complaint": effects.complaint}
+        constant |= {name: getattr(effects, name) for name in FLAGS}
         if world.unit == "conversation":
             return constant | {"chat_send": 0.0, "chat_duration": world.seconds * effects.duration}
         starting = np.bincount(self.chats.start, minlength=world.days)
         likely = np.bincount(self.chats.start, self.chats.chance, world.days)
         by_age = effects.by_age(WINDOW)
-        days, matured, came, more, lost = 0, 0, 0.0, 0.0, 0.0
+        days, came, more = 0, 0.0, 0.0
+        matured, lost = np.zeros(WINDOW), np.zeros(WINDOW)
         for age in range(WINDOW):
             cohorts = slice(max(last - WINDOW + 1 - age, 0), max(last + 1 - age, 0))
             people = int(starting[cohorts].sum())
             days += people
             came += float(likely[cohorts].sum()) if age else people
             more += by_age[age] * people
-            known = int(starting[cohorts.start : max(last - age, 0)].sum()) if age else 0
-            matured += known
-            lost += by_age[age] * known
+            matured[age] = starting[cohorts.start : max(last - age, 0)].sum()
+            lost[age] = by_age[age] * matured[age]
         longer = 1 + effects.duration
         return constant | {
-            "daily_return": lost / max(matured, 1),
+            **{name: lost[first:].sum() / max(matured[first:].sum(), 1) for name, first in FROM_DAY.items()},
             "chat_send": world.conversations * world.replies * more / days,
             "chat_duration": world.conversations * world.seconds * ((came + more) * longer - came) / days,
         }
@@ -96,18 +100,24 @@ class Experiment:
             units = self._exposed(first, stop)
             return np.arange(2), np.array([False, True]), units, np.zeros(2), units
         by_user = self.world.unit == "user"
-        if metric == "daily_return":
+        if metric in FROM_DAY:
             if not by_user:
                 return None
-            matured = min(stop, last)
-            units = self._user_days(first, matured, 1)
-            return *self._columns(), units, self._between("later", first, matured), self._user_days(first, stop, 1)
+            matured, youngest = min(stop, last), FROM_DAY[metric]
+            units = self._user_days(first, matured, youngest)
+            return (
+                *self._columns(),
+                units,
+                self._between(metric, first, matured),
+                self._user_days(first, stop, youngest),
+            )
         total, units_of = {
             "chat_send": ("replies", None if by_user else "conversations"),
             "chat_duration": ("seconds", None if by_user else "conversations"),
             "drop_off": ("abrupt", "conversations"),
             "regeneration": ("regenerations", "replies"),
             "complaint": ("complaints", "replies"),
+            "padding": ("padded", "replies"),
         }[metric]
         units = self._user_days(first, stop, 0) if units_of is None else self._between(units_of, first, stop)
         return *self._columns(), units, self._between(total, first, stop), units
@@ -143,9 +153,9 @@ class Experiment:
         log, days = self.chats, self.world.days
         column = log.user if self.world.unit == "user" else 2 * log.user + log.treated
         columns = len(self._columns()[0])
-        if name == "later":
-            value = None
-            column, day = column[log.later & log.opening], log.day[log.later & log.opening]
+        if name in FROM_DAY:
+            came = log.opening & (log.day - log.start[log.user] >= FROM_DAY[name])
+            value, column, day = None, column[came], log.day[came]
         else:
             value, day = None if name == "conversations" else getattr(log, name), log.day
         sums = np.zeros((days + 1, columns))

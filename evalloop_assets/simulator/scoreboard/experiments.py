@@ -49,6 +49,8 @@ class World:
     regeneration: float = 0.06
     """Per reply, mean over users, who differ (squared coefficient of variation 0.5); complaints alike."""
     complaint: float = 0.005
+    padding: float = 0.1
+    """Padded replies per reply, alike."""
     abrupt: float = 0.15
     """Abrupt exits per conversation."""
     unit: Literal["user", "conversation"] = "user"
@@ -93,6 +95,8 @@ class Effects:
     regeneration: float = 0.0
     """On regenerations per reply."""
     complaint: float = 0.0
+    padding: float = 0.0
+    """On padded replies per reply."""
 
     def by_age(self, days: int) -> Floats:
         """(days,) effect on the chance to come 0, 1, … days after the assignment."""
@@ -123,6 +127,7 @@ class Chats:
     replies: Ints
     regenerations: Ints
     complaints: Ints
+    padded: Ints
     start: Ints
     """(users,) day of the assignment, or the first day."""
     chance: Floats
@@ -167,7 +172,9 @@ def chats(world: World, effects: Effects, rng: np.random.Generator) -> Chats:
     seconds *= _positive(rng, within, len(user)) * np.where(day % 7 >= 5, 1 + world.weekend, 1.0)
 
     replies = 1 + rng.poisson(world.replies - 1, len(user))
-    again, annoyed = (rate * _positive(rng, 0.5, people) for rate in (world.regeneration, world.complaint))
+    again, annoyed, padded = (
+        rate * _positive(rng, 0.5, people) for rate in (world.regeneration, world.complaint, world.padding)
+    )
     return Chats(
         day=day,
         user=user,
@@ -180,6 +187,7 @@ def chats(world: World, effects: Effects, rng: np.random.Generator) -> Chats:
         replies=replies,
         regenerations=rng.binomial(replies, np.clip(again[user] + effects.regeneration * treated, 0, 1)),
         complaints=rng.binomial(replies, np.clip(annoyed[user] + effects.complaint * treated, 0, 1)),
+        padded=rng.binomial(replies, np.clip(padded[user] + effects.padding * treated, 0, 1)),
         start=start,
         chance=chance,
         arm=arm,

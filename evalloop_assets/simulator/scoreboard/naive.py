@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.guardrails.verdict import DURATION, Limits
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.influence import Z_95
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.simulator.scoreboard.experiment_rows import RETURN
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Chats, Floats
 from evalloop_assets.simulator.scoreboard.figures import LOOP
@@ -73,18 +73,13 @@ class ArmSums:
             returned=_windows(log, np.where(known, log.came_next_day, 0.0), days, unknown=2),
         )
 
-    @property
-    def rise(self) -> dict[str, Floats]:
-        """(looks,) difference of each flag per reply."""
-        return {name: np.diff(total / np.maximum(self.replies, 1), axis=1)[:, 0] for name, total in self.flags.items()}
-
     def alarm(self, limits: Limits) -> dict[str, tuple[int, str]]:
         """The method's first day of alarm, 1 is the first, and its cause; empty without any."""
         stayed, _ = _welch(self.conversations, self.seconds, self.seconds_squared)
         _, came_back = _welch(self.followed, self.returned, self.returned)
         flagged = np.zeros(len(stayed), np.bool_)
-        for name, limit in limits.red_flags.items():
-            flagged |= _welch(self.replies, self.flags[name], self.flags[name])[0] > limit
+        for name, count in self.flags.items():
+            flagged |= _welch(self.replies, count, count)[0] > limits.red_flags[name]
         flagged &= self.conversations.min(axis=1) >= limits.minimum_users
         ripe = self.followed.min(axis=1) >= limits.minimum_users
         causes = {

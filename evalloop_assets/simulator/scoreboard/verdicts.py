@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from evalloop_assets.days import Days
-from evalloop_assets.guardrails.readings import ACTIVE, limits_of
+from evalloop_assets.guardrails.backtest import known_by
+from evalloop_assets.guardrails.limits import limits_of
+from evalloop_assets.guardrails.readings import ACTIVE
 from evalloop_assets.guardrails.verdict import Limits, verdict
-from evalloop_assets.lake.engine import View
-from evalloop_assets.lake.store import Inputs
-from evalloop_assets.online_ab.compare import Result
 from evalloop_assets.online_ab.daily import results_of
+from evalloop_assets.online_ab.results import Result
 from evalloop_assets.simulator.scenarios import Scenario
 from evalloop_assets.simulator.scoreboard.ab import Truth, mean_or_nan, true_effects
 from evalloop_assets.simulator.scoreboard.figures import LOOP
@@ -23,16 +22,12 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.serve import FIRST_DAY
 
 STAGE = "guardrails"
-READS = {"experiment_users": (-13, 0), "assignments": (-13, 0)}
-"""What `experiment_results` reads."""
 RIGHT_CAUSES: Mapping[str, frozenset[str]] = {
     "slow_harm": frozenset({"harm"}),
     "regen_spike": frozenset({"red_flag"}),
 }
 """Causes that tell what is wrong in a scenario; in all others fewer people come back, whatever time spent does."""
 FEWER_RETURN = frozenset({"gaming", "harm"})
-
-KNOWN_BY_THEN = "SELECT * FROM experiment_users WHERE metric <> 'next_day_return' OR day < $day"
 
 Judge = Callable[[Sequence[Result], bool, Limits], str | None]
 """Cause of a rollback, None where the trial may go on."""
@@ -53,7 +48,7 @@ def measured_verdicts(run: Run) -> list[Measured]:
     regenerations per reply by more than their limit. Each trial is judged at the end of each of its days, on what the
     loop knew by then, with the run's settings; it ends with the first rollback.
     """
-    limits = limits_of(run.settings)
+    limits = limits_of(run.settings.ab, run.settings.guardrails)
     found = alarms(run, limits)
     truths = true_effects(run)
     harmful = {name for name, truth in truths.items() if is_harmful(truth, limits)}
@@ -94,25 +89,15 @@ def alarms(run: Run, limits: Limits) -> dict[str, dict[str, Alarm]]:
     found: dict[str, dict[str, Alarm]] = {method: {} for method in JUDGES}
     for number in range(min(began.values(), default=run.scenario.days), run.scenario.days):
         day = FIRST_DAY + timedelta(days=number)
-        active = set(run.lake.inputs({"experiment_users": (0, 0)}, Days.one(day)).query(ACTIVE)[0].to_pylist())
-        for experiment_id, results in _by_experiment(results_of(known_by(run, day), run.settings)):
+        active = set(
+            run.lake.inputs({"experiment_users": (0, 0)}, Days.one(day)).query(ACTIVE, {"day": day})[0].to_pylist()
+        )
+        for experiment_id, results in _by_experiment(results_of(known_by(run.lake, day), run.settings)):
             for method, judge in JUDGES.items():
                 cause = judge(results, experiment_id in active, limits)
                 if cause is not None and experiment_id in began:
                     found[method].setdefault(experiment_id, Alarm(number - began[experiment_id] + 1, cause))
     return found
-
-
-def known_by(run: Run, day: date) -> Inputs:
-    """What `experiment_results` would have read at the end of the day.
-
-    The return on the day after an assignment is told on the day of the assignment: of the latest it was not known.
-    What else `experiment_users` holds of a day was known at its end, but for chats across midnight and for the last
-    hours of users west of Greenwich.
-    """
-    inputs = run.lake.inputs(READS, Days.one(day))
-    known = inputs.query(KNOWN_BY_THEN, {"day": day})
-    return replace(inputs, views={**inputs.views, "experiment_users": View({}, rows=known)})
 
 
 def _by_experiment(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:

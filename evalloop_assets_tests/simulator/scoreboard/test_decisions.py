@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evalloop_assets.guardrails.verdict import verdict
-from evalloop_assets.online_ab.compare import compare
+from evalloop_assets.online_ab.results import compare
 from evalloop_assets.simulator.scoreboard import decisions
 from evalloop_assets.simulator.scoreboard.decision_figures import figures, median
 from evalloop_assets.simulator.scoreboard.decisions import (
@@ -133,6 +133,7 @@ def test_regenerations_raise_the_red_flag_and_a_gain_is_promoted():
         Effects(duration=0.3, returning=(-0.05,)),
         Effects(regeneration=0.04, returning=(-0.03,)),
         Effects(complaint=0.01),
+        Effects(padding=0.1),
         Effects(duration=-0.2, returning=(0.05,)),
     ],
 )
@@ -141,12 +142,12 @@ def test_leaving_out_metrics_that_cannot_matter_changes_no_verdict(effects):
     fired = 0
     for seed in range(3):
         one = experiment(World(3_000), effects, np.random.default_rng(seed))
-        limits, arms = limits_of(one.world.users), ArmSums.of(one.chats, 28)
+        limits = limits_of(one.world.users)
         for last in range(0, 28, 2):
             some, all_of_them = (
                 compare("x", "user", one.rows(last, metrics), {}, one.world.users, 0.05)
                 for metrics in (
-                    metrics_that_matter(one, last, arms, limits),
+                    metrics_that_matter(one, last, limits),
                     METRICS,
                 )
             )

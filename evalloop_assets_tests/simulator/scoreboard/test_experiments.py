@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evalloop_assets.online_ab.compare import compare
-from evalloop_assets.simulator.scoreboard.experiment_rows import METRICS, experiment
+from evalloop_assets.online_ab.results import compare
+from evalloop_assets.simulator.scoreboard.experiment_rows import FROM_DAY, METRICS, experiment
 from evalloop_assets.simulator.scoreboard.experiments import WINDOW, Effects, World, chats, ramping
 
 BIG = World(60_000)
-CHANGED = Effects(duration=0.3, returning=(0.03, 0.03, -0.03), regeneration=0.04, complaint=0.005)
+CHANGED = Effects(duration=0.3, returning=(0.03, 0.03, -0.03), regeneration=0.04, complaint=0.005, padding=0.1)
 
 
 def compared(one, last, metrics=METRICS):
@@ -79,7 +79,11 @@ def test_a_day_by_day_recount_gives_the_same_rows():
                         "drop_off": (count, log.abrupt[here].sum(), count),
                         "regeneration": (replies, log.regenerations[here].sum(), replies),
                         "complaint": (replies, log.complaints[here].sum(), replies),
-                        "daily_return": ((day < last) * 1, count > 0 and day < last, 1) if day > start else (0, 0, 0),
+                        "padding": (replies, log.padded[here].sum(), replies),
+                        **{
+                            name: ((day < last) * 1, count > 0 and day < last, 1) if day >= start + since else (0, 0, 0)
+                            for name, since in FROM_DAY.items()
+                        },
                     }[metric]
                 if sums[2] > 0:
                     expected[user] = (bool(log.arm[user]), *sums)
@@ -98,7 +102,8 @@ def test_a_day_by_day_recount_gives_the_same_rows():
 def test_a_large_experiment_by_user_finds_the_true_effects(last):
     one = experiment(BIG, CHANGED, np.random.default_rng(5))
     truth, found = one.truth(last), compared(one, last)
-    assert set(found) == set(truth) == set(METRICS)
+    assert set(found) <= set(truth) == set(METRICS)
+    assert set(METRICS) - set(found) <= {"week_return"}
     for metric, result in found.items():
         assert abs(result.effect - truth[metric]) <= 3 * result.se, metric
     assert found["regeneration"].effect > 10 * found["regeneration"].se
@@ -112,6 +117,8 @@ def test_the_truth_on_return_is_what_the_days_since_the_assignment_add_up_to():
     assert one.truth(3)["daily_return"] == pytest.approx(0.03)
     assert one.truth(13)["daily_return"] == pytest.approx((2 * 0.03 - 10 * 0.03) / 12)
     assert one.truth(16)["daily_return"] == pytest.approx(-0.03)
+    assert one.truth(13)["week_return"] == pytest.approx(-0.03)
+    assert one.truth(3)["week_return"] == 0
     constant = experiment(World(2_000), Effects(returning=(-0.05,)), np.random.default_rng(6))
     assert constant.truth(27)["daily_return"] == pytest.approx(-0.05)
     slow = replace(one, effects=Effects(returning=ramping(-0.03, 14)))
@@ -122,7 +129,7 @@ def test_a_large_experiment_by_conversation_finds_the_true_effects():
     world = World(20_000, days=14, unit="conversation", taste=0.3)
     one = experiment(world, Effects(duration=0.2, regeneration=0.02, complaint=0.003), np.random.default_rng(7))
     truth, found = one.truth(13), compared(one, 13)
-    assert set(found) == set(METRICS) - {"daily_return"}
+    assert set(found) == set(METRICS) - set(FROM_DAY)
     for metric, result in found.items():
         assert abs(result.effect - truth[metric]) <= 3 * result.se, metric
     assert truth["chat_duration"] == 48.0

@@ -7,10 +7,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from evalloop_assets.guardrails.readings import limits_of
+from evalloop_assets.guardrails.limits import limits_of
 from evalloop_assets.lake.clock import Clock
+from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.engine import DuckDBEngine, View
+from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.online_ab.assets import TABLES as TABLES
 from evalloop_assets.online_ab.influence import Effect
 from evalloop_assets.settings import ABSettings, Settings
 from evalloop_assets.simulator.scenarios import find_scenario
@@ -26,7 +29,7 @@ from evalloop_assets_tests.simulator.scoreboard.tiny import values
 PADDING = find_scenario("padding")
 TRIAL = PADDING.trials[0]
 SETTINGS = Settings(ab=ABSettings(planned_users=400))
-LIMITS = limits_of(SETTINGS)
+LIMITS = limits_of(SETTINGS.ab, SETTINGS.guardrails)
 PER_ARM = 200
 MISSED, FALSE_ALARMS = "harmful trials not rolled back, share", "harmless trials rolled back, share"
 DAYS, CAUSE = "days to the rollback of a harmful trial", "rollbacks of harmful trials that name a right cause, share"
@@ -46,7 +49,7 @@ def sums(number, metric, control, treatment, unit="user"):
 
 
 class OneTable:
-    """A lake that holds `experiment_users` alone."""
+    """A lake that holds rows of `experiment_users` alone."""
 
     def __init__(self, rows):
         self._rows = pa.Table.from_pylist(rows)
@@ -60,6 +63,8 @@ class OneTable:
             {"experiment_id": TRIAL.experiment_id, "arm": arm, "model_id": arm} for arm in ("control", "treatment")
         ]
         views = {"experiment_users": View({}, rows=rows), "assignments": View({}, rows=pa.Table.from_pylist(models))}
+        for table in ("experiment_returns", "experiment_people"):
+            views[table] = View({}, rows=pa.Table.from_pylist([], arrow_schema(declared(table))))
         return Inputs(views, {}, Clock(None, None), days, self._engine)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.influence import Z_95, UserSums, paired_user_effect
+from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, paired_user_effect, winsorised
+from evalloop_assets.online_ab.lan_demets import Spending, planned_bounds
 from evalloop_assets.online_ab.sequential import always_valid_bounds
-from evalloop_assets.online_ab.srm import EpochCount, sample_ratio_p
+from evalloop_assets.online_ab.srm import EpochCount, always_valid_ratio_p
 
 EXPOSURE = "exposure"
 
@@ -36,10 +37,13 @@ class Result:
     p_value: float
     always_low: float
     always_high: float
+    planned_low: float | None
+    planned_high: float | None
     users_control: int
     users_treatment: int
     srm_p: float | None
     coverage: float
+    variance_reduction: float | None
 
     @property
     def users(self) -> int:
@@ -67,22 +71,44 @@ class Units:
     units: NDArray[np.float64]
     total: NDArray[np.float64]
     eligible: NDArray[np.float64]
+    first_day: NDArray[np.int64] | None = None
+    """Number of the first day with a known unit, counted from any day; None where days are not told, and then no look
+    can be placed in a plan. Of rows without units it means nothing."""
+    last_day: NDArray[np.int64] | None = None
+    """The same of the last day."""
+    covariates: NDArray[np.float64] | None = None
+    """(users, covariates): what was known of each user before the first exposure, NaN where nothing."""
+    slices: Mapping[str, tuple[Sequence[str], NDArray[np.int64]]] = field(default_factory=dict)
+    """By dimension: its values, and (users,) the index of each user's, -1 where unknown."""
 
 
 def compare(
-    experiment_id: str, unit: str, rows: Units, models: Mapping[str, str], planned_users: float, alpha: float
+    experiment_id: str,
+    unit: str,
+    rows: Units,
+    models: Mapping[str, str],
+    planned_users: float,
+    alpha: float,
+    spending: Spending = "obrien_fleming",
+    caps: Mapping[str, float] | None = None,
 ) -> list[Result]:
-    """One result for each metric that has known units in both arms of some epoch; `models` maps arm to model id."""
-    srm_p = sample_ratio_p(_exposures(rows))
+    """One result for each metric that has known units in both arms of some epoch.
+
+    `models` maps arm to model id; `caps` tells at which quantile the users' means of a metric are cut.
+    """
+    srm_p = always_valid_ratio_p(_exposures(rows))
     results = []
     for number, metric in enumerate(rows.metrics):
         here = np.flatnonzero(rows.metric == number)
-        found = paired_user_effect(
-            UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
-        )
+        sums = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
+        sums = winsorised(sums, (caps or {}).get(metric, 1.0))
+        found = paired_user_effect(sums, None if metric == EXPOSURE else rows.covariates)
         if found is None:
             continue
         low, high = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)
+        planned = planned_bounds(
+            found.effect, found.se, _users_by_look(rows, here, sums), planned_users, alpha, spending
+        ) or (None, None)
         relative, spread = found.relative, Z_95 * (found.relative_se or 0.0)
         results.append(
             Result(
@@ -103,13 +129,30 @@ def compare(
                 p_value=found.p_value,
                 always_low=low,
                 always_high=high,
+                planned_low=planned[0],
+                planned_high=planned[1],
                 users_control=found.users_control,
                 users_treatment=found.users_treatment,
                 srm_p=srm_p,
                 coverage=float(rows.units[here].sum() / rows.eligible[here].sum()),
+                variance_reduction=found.variance_reduction,
             )
         )
     return results
+
+
+def _users_by_look(rows: Units, here: NDArray[np.int64], sums: UserSums) -> list[int]:
+    """Users of both arms known by the end of each day, up to the newest day with known units; empty without days."""
+    if rows.first_day is None or rows.last_day is None:
+        return []
+    counted = compared(sums)
+    first, last = rows.first_day[here][counted], rows.last_day[here][counted]
+    person, begun = np.unique(sums.user[counted] * 2 + sums.treated[counted], return_inverse=True)
+    earliest = np.full(len(person), last.max())
+    np.minimum.at(earliest, begun, first)
+    origin = int(first.min())
+    found: list[int] = np.cumsum(np.bincount(earliest - origin, minlength=int(last.max()) - origin + 1)).tolist()
+    return found
 
 
 def _exposures(rows: Units) -> Iterable[EpochCount]:

@@ -1,0 +1,57 @@
+"""CUPED: what was known of the users before their first exposure takes away variance that no treatment can have made
+(Deng, Xu, Kohavi, Walker, WSDM 2013).
+
+A covariate x has an effect c of its own, the difference of its means between the arms, which is 0 but for chance. With
+inf_i and cinf_i the influences of user i on the effect and on c, the adjusted effect is
+
+    effect − θ·c          var = Σ_i ((inf_i − θ·cinf_i)/(1 − h_i))²          θ = Σ_i inf_i·cinf_i / Σ_i cinf_i²
+
+with h_i = cinf_i²/Σ cinf² the leverage of user i, so that each user is held against a θ of all the others. θ is that
+of the smallest user-clustered variance, whatever was randomised, within epochs and for ratios alike; with half of the
+users in each arm and one unit each it is that of the analysis of covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LEAST_STRENGTH = 1e-8
+"""Singular value below which a covariate says nothing that the others do not."""
+LEAST_USERS = 10
+"""For each covariate; with fewer nothing is adjusted."""
+
+
+def filled(covariates: Floats) -> Floats:
+    """(users, covariates) with 0 for NaN, and for each pattern of unknown values in a column an indicator beside it."""
+    unknown = np.isnan(covariates)
+    indicators = np.unique(unknown, axis=1).astype(np.float64)
+    return np.hstack([np.where(unknown, 0.0, covariates), indicators])
+
+
+def adjust(
+    effect: float, on_effect: Floats, covariates: Sequence[tuple[float, Floats]], users: int
+) -> tuple[float, Floats, float]:
+    """The adjusted effect, the influences of the users on it, and the share of the variance that is gone.
+
+    `on_effect` are influences, (users,); each covariate comes with its own effect and influences. The sum of the
+    squares of those handed back is the variance.
+    """
+    differences = np.array([difference for difference, _ in covariates])
+    influences = np.stack([influence for _, influence in covariates], axis=1)
+    size = np.sqrt(np.sum(influences**2, axis=0))
+    size[size == 0] = 1.0
+    axes, strength, back = np.linalg.svd(influences / size, full_matrices=False)
+    told = strength > LEAST_STRENGTH
+    if users < LEAST_USERS * np.count_nonzero(told):
+        return effect, on_effect, 0.0
+    axes, back = axes[:, told], back[told] / strength[told, None]
+    along = axes.T @ on_effect
+    rest = (on_effect - axes @ along) / (1 - np.sum(axes**2, axis=1))
+    variance = float(np.sum(on_effect**2))
+    reduction = 1 - float(np.sum(rest**2)) / variance if variance > 0 else 0.0
+    return effect - float(differences / size @ (back.T @ along)), rest, reduction
