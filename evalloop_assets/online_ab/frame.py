@@ -186,7 +186,7 @@ def _metrics(
     import pandas as pd
 
     if metrics is None:
-        others = (str(name) for name in units if name not in RESERVED and name not in covariates)
+        others = (name for name in units if isinstance(name, str) and name not in RESERVED and name not in covariates)
         metrics = {name: name for name in others if pd.api.types.infer_dtype(units[name]) in NUMBERS}
     if not metrics:
         raise UserError("units", "no metric is in it", "Give a column of numbers for each metric.")
