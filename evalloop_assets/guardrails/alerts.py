@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from evalloop_assets.guardrails.alert_picture import effects_in, scale_of
 from evalloop_assets.guardrails.incidents import Incident, Incidents
-from evalloop_assets.guardrails.picture import effects_in, scale_of
 from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, Rollback, asks_for_rollback, rollback_of
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.serving.outbox import Outbox

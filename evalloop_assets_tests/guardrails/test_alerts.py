@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from evalloop_assets.guardrails.alert_picture import effects_png
 from evalloop_assets.guardrails.alerts import alert_of, tell
 from evalloop_assets.guardrails.channels import alert_channels
 from evalloop_assets.guardrails.incidents import Incident, Incidents
-from evalloop_assets.guardrails.picture import effects_png
 from evalloop_assets.guardrails.watch import Rollback, observe, settle
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Change, Ledger
