@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from evalloop_assets.guardrails.alert_picture import effects_in, scale_of
 from evalloop_assets.guardrails.incidents import Incident, Incidents
 from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, Rollback, asks_for_rollback, rollback_of
 from evalloop_assets.serving.ledger import Ledger
@@ -21,9 +22,6 @@ from evalloop_assets.settings import AlertSettings
 RECENT = timedelta(days=1)
 """What was resolved longer ago is not told any more."""
 THREADS = "incident-"
-EFFECT = "_effect"
-SHARES = ("retention",)
-"""Figures that are shares, told in points; the others are seconds."""
 
 
 class Alert(NamedTuple):
@@ -151,10 +149,10 @@ def runbook_of(kind: str) -> str:
 def _figures(seen: Mapping[str, Any]) -> list[str]:
     """Effects with their bounds, who is behind them, and whether the arms are as they should be."""
     lines = []
-    for name in (key.removesuffix(EFFECT) for key in seen if key.endswith(EFFECT) and seen[key] is not None):
-        scale, unit = (100, " points") if name in SHARES else (1, " s")
-        low, high = (scale * seen[f"{name}_{end}"] for end in ("low", "high"))
-        lines.append(f"{name}: {scale * seen[name + EFFECT]:+.2f}{unit} [{low:+.2f}, {high:+.2f}]")
+    for name in effects_in([seen]):
+        scale, unit = scale_of(name)
+        effect, low, high = (scale * seen[f"{name}_{part}"] for part in ("effect", "low", "high"))
+        lines.append(f"{name}: {effect:+.2f} {unit} [{low:+.2f}, {high:+.2f}]")
     ratio = "unknown" if seen.get("srm_p") is None else f"p {seen['srm_p']:.2g}"
     lines.append(f"matured users: {seen.get('matured_users') or 0:,} on {seen['day']}; sample ratio: {ratio}")
     return lines

@@ -29,10 +29,10 @@ from dagster import (
     sensor,
 )
 
+from evalloop_assets.guardrails.alert_picture import effects_png
 from evalloop_assets.guardrails.alerts import tell
 from evalloop_assets.guardrails.channels import alert_channels
 from evalloop_assets.guardrails.incidents import Incident, Incidents
-from evalloop_assets.guardrails.picture import effects_png
 from evalloop_assets.guardrails.records import AT_ONCE, READINGS, readings_of, seen_after, seen_in
 from evalloop_assets.guardrails.rollback import rollback, rollback_config
 from evalloop_assets.guardrails.stores import open_stores

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from evalloop_assets.guardrails.alert_picture import effects_png
 from evalloop_assets.guardrails.alerts import alert_of, tell
 from evalloop_assets.guardrails.channels import alert_channels
 from evalloop_assets.guardrails.incidents import Incident, Incidents
-from evalloop_assets.guardrails.picture import effects_png
 from evalloop_assets.guardrails.watch import Rollback, observe, settle
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Change, Ledger
@@ -134,6 +134,16 @@ def test_a_rollback_that_does_not_come_is_told_after_five_minutes_and_its_end_la
     on_call.tick(20)
     assert on_call.told()[1:] == [("success", "RESOLVED x (gaming)")]
     assert "rolled back by ledger entry 3" in on_call.receiver.got[1].json["message"]
+
+
+def test_every_effect_of_a_reading_is_told_with_its_bounds_and_what_is_unknown_is_not(on_call):
+    late = {"late_retention_effect": -0.02, "late_retention_low": -0.04, "late_retention_high": -0.01}
+    unknown = {"duration_effect": None, "duration_low": None, "duration_high": None}
+    one = Incident(1, "x", "harm", "s", {**GAMING, **late, **unknown}, T, *[None] * 6)
+    lines = alert_of(one, Rollback(True, 3, 50.0), on_call.settings.alerts).text.splitlines()
+    assert "late_retention: -2.00 points [-4.00, -1.00]" in lines
+    assert not [text for text in lines if text.startswith("duration")]
+    assert effects_png([{**GAMING, **late}]).startswith(PNG)
 
 
 def test_a_command_in_an_alert_is_safe_to_paste_whatever_the_experiment_is_called(on_call):

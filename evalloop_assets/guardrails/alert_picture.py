@@ -10,19 +10,27 @@ from evalloop_assets.lake.picture import COLOURS, drawn_by, sparse_days
 
 MOST_DAYS = 7
 EFFECT = "_effect"
-SHARES = ("retention",)
+SHARE = "retention"
+"""How the names of effects on shares end; the others are seconds."""
 
 
 def effects_png(readings: Sequence[Mapping[str, Any]]) -> bytes | None:
     """Rows of `guardrail_readings` of one experiment, oldest first, as a PNG; None where no effect is known."""
-    names = [
-        key.removesuffix(EFFECT)
-        for key in dict.fromkeys(key for reading in readings for key in reading if key.endswith(EFFECT))
-        if any(reading.get(key) is not None for reading in readings)
+    names = effects_in(readings)
+    return drawn_by(lambda figure: _draw(figure, readings, names)) if names else None
+
+
+def effects_in(readings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the effects that are known in any of them; `name_effect` has its bounds in `name_low`, `name_high`."""
+    known = [
+        key for reading in readings for key, value in reading.items() if key.endswith(EFFECT) and value is not None
     ]
-    if not names:
-        return None
-    return drawn_by(lambda figure: _draw(figure, readings, names))
+    return [key.removesuffix(EFFECT) for key in dict.fromkeys(known)]
+
+
+def scale_of(name: str) -> tuple[int, str]:
+    """What an effect of that name is multiplied by for people, and its unit then."""
+    return (100, "points") if name.endswith(SHARE) else (1, "s")
 
 
 def _draw(figure: Any, readings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
@@ -31,7 +39,7 @@ def _draw(figure: Any, readings: Sequence[Mapping[str, Any]], names: Sequence[st
     for axes, name, colour in zip(figure.subplots(1, len(names), squeeze=False)[0], names, COLOURS, strict=False):
         known = [reading for reading in readings if reading.get(name + EFFECT) is not None]
         days = [date.fromisoformat(reading["day"]) for reading in known]
-        scale, unit = (100, "points") if name in SHARES else (1, "s")
+        scale, unit = scale_of(name)
         effect, low, high = (
             [scale * reading[f"{name}_{end}"] for reading in known] for end in ("effect", "low", "high")
         )
