@@ -28,7 +28,7 @@ RIGHT_CAUSES: Mapping[str, frozenset[str]] = {
 }
 """Causes that tell what is wrong in a scenario."""
 ANY_CAUSE = frozenset({"gaming", "harm", "red_flag"})
-"""In all others fewer people come back, whatever time spent does, and the models that drive them away say little new."""
+"""In all others fewer people come back, whatever time spent does, since models say little new."""
 
 Judge = Callable[[Sequence[Result], bool, Limits], str | None]
 """Cause of a rollback, None where the trial may go on."""
