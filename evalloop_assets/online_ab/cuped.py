@@ -8,7 +8,7 @@ inf_i and cinf_i the influences of user i on the effect and on c, the adjusted e
 
 with h_i = cinf_i²/Σ cinf² the leverage of user i, so that each user is held against a θ of all the others. θ is that
 of the smallest user-clustered variance, whatever was randomised, within epochs and for ratios alike; with half of the
-users in each arm and one unit each it is that of the analysis of covariance.
+users in each arm and one unit each it is that of the analysis of covariance. Without a gain nothing is adjusted.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def adjust(
     axes, back = axes[:, told], back[told] / strength[told, None]
     along = axes.T @ on_effect
     rest = (on_effect - axes @ along) / (1 - np.sum(axes**2, axis=1))
-    variance = float(np.sum(on_effect**2))
-    reduction = 1 - float(np.sum(rest**2)) / variance if variance > 0 else 0.0
-    return effect - float(differences / size @ (back.T @ along)), rest, reduction
+    variance, left = float(np.sum(on_effect**2)), float(np.sum(rest**2))
+    if left >= variance:
+        return effect, on_effect, 0.0
+    return effect - float(differences / size @ (back.T @ along)), rest, 1 - left / variance

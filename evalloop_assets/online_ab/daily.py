@@ -41,11 +41,10 @@ PER_USER = """
 
 PEOPLE = """
     SELECT experiment_id, unit, user_id, locale, channel, role_type, product_line, seniority,
-        CAST(sessions_before AS DOUBLE) AS sessions_before, CAST(replies_before AS DOUBLE) AS replies_before,
-        CAST(days_before AS DOUBLE) AS days_before
+        ln(1 + replies_before) AS replies_before, CAST(days_before AS DOUBLE) AS days_before
     FROM experiment_people
 """
-COVARIATES = ("sessions_before", "replies_before", "days_before")
+COVARIATES = ("replies_before", "days_before")
 DIMENSIONS = ("locale", "channel", "role_type", "product_line", "seniority")
 
 ARM_MODELS = """

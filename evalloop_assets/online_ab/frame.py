@@ -62,7 +62,9 @@ def compare(
     for name, values, denominators in _metrics(units, metrics, covariates):
         value, count = _column(units, values), _denominators(units, denominators)
         known = np.isfinite(value) & np.isfinite(count)
-        counts, totals = (np.bincount(cell, np.where(known, one, 0.0), len(cells)) for one in (count, value))
+        counts, totals = (
+            np.bincount(cell, np.where(known, one, 0.0), len(cells)).astype(np.float64) for one in (count, value)
+        )
         sums = winsorised(UserSums(cells % len(first), arms // 2, arms % 2 == 1, counts, totals), winsorise)
         rows.append({"metric": name, **_figures(sums, before, planned_users or len(first), alpha)})
     return pd.DataFrame(rows, columns=["metric", *FIGURES]).assign(srm_p=nan if srm_p is None else srm_p)
@@ -184,7 +186,7 @@ def _metrics(
     import pandas as pd
 
     if metrics is None:
-        others = (name for name in units if name not in RESERVED and name not in covariates)
+        others = (name for name in units if isinstance(name, str) and name not in RESERVED and name not in covariates)
         metrics = {name: name for name in others if pd.api.types.infer_dtype(units[name]) in NUMBERS}
     if not metrics:
         raise UserError("units", "no metric is in it", "Give a column of numbers for each metric.")

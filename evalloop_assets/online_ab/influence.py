@@ -130,9 +130,11 @@ def _contrast(
     arm = sums.treated.astype(np.int64)
     deviation = weight[sums.epoch] * (total - mean[sums.epoch, arm] * sums.units) / safe[sums.epoch, arm]
     people = int(sums.user.max()) + 1
-    on_control = np.bincount(sums.user, np.where(sums.treated, 0.0, deviation), people)
-    on_effect = np.bincount(sums.user, np.where(sums.treated, deviation, 0.0), people) - on_control
-    return (control_mean, treatment_mean), treatment_mean - control_mean, on_effect, on_control
+    on_control, on_treatment = (
+        np.bincount(sums.user, np.where(mine, deviation, 0.0), people).astype(np.float64)
+        for mine in (~sums.treated, sums.treated)
+    )
+    return (control_mean, treatment_mean), treatment_mean - control_mean, on_treatment - on_control, on_control
 
 
 def _distinct(numbers: NDArray[np.int64]) -> int:

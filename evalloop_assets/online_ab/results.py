@@ -78,7 +78,7 @@ class Units:
     """The same of the last day."""
     covariates: NDArray[np.float64] | None = None
     """(users, covariates): what was known of each user before the first exposure, NaN where nothing."""
-    slices: Mapping[str, tuple[Sequence[str], NDArray[np.int64]]] = field(default_factory=dict)
+    slices: Mapping[str, tuple[Sequence[str], NDArray[np.int64]]] = field(default_factory=dict, kw_only=True)
     """By dimension: its values, and (users,) the index of each user's, -1 where unknown."""
 
 

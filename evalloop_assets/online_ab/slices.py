@@ -84,12 +84,10 @@ def _of_metric(
 ) -> list[SliceResult]:
     told: dict[str, dict[str, Effect]] = {}
     for dimension, (values, code) in rows.slices.items():
-        slices = {
-            value: _among(sums, code[sums.user] == number, rows.covariates) for number, value in enumerate(values)
-        }
+        every = {value: _among(sums, code[sums.user] == number, rows.covariates) for number, value in enumerate(values)}
         large = {
             value: one
-            for value, one in slices.items()
+            for value, one in every.items()
             if one is not None and min(one.users_control, one.users_treatment) >= minimum_users
         }
         if len(large) > 1:

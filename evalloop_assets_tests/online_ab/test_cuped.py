@@ -79,8 +79,9 @@ def test_a_covariate_that_says_nothing_changes_nothing_worth_telling(users, cova
 def test_more_covariates_than_the_users_can_tell_apart_are_left_alone():
     rng = np.random.default_rng(6)
     sums = one_each(np.arange(50) % 2 == 1, rng.normal(size=50))
-    assert paired_user_effect(sums, rng.normal(size=(50, 6))).se == paired_user_effect(sums).se
-    assert paired_user_effect(sums, rng.normal(size=(50, 4))).se != paired_user_effect(sums).se
+    before = sums.total[:, None] + rng.normal(size=(50, 6))
+    assert paired_user_effect(sums, before).se == paired_user_effect(sums).se
+    assert paired_user_effect(sums, before[:, :4]).se < 0.8 * paired_user_effect(sums).se
 
 
 def clustered(rng, world, effect):
@@ -126,6 +127,20 @@ def test_clusters_err_in_5_percent_without_bias(world):
     assert 0.03 < outside < 0.07
     assert abs(bias) < 3
     assert reduction > 0.25
+
+
+def test_covariates_that_say_nothing_are_not_chosen_for_their_luck():
+    rng = np.random.default_rng(10)
+
+    def draw():
+        sums, before = clustered(rng, by_conversation, 0.0)
+        return sums, rng.permutation(before)
+
+    outside, bias, reduction = rates(draw, 0.0, 1_000)
+    print(f"covariates that say nothing: outside {outside:.1%}, variance reduction {reduction:.1%}")
+    assert 0.03 < outside < 0.07
+    assert abs(bias) < 3
+    assert 0 <= reduction < 0.03
 
 
 def test_one_user_out_of_all_proportion_decides_nothing_once_cut():
