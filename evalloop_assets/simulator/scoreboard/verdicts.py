@@ -23,11 +23,12 @@ from evalloop_assets.simulator.serve import FIRST_DAY
 
 STAGE = "guardrails"
 RIGHT_CAUSES: Mapping[str, frozenset[str]] = {
-    "slow_harm": frozenset({"harm"}),
+    "slow_harm": frozenset({"harm", "red_flag"}),
     "regen_spike": frozenset({"red_flag"}),
 }
-"""Causes that tell what is wrong in a scenario; in all others fewer people come back, whatever time spent does."""
-FEWER_RETURN = frozenset({"gaming", "harm"})
+"""Causes that tell what is wrong in a scenario."""
+ANY_CAUSE = frozenset({"gaming", "harm", "red_flag"})
+"""In all others fewer people come back, whatever time spent does, since models say little new."""
 
 Judge = Callable[[Sequence[Result], bool, Limits], str | None]
 """Cause of a rollback, None where the trial may go on."""
@@ -59,7 +60,7 @@ def figures(
     scenario: Scenario, method: str, trials: set[str], harmful: set[str], found: Mapping[str, Alarm]
 ) -> list[Measured]:
     """What the alarms of one method are worth."""
-    right = RIGHT_CAUSES.get(scenario.name, FEWER_RETURN)
+    right = RIGHT_CAUSES.get(scenario.name, ANY_CAUSE)
     due = [found[name] for name in sorted(harmful & set(found))]
     missed = mean_or_nan([name not in found for name in sorted(harmful)])
     false_alarms = mean_or_nan([name in found for name in sorted(trials - harmful)])

@@ -152,8 +152,9 @@ def test_harm_missed_and_a_false_alarm_of_three():
     ("scenario", "cause", "right"),
     [
         ("padding", "gaming", 1),
-        ("padding", "red_flag", 0),
+        ("padding", "red_flag", 1),
         ("slow_harm", "harm", 1),
+        ("slow_harm", "red_flag", 1),
         ("slow_harm", "gaming", 0),
         ("regen_spike", "red_flag", 1),
         ("regen_spike", "harm", 0),
