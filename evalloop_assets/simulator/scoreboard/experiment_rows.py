@@ -48,9 +48,10 @@ class Experiment:
                     same = np.ones(len(kept), np.int64)
                     numbers = (units[kept], total[kept], eligible[kept])
                     pieces.append((same * number, same * epoch, user[kept], treated[kept], *numbers))
-        columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        metric_of, *others = (np.concatenate(column) for column in zip(*pieces, strict=True))
+        epoch_of, user_of, treated_of, units_of, total_of, eligible_of = others
         names = [f"weight_{round(1e4 * self.world.weights[begin]):05}" for begin, _ in self.world.epochs]
-        return Units(metrics, columns[0], names, *columns[1:])
+        return Units(metrics, metric_of, names, epoch_of, user_of, treated_of, units_of, total_of, eligible_of)
 
     def difference(self, metric: str, last: int) -> float:
         """Treatment's mean less the control's, of one epoch and without its error; NaN where an arm is empty."""
