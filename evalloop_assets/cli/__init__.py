@@ -48,7 +48,7 @@ def main() -> None:
         if first["type"] == "secret_in_file":
             _end(f"setting {name}: evalloop.yaml is no place for it ({why}). Set the variable {name} instead.")
         if first["type"] == "extra_forbidden":  # the value of a mistyped secret is one
-            _end(f"setting {name}: there is none of that name. All are in evalloop_assets/settings.py.")
+            _end(f"setting {name}: there is none of that name. All are in evalloop_assets/settings.")
         _end(f"setting {name}: {first['input']!r} is refused ({why}). Mend it there or in evalloop.yaml.")
 
 

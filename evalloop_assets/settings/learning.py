@@ -1,0 +1,44 @@
+"""Settings of the reward model and of policy iteration."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from evalloop_assets.settings.section import Section
+
+
+class RewardSettings(Section):
+    """Reward model."""
+
+    encoder: str = Field("hashed-ngrams-128/1", description="text encoder, name and version")
+    immediate_weight: float = Field(0.2, ge=0, description="share of the preference right now in the reward")
+    delayed_5_weight: float = Field(0.3, ge=0, description="share of the next five turns in the reward")
+    delayed_session_weight: float = Field(0.5, ge=0, description="share of the return in the reward")
+    hidden: int = Field(32, ge=0, description="width of the hidden layer; 0 leaves a linear model")
+    epochs: int = Field(20, ge=1, description="most passes over the pairs")
+    penalty: float = Field(0.01, ge=0, description="weight of the squared coefficients in the loss")
+    min_labels: int = Field(50, ge=1, description="decided labels of a horizon below which it is not learned")
+    max_pairs: int = Field(50_000, ge=1, description="pairs of one training; more are sampled by hash")
+    anchors: int = Field(2_000, ge=2, description="replies of the frozen set that fixes a version's scale")
+    promotion_slack: float = Field(
+        0.01, ge=0, description="loss of held-out accuracy, as a share, up to which a challenger replaces the champion"
+    )
+    rescore_days: int = Field(
+        28, ge=0, description="newest complete days that a new champion scores anew; 0: only days to come"
+    )
+    seed: int = Field(0, description="seed of the training")
+
+
+class PolicySettings(Section):
+    """Policy iteration."""
+
+    best_of: int = Field(4, ge=2, description="replies drawn, of which a best-of-n policy shows the best")
+    min_margin: float = Field(
+        0.1, ge=0, description="reward of the chosen less the rejected reply that a kept pair needs, in anchor SDs"
+    )
+    pairs_per_user: int = Field(20, ge=1, description="kept pairs of one user and day")
+    screen_prompts: int = Field(300, ge=1, description="logged prompts on which a candidate is screened")
+    screen_replies: int = Field(16, ge=2, description="logged replies of the base model ranked for each prompt")
+    min_reward_gain: float = Field(0.0, ge=0, description="least lower bound of the reward gain, in anchor SDs")
+    max_length_ratio: float = Field(1.5, gt=1, description="most a candidate's replies may be longer, or shorter, by")
+    max_repetition_gain: float = Field(0.05, ge=0, description="most by which the repeated share of a reply may rise")
