@@ -27,7 +27,8 @@ def compare(
     propensity (the chance with which the row got its arm, which makes epochs of its own), and a value a metric.
     `metrics` maps a metric's name to its column of values, or to (values, denominators): ("complaints", "replies")
     compares complaints per reply, a denominator left out counts each row as one. By default every other column of
-    numbers is a metric. NaN is censored, not zero: such a row is left out of that metric, and of that one only.
+    numbers is a metric, and NAME_denominator beside NAME its denominator. NaN is censored, not zero: such a row is left
+    out of that metric, and of that one only.
 
     `covariates` are columns known of a user before the first exposure, the same in all its rows, NaN where there is
     nothing to know; effects are then adjusted (CUPED), means are not. `winsorise` is the quantile at which a user's

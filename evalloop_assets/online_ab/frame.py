@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 NUMBERS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 """What pandas infers of columns that are metrics by themselves."""
 RESERVED = ("user_id", "arm", "epoch", "propensity")
+DENOMINATOR = "_denominator"
 FIGURES = (
     "control", "treatment", "effect", "low", "high", "relative", "relative_low", "relative_high", "p_value",
     "always_low", "always_high", "users_control", "users_treatment",
@@ -187,7 +188,9 @@ def _metrics(
 
     if metrics is None:
         others = (name for name in units if isinstance(name, str) and name not in RESERVED and name not in covariates)
-        metrics = {name: name for name in others if pd.api.types.infer_dtype(units[name]) in NUMBERS}
+        numbers = [name for name in others if pd.api.types.infer_dtype(units[name]) in NUMBERS]
+        below = {name: name + DENOMINATOR for name in numbers if name + DENOMINATOR in numbers}
+        metrics = {name: (name, below.get(name)) for name in numbers if name not in below.values()}
     if not metrics:
         raise UserError("units", "no metric is in it", "Give a column of numbers for each metric.")
     for name, columns in metrics.items():

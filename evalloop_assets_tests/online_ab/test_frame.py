@@ -66,6 +66,13 @@ def test_a_ratio_by_user_agrees_with_tea_tasting():
     assert row.relative == pytest.approx(theirs.rel_effect_size)
 
 
+def test_a_column_named_after_its_numerator_is_its_denominator():
+    given = conversations()[["user_id", "arm", "replies", "complaints"]]
+    named = given.rename(columns={"replies": "complaints_denominator"})
+    expected = compare(given, metrics={"complaints": ("complaints", "replies")})
+    pd.testing.assert_frame_equal(compare(named), expected)
+
+
 def test_the_bounds_for_many_looks_are_those_of_the_sequential_module():
     given = conversations()
     row = one_row(given, planned_users=5_000, alpha=0.01)
