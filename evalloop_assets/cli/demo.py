@@ -202,7 +202,7 @@ def run_demo(console: Console) -> None:
             f"{settings.ab.planned_users:,} users instead of 20,000; it is planned "
             f"to see {100 * settings.guardrails.planned_effect:g} points of return instead of 2, and a promotion "
             "does not wait for return a week after the assignment, as the demo is over by then; the red flags of "
-            "padding and repetition, which would be first, are off, so that time spent and return decide\n"
+            "padding, repetition and latency, which would be first, are off, so that time and return decide\n"
             "experiment padded-replies: a model that pads its replies, on half of the users\n",
             soft_wrap=True,
         )
