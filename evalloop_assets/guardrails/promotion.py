@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.lifecycle import Event, Standing, next_step, refusal
 from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish, publish_if_stale
-from evalloop_assets.serving.ledger import Change, Entry, Ledger, Transition
+from evalloop_assets.serving.ledger import Change, Entry, Ledger, Transition, utc_now
 from evalloop_assets.serving.state import Experiment
 from evalloop_assets.settings import Settings
 
@@ -23,8 +23,10 @@ WANTED = """
 """
 VERDICTS = "SELECT experiment_id, reading_id, verdict, reason, as_of FROM guardrail_readings"
 ACTOR = "allocations"
-STEP = timedelta(days=1)
-"""Least time between two steps of a ramp."""
+STEP = timedelta(hours=20)
+"""Least time between two steps of a ramp: a day, less what the hour of a daily run varies by."""
+REPLAYED = timedelta(days=1)
+"""A ledger whose first entry was recorded so long after it took effect serves past days, as the simulator does."""
 
 
 class Outcome(NamedTuple):
@@ -39,16 +41,19 @@ class Outcome(NamedTuple):
         return f"{self.done or 'refused'}: {self.reason}"
 
 
-def carry_out(inputs: Inputs, day: date, settings: Settings, ledger: Ledger) -> list[Outcome]:
+def carry_out(
+    inputs: Inputs, day: date, settings: Settings, ledger: Ledger, now: Callable[[], datetime] = utc_now
+) -> list[Outcome]:
     """Promote, or take the next step of the ramp, as decided on this day, where the guardrail's verdict of it is PASS.
 
     Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run, and days
-    other than the newest complete one, so that recomputing the past serves nobody anything. Repeating it changes
-    nothing.
+    other than the newest complete one, so that recomputing the past serves nobody anything. It takes effect `now`, so
+    that conversations that are running keep their model; where the ledger serves past days, at the time of the reading.
+    Repeating it changes nothing.
     """
     readings = {row["experiment_id"]: row for row in inputs.query(VERDICTS).to_pylist()}
     outcomes = [
-        _carried_out(decision, readings.get(decision["experiment_id"]), day, inputs, ledger)
+        _carried_out(decision, readings.get(decision["experiment_id"]), day, inputs, ledger, now)
         for decision in inputs.query(WANTED).to_pylist()
     ]
     if any(outcome.done for outcome in outcomes):
@@ -66,7 +71,12 @@ def ledger_rows(entries: Sequence[Entry], day: date) -> list[dict[str, Any]]:
 
 
 def _carried_out(
-    decision: Mapping[str, Any], reading: Mapping[str, Any] | None, day: date, inputs: Inputs, ledger: Ledger
+    decision: Mapping[str, Any],
+    reading: Mapping[str, Any] | None,
+    day: date,
+    inputs: Inputs,
+    ledger: Ledger,
+    now: Callable[[], datetime],
 ) -> Outcome:
     name, action = decision["experiment_id"], decision["action"]
     head = ledger.head()
@@ -79,49 +89,57 @@ def _carried_out(
         return Outcome(name, None, "the ledger does not know the experiment")
     repeated = reading is not None and ledger.request(_request(action, reading)) is not None
     step = experiment.weight_percent if repeated and action == "advance" else next_step(experiment.weight_percent)
-    reason = None if repeated else _refusal(decision, reading, experiment, step)
+    if reading is None:
+        return Outcome(name, None, "the guardrail says nothing")
+    at = _takes_effect(reading["as_of"], ledger, now)
+    reason = None if repeated else _refusal(decision, reading, experiment, step, at)
     if reason is not None:
         return Outcome(name, None, reason)
-    assert reading is not None
-    at = reading["as_of"]
     if action == "promote":
         done, transition = "promoted", _promotion(name, at)
     else:
         assert step is not None
         done, transition = f"ramped to {step:g}%", _ramp(name, step, at)
-    entry = ledger.apply(_change(decision, reading), transition).entry
+    entry = ledger.apply(_change(decision, reading, at), transition).entry
     return Outcome(name, done, f"{decision['reason']}; to take it back: evalloop serving undo {entry.sequence}")
 
 
+def _takes_effect(as_of: datetime, ledger: Ledger, now: Callable[[], datetime]) -> datetime:
+    first = ledger.at(1)
+    if first is not None and first.recorded_at - first.at > REPLAYED:
+        return as_of
+    return max(as_of, now())
+
+
 def _refusal(
-    decision: Mapping[str, Any], reading: Mapping[str, Any] | None, experiment: Experiment, step: float | None
+    decision: Mapping[str, Any], reading: Mapping[str, Any], experiment: Experiment, step: float | None, at: datetime
 ) -> str | None:
     if experiment.status not in ("running", "promoted"):
         return f"it is {experiment.status}"
     if experiment.treatment != decision["treatment"]:
         return f"the log says its treatment is {decision['treatment']}, the ledger {experiment.treatment}"
     standing = Standing("ramping" if len(experiment.epochs) > 1 else "in_ab", experiment.weight_percent)
-    word = reading["verdict"] if reading is not None else None
+    word = reading["verdict"]
     if decision["action"] == "promote":
         reason = refusal(standing, Event("promote", verdict=word))
     elif step is None:
         reason = "the ramp is at its end; a person decides, or a gain"
     else:
         reason = refusal(standing, Event("advance", verdict=word, weight=step))
-    if reason is not None or reading is None:
-        return reason if reading is None or word == "PASS" else f"{reason}: {reading['reason']}"
+    if reason is not None:
+        return reason if word == "PASS" else f"{reason}: {reading['reason']}"
     begun = experiment.epochs[-1].starts_at
-    if decision["action"] == "advance" and reading["as_of"] < begun + STEP:
+    if decision["action"] == "advance" and at < begun + STEP:
         return f"its last step began on {begun}, and a ramp takes one a day"
     return None
 
 
-def _change(decision: Mapping[str, Any], reading: Mapping[str, Any]) -> Change:
+def _change(decision: Mapping[str, Any], reading: Mapping[str, Any], at: datetime) -> Change:
     return Change(
         action="promote" if decision["action"] == "promote" else "ramp",
         actor=ACTOR,
         reason=decision["reason"],
-        at=reading["as_of"],
+        at=at,
         request_id=_request(decision["action"], reading),
         evidence={"reading_id": reading["reading_id"], "decision": json.loads(decision["evidence"])},
     )
