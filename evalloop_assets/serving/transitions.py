@@ -137,6 +137,51 @@ def roll_back(allocation: Allocation, experiment_id: str, at: datetime) -> Alloc
     )
 
 
+def undo(allocation: Allocation, earlier: Allocation, at: datetime) -> Allocation:
+    """Serve what `earlier` said to conversations that begin at `at` or later, and move few running ones.
+
+    An experiment that went on, ended or was promoted meanwhile gets a new epoch of its earlier weight, and the time
+    after its end stays an epoch of 0% or 100%. One that was rolled back begins anew: what its rollback took the
+    candidate from, and what began outside it, stays outside.
+    """
+    former = earlier.former
+    if allocation.champion == earlier.champion:
+        former = allocation.former
+    elif allocation.former is None or allocation.former.model_id != earlier.champion:
+        former = Reign(allocation.champion, at)
+    return replace(
+        earlier,
+        former=former,
+        experiments=tuple(_restored(one, allocation.experiment(one.experiment_id), at) for one in earlier.experiments),
+    )
+
+
+def _restored(before: Experiment, now: Experiment | None, at: datetime) -> Experiment:
+    """`before` again from `at` on, where it has become `now`."""
+    if now is not None and now.status == before.status != "running":
+        return now
+    if before.status == "rolled_back":
+        return before
+    resumed = Epoch(at, before.epochs[-1].weight_percent)
+    if now is None or now.status == "rolled_back":
+        return replace(before, epochs=(resumed,), ended_at=None if before.status == "running" else at)
+    if before.status != "running":
+        return replace(now, status=before.status, ended_at=at)
+    ended = () if now.ended_at is None else (Epoch(now.ended_at, 100.0 if now.status == "promoted" else 0.0),)
+    return replace(before, epochs=_in_order((*now.epochs, *ended, resumed)))
+
+
+def _in_order(epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
+    """Without those that a later one begins before, and those that change no weight."""
+    kept: list[Epoch] = []
+    for epoch in epochs:
+        while kept and kept[-1].starts_at >= epoch.starts_at:
+            kept.pop()
+        if not kept or kept[-1].weight_percent != epoch.weight_percent:
+            kept.append(epoch)
+    return tuple(kept)
+
+
 def _running(allocation: Allocation, experiment_id: str) -> Experiment:
     experiment = allocation.experiment(experiment_id)
     if experiment is None:

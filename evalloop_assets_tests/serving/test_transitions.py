@@ -16,9 +16,11 @@ from evalloop_assets.serving.transitions import (
     roll_back,
     start_experiment,
     stop,
+    undo,
 )
 
 from .cases import NOON, after, one_experiment
+from .flag_reading import begun, joined, models, variants
 
 
 def test_a_start_serves_the_treatment_against_the_champion():
@@ -167,3 +169,35 @@ def test_whatever_is_done_the_state_stays_sound(actions):
             assert (one.ended_at is None) == (one.status == "running")
         if action == "rollback" and model != "m0":
             assert allocation.champion != model
+
+
+def test_an_undone_ramp_moves_no_running_conversation():
+    narrow = one_experiment(5.0)
+    wide = ramp(narrow, "exp", 25.0, after(1))
+    undone = undo(wide, narrow, after(2))
+    assert undone.experiment("exp").epochs == (Epoch(NOON, 5.0), Epoch(after(1), 25.0), Epoch(after(2), 5.0))
+    running = joined(begun(0, 5_000, after(0.5)), begun(5_000, 10_000, after(1.5)))
+    assert (variants(flag_file(undone), running) == variants(flag_file(wide), running)).all()
+    assert undo(undone, narrow, after(3)) == undone
+
+
+@pytest.mark.parametrize("crowned", [False, True])
+def test_an_undone_rollback_pulls_nobody_in_who_began_before_it(crowned):
+    before = promote(one_experiment(25.0), "exp", after(1)) if crowned else one_experiment(25.0)
+    rolled = roll_back(before, "exp", after(2))
+    undone = undo(rolled, before, after(3))
+    assert undone.champion == before.champion
+    running = joined(begun(0, 5_000, after(1.5)), begun(5_000, 10_000, after(2.5)))
+    assert (models(flag_file(undone), running) == models(flag_file(rolled), running)).all()
+    later = begun(0, 5_000, after(4))
+    assert (models(flag_file(undone), later) == "new").mean() == (1 if crowned else pytest.approx(0.3, abs=0.03))
+    assert undo(undone, before, after(5)) == undone
+
+
+def test_an_undone_promotion_leaves_most_of_its_conversations_with_the_candidate_and_all_earlier_ones_alone():
+    before = one_experiment(25.0, user_share=0.0)
+    crowned = promote(before, "exp", after(1))
+    undone = undo(crowned, before, after(2))
+    assert (undone.champion, undone.experiment("exp").weight_percent) == ("old", 25.0)
+    running = joined(begun(0, 5_000, after(-1)), begun(5_000, 10_000, after(0.5)), begun(10_000, 15_000, after(1.5)))
+    assert (models(flag_file(undone), running) == models(flag_file(crowned), running)).all()
