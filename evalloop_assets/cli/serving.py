@@ -116,9 +116,10 @@ def take_back(console: Console, sequence: int, reason: str, discard_later: bool)
     ledger = _ledger(settings)
     if sequence <= 1:
         raise UserError(f"ledger entry {sequence}", "nothing was served before it", "Name an entry from 2 on.")
-    if ledger.at(sequence) is None:
+    entries = ledger.history()
+    if sequence > len(entries):
         raise UserError(f"ledger entry {sequence}", "there is none", "See them all: evalloop serving history")
-    later = [entry for entry in ledger.history() if entry.sequence > sequence]
+    later = entries[sequence:]
     if later and not discard_later:
         what = ", ".join(f"{entry.sequence} ({entry.action})" for entry in later)
         raise UserError(
@@ -126,7 +127,7 @@ def take_back(console: Console, sequence: int, reason: str, discard_later: bool)
             f"it would take back entries {what} too",
             "Undo the newest first, or say --discard-later.",
         )
-    _say(console, settings, ledger, ledger.undo(sequence - 1, _change("undo", reason)))
+    _say(console, settings, ledger, ledger.undo(sequence - 1, _change("undo", reason), len(entries)))
 
 
 def _apply(console: Console, change: Change, transition: Transition) -> None:

@@ -29,6 +29,9 @@ class UndoConfig(Config):
     """One undo."""
 
     to_sequence: int = Field(description="ledger entry whose allocation is restored")
+    expected_sequence: int | None = Field(
+        None, description="newest entry to take back, refused where there is a newer one; empty: to_sequence + 1"
+    )
     request_id: str = Field(description="names the request; a second run for it changes nothing")
     reason: str = Field(description="plain words")
     at: str = Field("", description="when it takes effect, ISO time in UTC; empty: now")
@@ -79,7 +82,7 @@ def restore(context: OpExecutionContext, config: UndoConfig, settings: ResourceP
     change = Change("undo", config.actor, config.reason, _moment(config.at), config.request_id)
     ledger = Ledger(settings.ledger_url)
     try:
-        done = ledger.undo(config.to_sequence, change)
+        done = ledger.undo(config.to_sequence, change, config.expected_sequence)
         published = publish(settings.flags, ledger)
         tell_routers(settings, ledger)
     finally:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.database import create_table, name_of, open_engine, reading
 from evalloop_assets.serving.state import Allocation
-from evalloop_assets.serving.transitions import begin
+from evalloop_assets.serving.transitions import begin, undo
 
 Action = Literal["start", "ramp", "promote", "rollback", "undo", "stop"]
 Transition = Callable[[Allocation], Allocation]
@@ -213,12 +213,33 @@ class Ledger:
                 time.sleep(min(0.001 * attempt, 0.05))
         raise RuntimeError(f"the ledger changed {ATTEMPTS} times while {change.request_id} was tried")
 
-    def undo(self, to_sequence: int, change: Change) -> Applied:
-        """Restore the allocation of an earlier entry by a new entry."""
+    def undo(self, to_sequence: int, change: Change, expected_sequence: int | None = None) -> Applied:
+        """Serve what an earlier entry said from `change.at` on, by a new entry.
+
+        `expected_sequence` is the newest entry that is known to be taken back; unless said the one after `to_sequence`.
+        UserError where there is a newer one, which nobody has asked to take back.
+        """
         earlier = self.at(to_sequence)
         if earlier is None:
             raise UserError(f"ledger entry {to_sequence}", "there is none", "Name one that the ledger's history shows.")
-        return self.apply(change, lambda _: earlier.allocation)
+        expected = to_sequence + 1 if expected_sequence is None else expected_sequence
+        done = self.request(change.request_id)
+        if done is not None:
+            return Applied(done, False)
+        head = self._head()
+        allocation = undo(head.allocation, earlier.allocation, change.at)
+        try:
+            if head.sequence > expected:
+                raise Conflict(expected, head.sequence)
+            if allocation == head.allocation:
+                return Applied(head, False)
+            return self.append(head.sequence, change, allocation)
+        except Conflict as conflict:
+            raise UserError(
+                f"undo back to ledger entry {to_sequence}",
+                f"it would take back entry {conflict.found} too, and what is known is entry {expected}",
+                "See what is newer: evalloop serving history",
+            ) from None
 
     def _head(self) -> Entry:
         head = self.head()

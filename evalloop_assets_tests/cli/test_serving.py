@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from evalloop_assets.serving.ledger import Change, Ledger, utc_now
+from evalloop_assets.serving.transitions import roll_back
 from evalloop_assets_tests.cli.conftest import line
 from evalloop_assets_tests.receiver import SECRET, receiving
 
@@ -125,3 +127,20 @@ def test_names_that_look_like_markup_are_printed_as_they_are(served):
         assert "[/x]: [red]m against first" in served(*command).printed
     assert served("serving", "rollback", "[/x]", "--reason", "[/]").status == 0
     assert "[/]" in served("serving", "history").printed
+
+
+def test_undo_takes_back_no_rollback_that_comes_while_it_looks(served, monkeypatch):
+    assert served("serving", "start", "exp", "--treatment", "m").status == 0
+    looked = Ledger.history
+
+    def overtaken(ledger):
+        seen = looked(ledger)
+        monkeypatch.setattr(Ledger, "history", looked)
+        now = utc_now()
+        ledger.apply(Change("rollback", "guardrail_sensor", "harm", now, "exp@1"), lambda a: roll_back(a, "exp", now))
+        return seen
+
+    monkeypatch.setattr(Ledger, "history", overtaken)
+    said = line(served("serving", "undo", 2, *WHY))
+    assert said.startswith("undo back to ledger entry 1: it would take back entry 3 too")
+    assert "rolled back" in served("serving", "show").printed

@@ -68,7 +68,7 @@ def test_a_candidate_starts_ramps_is_crowned_dethroned_and_the_old_champion_come
     assert json.loads(found["new"]["evidence"])["undo"] == "evalloop serving undo 5"
     ledger.undo(4, Change("undo", "ada", "false alarm", at(91), "undo"))
     assert told(ledger) == {"old": ("cut", 0.0), "new": ("champion", 100.0)}
-    ledger.undo(3, Change("undo", "ada", "not yet", at(92), "undo-2"))
+    ledger.undo(3, Change("undo", "ada", "not yet", at(92), "undo-2"), 6)
     assert told(ledger) == {"old": ("champion", 100.0), "new": ("ramping", 25.0)}
     assert all(row["refused"] is None for row in standing(ledger).values())
 

@@ -20,6 +20,7 @@ from evalloop_assets.guardrails.rollback import (
     undo_config,
 )
 from evalloop_assets.guardrails.sensors import guardrail_sensor
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.online_ab.assets import decisions, experiment_results
 from evalloop_assets.online_ab.checks import CHECKS as AB_CHECKS
 
@@ -105,7 +106,8 @@ def test_a_rollback_that_is_asked_for_again_changes_nothing_and_an_undo_restores
         assert undo.execute_in_process(instance=instance, resources=world.resources, run_config=config).success
     head = world.ledger.head()
     assert (head.sequence, head.action, head.actor) == (4, "undo", "ada")
-    assert head.allocation == world.ledger.at(2).allocation
+    (again,) = head.allocation.experiments
+    assert (again.status, again.weight_percent, again.epochs[0].starts_at) == ("running", 50, head.at)
     assert "x.user.treatment" in world.settings.flags.read_text()
 
     assert rollback.execute_in_process(
@@ -114,6 +116,17 @@ def test_a_rollback_that_is_asked_for_again_changes_nothing_and_an_undo_restores
         run_config=rollback_config(experiment_id="x", reading_id="x@1", reason="padding"),
     ).success
     assert world.ledger.head().sequence == 4
+
+
+def test_the_job_takes_back_no_later_entry_unasked(tmp_path, instance):
+    world = a_world(tmp_path, experiments=("x", "y"))
+    config = undo_config(to_sequence=1, request_id="undo-1", reason="not yet", actor="ada")
+    with pytest.raises(UserError, match=r"would take back entry 3 too, and what is known is entry 2"):
+        undo.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    assert world.ledger.head().sequence == 3
+    config = undo_config(to_sequence=1, expected_sequence=3, request_id="undo-1", reason="not yet", actor="ada")
+    assert undo.execute_in_process(instance=instance, resources=world.resources, run_config=config).success
+    assert world.ledger.head().allocation.experiments == ()
 
 
 @pytest.mark.parametrize("ledger", ["others", "empty"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Conflict, Ledger
+from evalloop_assets.serving.state import Epoch
 from evalloop_assets.serving.transitions import begin, ramp, roll_back, start_experiment
 
 from .cases import NOON, after, change
@@ -83,9 +84,22 @@ def test_an_undo_restores_a_named_entry_by_a_new_one(ledger, ledger_url):
     take_back(ledger_url, "reading-1")
     restored = ledger.undo(2, change("undo", "undo-1", after(2))).entry
     assert (restored.sequence, restored.action) == (4, "undo")
-    assert restored.allocation == ledger.at(2).allocation
+    again = restored.allocation.experiment("exp")
+    assert (again.status, again.epochs) == ("running", (Epoch(after(2), 5),))
     with pytest.raises(UserError, match="ledger entry 99"):
         ledger.undo(99, change("undo", "undo-2"))
+
+
+def test_an_undo_takes_nothing_back_that_came_after_what_is_known(ledger, ledger_url):
+    running(ledger)
+    ledger.apply(change("ramp", "w", after(2)), lambda state: ramp(state, "exp", 25, after(2)))
+    take_back(ledger_url, "reading-1")
+    for expected in (None, 3):
+        with pytest.raises(UserError, match="would take back entry 4 too, and what is known is entry 3"):
+            ledger.undo(2, change("undo", "undo-1", after(3)), expected)
+    assert ledger.head().allocation.experiment("exp").status == "rolled_back"
+    assert ledger.undo(2, change("undo", "undo-1", after(3)), 4).appended
+    assert not ledger.undo(2, change("undo", "undo-1", after(4))).appended
 
 
 def test_the_state_as_of_a_moment_is_the_newest_that_had_taken_effect(ledger):
