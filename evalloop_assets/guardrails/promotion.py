@@ -29,6 +29,9 @@ REPLAYED = timedelta(days=1)
 """A ledger whose first entry was recorded so long after it took effect serves past days, as the simulator does."""
 
 
+SERVED = ("running", "promoted")
+
+
 class Outcome(NamedTuple):
     """What became of one decision."""
 
@@ -46,7 +49,8 @@ def carry_out(
 ) -> list[Outcome]:
     """Promote, or take the next step of the ramp, as decided on this day, where the guardrail's verdict of it is PASS.
 
-    Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run, and days
+    Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run or whose
+    widening a person has taken back, and days
     other than the newest complete one, so that recomputing the past serves nobody anything. It takes effect `now`, so
     that conversations that are running keep their model; where the ledger serves past days, at the time of the reading.
     Repeating it changes nothing.
@@ -70,6 +74,21 @@ def ledger_rows(entries: Sequence[Entry], day: date) -> list[dict[str, Any]]:
     return _rows(in_force[-1]) if in_force else []
 
 
+def narrowing_undo(entries: Sequence[Entry], experiment_id: str) -> Entry | None:
+    """The undo by which fewer got the candidate, where nothing has changed the experiment since; None where none is."""
+    for before, entry in zip(reversed(entries[:-1]), reversed(entries), strict=False):
+        was, became = (one.allocation.experiment(experiment_id) for one in (before, entry))
+        if was != became:
+            return entry if entry.action == "undo" and _percent(became) < _percent(was) else None
+    return None
+
+
+def _percent(experiment: Experiment | None) -> float:
+    if experiment is None:
+        return 0.0
+    return 100.0 if experiment.status == "promoted" else experiment.weight_percent
+
+
 def _carried_out(
     decision: Mapping[str, Any],
     reading: Mapping[str, Any] | None,
@@ -87,7 +106,13 @@ def _carried_out(
         return Outcome(name, None, str(decision["reason"]))
     if experiment is None:
         return Outcome(name, None, "the ledger does not know the experiment")
-    repeated = reading is not None and ledger.request(_request(action, reading)) is not None
+    taken_back = narrowing_undo(ledger.history(), name)
+    if taken_back is not None:
+        said = f"entry {taken_back.sequence} took it back ({taken_back.actor}: {taken_back.reason})"
+        return Outcome(name, None, f"{said}, and nothing widens it until a person ramps or starts it again")
+    repeated = (
+        reading is not None and experiment.status in SERVED and ledger.request(_request(action, reading)) is not None
+    )
     step = experiment.weight_percent if repeated and action == "advance" else next_step(experiment.weight_percent)
     if reading is None:
         return Outcome(name, None, "the guardrail says nothing")
@@ -114,7 +139,7 @@ def _takes_effect(as_of: datetime, ledger: Ledger, now: Callable[[], datetime]) 
 def _refusal(
     decision: Mapping[str, Any], reading: Mapping[str, Any], experiment: Experiment, step: float | None, at: datetime
 ) -> str | None:
-    if experiment.status not in ("running", "promoted"):
+    if experiment.status not in SERVED:
         return f"it is {experiment.status}"
     if experiment.treatment != decision["treatment"]:
         return f"the log says its treatment is {decision['treatment']}, the ledger {experiment.treatment}"

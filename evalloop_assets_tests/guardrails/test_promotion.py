@@ -9,7 +9,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.guardrails.promotion import carry_out
 from evalloop_assets.serving.flagd import publish
 from evalloop_assets.serving.ledger import Change, Ledger
-from evalloop_assets.serving.transitions import start_experiment
+from evalloop_assets.serving.transitions import ramp, roll_back, start_experiment
 from evalloop_assets_tests.serving.flag_reading import begun, models
 
 from .world import DAY, START, World, an_empty_world
@@ -71,3 +71,32 @@ def test_a_ramp_goes_on_next_day_though_the_run_comes_earlier(tmp_path):
     loop = Loop(tmp_path)
     assert loop.carry_out("advance").done == "ramped to 25%"
     assert loop.carry_out("advance", DAY + timedelta(days=1), RUN + timedelta(hours=23)).done == "ramped to 50%"
+
+
+@pytest.mark.parametrize(("action", "weight"), [("advance", 5.0), ("promote", 50.0)])
+def test_what_a_person_takes_back_stays_so_until_a_person_ramps(tmp_path, action, weight):
+    loop = Loop(tmp_path, weight)
+    assert loop.carry_out(action).done
+    loop.ledger.undo(2, Change("undo", "ada", "legal forbids it", RUN + timedelta(hours=8), "undo-1"))
+    for day in (DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)):
+        outcome = loop.carry_out(action, day, RUN + (day - DAY) + timedelta(hours=9))
+        assert str(outcome).startswith("refused: entry 4 took it back (ada: legal forbids it), and nothing widens it")
+    assert loop.ledger.head().sequence == 4
+    again = RUN + timedelta(days=1)
+    loop.apply("ramp", again, lambda state: ramp(state, "x", 10.0, again))
+    assert loop.carry_out(action, DAY + timedelta(days=2), RUN + timedelta(days=2)).done
+
+
+def test_an_undone_rollback_goes_on(tmp_path):
+    loop = Loop(tmp_path)
+    loop.apply("rollback", RUN, lambda state: roll_back(state, "x", RUN))
+    assert loop.carry_out("advance").reason == "it is rolled_back"
+    loop.ledger.undo(2, Change("undo", "ada", "false alarm", RUN, "undo-1"))
+    assert loop.carry_out("advance", DAY + timedelta(days=1), RUN + timedelta(days=1)).done == "ramped to 25%"
+
+
+def test_what_was_rolled_back_since_is_not_said_to_be_promoted(tmp_path):
+    loop = Loop(tmp_path)
+    assert loop.carry_out("promote").done
+    loop.apply("rollback", RUN, lambda state: roll_back(state, "x", RUN))
+    assert str(loop.carry_out("promote")) == "refused: it is rolled_back"
