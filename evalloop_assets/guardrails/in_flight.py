@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from evalloop_assets.serving.ledger import Ledger
+from evalloop_assets.serving.state import Allocation
 
 
 def end_of(day: date) -> datetime:
@@ -16,6 +17,24 @@ def end_of(day: date) -> datetime:
 def known_to(ledger: Ledger) -> set[str]:
     """Experiments that the ledger has ever held."""
     return {one.experiment_id for entry in ledger.history() for one in entry.allocation.experiments}
+
+
+def out_of_date(allocation: Allocation, experiment_id: str, day: date | None) -> str | None:
+    """Why a ROLLBACK of that day, perhaps judged anew long after, says nothing of what is served; None where it does.
+
+    A promotion rests on a later day than those before the last of its experiment, and what was put back after a
+    rollback begins anew. Without a day only the experiment counts.
+    """
+    found = allocation.experiment(experiment_id)
+    if found is None:
+        return "it has left the allocation"
+    if day is None:
+        return None
+    if end_of(day) <= found.epochs[0].starts_at:
+        return f"{day} was over when it began, {found.epochs[0].starts_at}"
+    if found.status == "promoted" and found.ended_at is not None and end_of(end_of(day).date()) <= found.ended_at:
+        return f"it was promoted on {found.ended_at}, by a later day than {day}"
+    return None
 
 
 def in_flight(ledger: Ledger, day: date, seen: Collection[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The runs that change the ledger: rollback and undo. Green runs, one entry, however often they are repeated."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from dagster import Config, OpExecutionContext, ResourceParam, job, op
@@ -12,6 +13,7 @@ OUTCOME_TAG = "evalloop/outcome"
 """Run tag that tells what became of the request."""
 ROLLED_BACK = "rolled back"
 NOT_OURS = "not ours to roll back"
+OUT_OF_DATE = "nothing to roll back"
 
 
 class RollbackConfig(Config):
@@ -43,9 +45,9 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
     """Take the candidate out of every epoch, in the ledger by compare-and-set, then in the published file.
 
     An experiment that the ledger has never heard of is not ours to take out: the run is green, changes nothing and says
-    where to do it.
+    where to do it. The same for a reading that is out of date.
     """
-    from evalloop_assets.guardrails.in_flight import known_to
+    from evalloop_assets.guardrails.in_flight import known_to, out_of_date
     from evalloop_assets.serving import transitions
     from evalloop_assets.serving.flagd import publish
     from evalloop_assets.serving.ledger import Change, Ledger
@@ -57,6 +59,12 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
     try:
         if config.experiment_id not in known_to(ledger):
             _say(context, NOT_OURS, f"{elsewhere(config.experiment_id)} The reading says: {config.reason}")
+            return
+        head = ledger.head()
+        assert head is not None, "it knows the experiment"
+        why = out_of_date(head.allocation, config.experiment_id, _day(config.evidence))
+        if why is not None:
+            _say(context, OUT_OF_DATE, f"{config.experiment_id}: {why}. Nothing was changed. {config.reason}")
             return
         done = ledger.apply(change, lambda state: transitions.roll_back(state, config.experiment_id, at))
         published = publish(settings.flags, ledger)
@@ -125,6 +133,10 @@ def _say(context: OpExecutionContext, outcome: str, words: str) -> None:
     context.log.info(words)
     context.add_output_metadata({"outcome": outcome, "said": words})
     context.instance.add_run_tags(context.run_id, {OUTCOME_TAG: outcome})
+
+
+def _day(evidence: Mapping[str, Any]) -> date | None:
+    return date.fromisoformat(evidence["day"]) if "day" in evidence else None
 
 
 def _moment(text: str) -> datetime:

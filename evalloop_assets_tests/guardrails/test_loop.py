@@ -12,6 +12,7 @@ from evalloop_assets.guardrails.assets import guardrail_readings
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.rollback import (
     NOT_OURS,
+    OUT_OF_DATE,
     OUTCOME_TAG,
     ROLLED_BACK,
     rollback,
@@ -23,6 +24,8 @@ from evalloop_assets.guardrails.sensors import guardrail_sensor
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.online_ab.assets import decisions, experiment_results
 from evalloop_assets.online_ab.checks import CHECKS as AB_CHECKS
+from evalloop_assets.serving.ledger import Change
+from evalloop_assets.serving.transitions import promote, start_experiment, stop
 
 from .world import DAY, a_world, an_empty_world, experiment_rows, fill
 
@@ -115,6 +118,35 @@ def test_a_rollback_that_is_asked_for_again_changes_nothing_and_an_undo_restores
         resources=world.resources,
         run_config=rollback_config(experiment_id="x", reading_id="x@1", reason="padding"),
     ).success
+    assert world.ledger.head().sequence == 4
+
+
+def at_noon(world, action, day, transition):
+    noon = datetime(2026, 5, day, 12)
+    world.ledger.apply(Change(action, "test", "by the test", noon, f"{action}-{day}"), lambda a: transition(a, noon))
+
+
+@pytest.mark.parametrize(
+    ("day", "outcome"), [("2026-04-30", OUT_OF_DATE), ("2026-05-03", OUT_OF_DATE), ("2026-05-05", ROLLED_BACK)]
+)
+def test_a_day_judged_anew_dethrones_nobody_whom_a_later_day_promoted(tmp_path, instance, day, outcome):
+    world = a_world(tmp_path)
+    at_noon(world, "promote", 6, lambda state, at: promote(state, "x", at))
+    config = rollback_config(experiment_id="x", reading_id=f"x@{day}", reason="padding", evidence={"day": day})
+    done = rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    assert instance.get_run_by_id(done.run_id).tags[OUTCOME_TAG] == outcome
+    assert world.ledger.head().allocation.champion == ("new-x" if outcome == OUT_OF_DATE else "old")
+
+
+def test_an_experiment_that_has_left_the_allocation_is_a_green_run_that_says_so(tmp_path, instance):
+    world = a_world(tmp_path)
+    at_noon(world, "stop", 3, lambda state, at: stop(state, "x", at))
+    at_noon(world, "start", 20, lambda state, at: start_experiment(state, "z", "new-z", at, weight_percent=5))
+    config = rollback_config(
+        experiment_id="x", reading_id="x@2026-05-02", reason="late", evidence={"day": "2026-05-02"}
+    )
+    done = rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    assert instance.get_run_by_id(done.run_id).tags[OUTCOME_TAG] == OUT_OF_DATE
     assert world.ledger.head().sequence == 4
 
 
