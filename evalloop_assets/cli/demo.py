@@ -230,8 +230,9 @@ def run_demo(console: Console) -> None:
 def _summary(console: Console, settings: Settings, shop: Demo, rolled_back: Entry | None, seconds: float) -> None:
     promoted = shop.promoted()
     console.print("\nwhat happened to serving")
-    for entry in shop.ledger.history():
-        console.print(entry_line(entry), soft_wrap=True)
+    entries = shop.ledger.history()
+    for before, entry in zip([None, *entries], entries, strict=False):
+        console.print(entry_line(entry, before), soft_wrap=True)
     if promoted is None or rolled_back is None:
         missing = "promotion" if promoted is None else "rollback"
         raise UserError(

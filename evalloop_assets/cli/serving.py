@@ -14,17 +14,19 @@ from evalloop_assets.lake.erasures import erased_citations, unreadable
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.serving import transitions
-from evalloop_assets.serving.flagd import publish
+from evalloop_assets.serving.flagd import publish, published_sequence
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
 from evalloop_assets.serving.routers import tell_routers
+from evalloop_assets.serving.state import Experiment
 from evalloop_assets.settings import Settings
 
 NOTHING = "nothing is served yet: {} is empty (evalloop serving begin MODEL)"
 
 
 def show(console: Console) -> None:
-    """The champion and every experiment of the newest entry."""
-    ledger = _ledger(Settings())
+    """The champion and every experiment of the newest entry, and whether the published file says the same."""
+    settings = Settings()
+    ledger = _ledger(settings)
     head = ledger.head()
     if head is None:
         console.print(NOTHING.format(ledger.name), soft_wrap=True)
@@ -34,6 +36,14 @@ def show(console: Console) -> None:
     )
     for line in experiment_lines(head):
         console.print(line, soft_wrap=True)
+    published = published_sequence(settings.flags)
+    if published != head.sequence:
+        held = "no entry" if published is None else f"entry {published}"
+        console.print(
+            f"[red]not published[/]: {escape(str(settings.flags))} holds {held}; "
+            "the next tick of alert_sensor publishes",
+            soft_wrap=True,
+        )
 
 
 def experiment_lines(entry: Entry) -> list[str]:
@@ -54,19 +64,29 @@ def history(console: Console) -> None:
     if not entries:
         console.print(NOTHING.format(ledger.name), soft_wrap=True)
     gone = unreadable(open_lake(settings))
-    for entry in entries:
-        console.print(entry_line(entry), soft_wrap=True)
+    for before, entry in zip([None, *entries], entries, strict=False):
+        console.print(entry_line(entry, before), soft_wrap=True)
         cited = erased_citations(cited_versions([entry.evidence]), gone)
         if cited:
             console.print(f"     its evidence cites {', '.join(cited)}; its figures stand", soft_wrap=True)
 
 
-def entry_line(entry: Entry) -> str:
+def entry_line(entry: Entry, before: Entry | None) -> str:
+    """What the entry did to which experiments, those whose state differs from that of the entry before."""
+    known = before.allocation.experiments if before else ()
+    changed = [_state(one) for one in entry.allocation.experiments if one not in known]
+    gone = [f"{one.experiment_id} out" for one in known if entry.allocation.experiment(one.experiment_id) is None]
+    what = "".join(f" {escape(text)}," for text in (*changed, *gone))
     colour = {"rollback": "red", "promote": "green"}.get(entry.action, "bold")
     return (
-        f"{entry.sequence:>3}  {entry.at:%Y-%m-%d %H:%M}  [{colour}]{entry.action}[/]  champion "
+        f"{entry.sequence:>3}  {entry.at:%Y-%m-%d %H:%M}  [{colour}]{entry.action}[/] {what} champion "
         f"{escape(f'{entry.allocation.champion}, by {entry.actor}: {entry.reason}')}"
     )
+
+
+def _state(experiment: Experiment) -> str:
+    weight = f"{experiment.weight_percent:g}%" if experiment.status == "running" else experiment.status
+    return f"{experiment.experiment_id} {weight.replace('_', ' ')}"
 
 
 def begin(console: Console, model: str) -> None:

@@ -82,6 +82,12 @@ def publish_if_stale(path: Path, ledger: Ledger) -> bool:
     return ledger.head() is not None and publish(path, ledger).changed
 
 
+def published_sequence(path: Path) -> int | None:
+    """The ledger entry that the file holds; None where it holds none."""
+    content = _content(path)
+    return content["metadata"]["sequence"] if content else None
+
+
 def _newest(ledger: Ledger) -> Entry:
     head = ledger.head()
     if head is None:

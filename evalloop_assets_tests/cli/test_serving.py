@@ -90,6 +90,18 @@ def test_a_life_in_commands(served):
     assert "exp: m against first, running; 25% of conversations" in served("serving", "show").printed
     told = served("serving", "history").printed.splitlines()
     assert [text.split()[3] for text in told] == ["start", "start", "ramp", "rollback", "undo"]
+    assert [text.partition("champion")[0].split()[4:] for text in told] == [
+        [], ["exp", "5%,"], ["exp", "25%,"], ["exp", "rolled", "back,"], ["exp", "25%,"],
+    ]  # fmt: skip
+
+
+def test_show_says_that_the_published_file_is_stale(served, home):
+    assert "not published" not in served("serving", "show").printed
+    file = home / "serving" / "flags.json"
+    file.write_text(file.read_text().replace('"sequence": 1', '"sequence": 0'))
+    assert "flags.json holds entry 0; the next tick of alert_sensor publishes" in served("serving", "show").printed
+    file.unlink()
+    assert "flags.json holds no entry" in served("serving", "show").printed
 
 
 def test_a_change_by_hand_is_published_and_told_to_other_routers_or_says_that_it_could_not_be(
