@@ -33,6 +33,10 @@ app.add_typer(export, name="export")
 console = Console(highlight=False)
 
 
+MOST = 2**31 - 1
+"""Largest number that names an entry or an incident; databases have no larger ones."""
+
+
 def main() -> None:
     """Run the command; a user's mistake ends it with one line and exit status 2."""
     try:
@@ -247,7 +251,9 @@ def serving_rollback(
 
 @serving.command("undo")
 def serving_undo(
-    sequence: Annotated[int, typer.Argument(help="ledger entry to take back (see `evalloop serving history`)")],
+    sequence: Annotated[
+        int, typer.Argument(max=MOST, help="ledger entry to take back (see `evalloop serving history`)")
+    ],
     reason: Annotated[str, typer.Option(help="why, in plain words")],
     discard_later: Annotated[bool, typer.Option("--discard-later", help="also take back every entry after it")] = False,
 ) -> None:
@@ -266,7 +272,7 @@ def alerts_list(everything: Annotated[bool, typer.Option("--all", help="those of
 
 
 @alerts.command("show")
-def alerts_show(number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")]) -> None:
+def alerts_show(number: Annotated[int, typer.Argument(metavar="INCIDENT", max=MOST, help="its number")]) -> None:
     """Show what an incident's alert says, who was told, and the replies behind its examples, redacted."""
     from evalloop_assets.cli.alerts import show_alert
 
@@ -274,7 +280,7 @@ def alerts_show(number: Annotated[int, typer.Argument(metavar="INCIDENT", help="
 
 
 @alerts.command("ack")
-def alerts_ack(number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")]) -> None:
+def alerts_ack(number: Annotated[int, typer.Argument(metavar="INCIDENT", max=MOST, help="its number")]) -> None:
     """Say that you take care of an incident; alerts of it that have not arrived are given up."""
     from evalloop_assets.cli.alerts import acknowledge
 
@@ -283,7 +289,7 @@ def alerts_ack(number: Annotated[int, typer.Argument(metavar="INCIDENT", help="i
 
 @alerts.command("silence")
 def alerts_silence(
-    number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")],
+    number: Annotated[int, typer.Argument(metavar="INCIDENT", max=MOST, help="its number")],
     hours: Annotated[float, typer.Option(help="for how long", min=0.1, max=24 * 30)] = 24,
 ) -> None:
     """Tell nothing of an incident, nor of others of its experiment and kind; what lasts longer is told then."""
@@ -294,7 +300,7 @@ def alerts_silence(
 
 @alerts.command("resolve")
 def alerts_resolve(
-    number: Annotated[int, typer.Argument(metavar="INCIDENT", help="its number")],
+    number: Annotated[int, typer.Argument(metavar="INCIDENT", max=MOST, help="its number")],
     reason: Annotated[str, typer.Option(help="why it is over, in plain words")],
 ) -> None:
     """Close an incident that does not end by itself."""

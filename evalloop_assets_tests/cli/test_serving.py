@@ -156,3 +156,17 @@ def test_undo_takes_back_no_rollback_that_comes_while_it_looks(served, monkeypat
     said = line(served("serving", "undo", 2, *WHY))
     assert said.startswith("undo back to ledger entry 1: it would take back entry 3 too")
     assert "rolled back" in served("serving", "show").printed
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["serving", "undo", 10**23, *WHY],
+        *(["alerts", verb, 10**23] for verb in ("show", "ack", "silence")),
+        ["alerts", "resolve", 10**23, *WHY],
+    ],
+)
+def test_a_number_that_no_database_has_is_refused(served, command):
+    said = served(*command)
+    assert said.status == 2
+    assert "2147483647" in said.complained
