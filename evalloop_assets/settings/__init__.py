@@ -6,6 +6,7 @@ A field of a section is set in the file as `denoise: {session_idle_minutes: 45}`
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ __all__ = [
 
 SECRETS = {"alerts": ("urls",), "webhooks": ("routers", "alerts", "secret")}
 """Section to fields that no file may hold."""
+PASSWORD = re.compile(r"://[^/@:]*:[^@]+@|[?&]password=")
+"""What of a database URL tells that it holds a password."""
 
 
 class _Environment(EnvSettingsSource):
@@ -67,12 +70,14 @@ class _File(YamlConfigSettingsSource):
             held = found.get(section)
             for name in set(names) & set(held if isinstance(held, dict) else ()):
                 raise ValidationError.from_exception_data("Settings", [_not_from_a_file(section, name)])
+        if PASSWORD.search(str(found.get("ledger", ""))):
+            raise ValidationError.from_exception_data("Settings", [_not_from_a_file("ledger")])
         return found
 
 
-def _not_from_a_file(section: str, name: str) -> InitErrorDetails:
+def _not_from_a_file(*setting: str) -> InitErrorDetails:
     why = PydanticCustomError("secret_in_file", "it may hold a secret, so that the environment alone may hold it")
-    return InitErrorDetails(type=why, loc=(section, name), input=None)
+    return InitErrorDetails(type=why, loc=setting, input=None)
 
 
 class Settings(BaseSettings):

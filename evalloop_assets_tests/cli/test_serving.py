@@ -170,3 +170,19 @@ def test_a_number_that_no_database_has_is_refused(served, command):
     said = served(*command)
     assert said.status == 2
     assert "2147483647" in said.complained
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada:{}@db/loop", "postgresql://db/loop?user=ada&password={}"])
+def test_a_ledgers_password_in_the_file_is_refused_and_not_repeated(evalloop, tmp_path, monkeypatch, url):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evalloop.yaml").write_text(f"ledger: {url.format(SECRET)}\n")
+    said = line(evalloop("serving", "show"))
+    assert said.startswith("setting EVALLOOP_LEDGER: evalloop.yaml is no place for it")
+    assert said.endswith("Set the variable EVALLOOP_LEDGER instead.")
+    assert SECRET not in said
+
+
+def test_a_ledger_without_a_password_may_stand_in_the_file(evalloop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evalloop.yaml").write_text(f"ledger: sqlite:///{tmp_path}/shared.sqlite\n")
+    assert "shared.sqlite is empty" in evalloop("serving", "show").printed
