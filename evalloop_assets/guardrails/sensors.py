@@ -137,7 +137,9 @@ def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Setti
     seen = list(seen_after(context.instance, cursor["storage_id"], now - NEWS))
     channels, routers = alert_channels(settings), router_channels(settings)
     with open_stores(settings) as (incidents, outbox, ledger):
-        days = observe(incidents, [reading for one in seen for reading in one.readings or ()], cursor["days"], now)
+        days = observe(
+            incidents, ledger, [reading for one in seen for reading in one.readings or ()], cursor["days"], now
+        )
         settle(incidents, ledger, now)
         close_mended_runs(incidents, context.instance, now)
         publish_if_stale(settings.flags, ledger)

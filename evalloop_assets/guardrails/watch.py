@@ -35,12 +35,12 @@ def kind_of(reading: Reading) -> str | None:
 
 
 def observe(
-    incidents: Incidents, readings: Iterable[Reading], days: Mapping[str, str], now: datetime
+    incidents: Incidents, ledger: Ledger, readings: Iterable[Reading], days: Mapping[str, str], now: datetime
 ) -> dict[str, str]:
     """Open and resolve incidents by readings, in their order; gives the newest day judged of each experiment.
 
     `days` is what the last call gave. A reading of an earlier day (a backfill) resolves nothing, and opens an incident
-    only where it asks for a rollback.
+    only where it asks for a rollback. None is opened for what another reading has had rolled back already.
     """
     newest = dict(days)
     for reading in readings:
@@ -51,7 +51,8 @@ def observe(
             for incident in incidents.open_ones():
                 if incident.topic == name and is_over(incident, reading):
                     incidents.resolve(incident.number, f"verdict of {day}: {_verdict(reading)}", now)
-        if kind is not None and (not is_late or reading["verdict"] == "ROLLBACK"):
+        is_wanted = not is_late or reading["verdict"] == "ROLLBACK"
+        if kind is not None and is_wanted and not _is_out_already(ledger, reading):
             incidents.open(name, kind, reading["reading_id"], reading, now)
     return newest
 
@@ -130,6 +131,13 @@ def advanced(
         if name not in found or day > found[name][0]:
             found[name] = (day, at)
     return found
+
+
+def _is_out_already(ledger: Ledger, reading: Reading) -> bool:
+    """Whether a rollback of the experiment holds that this reading did not ask for."""
+    sequence = rollback_of(ledger, reading["experiment_id"]).entry
+    entry = ledger.at(sequence) if sequence is not None else None
+    return entry is not None and entry.request_id != reading["reading_id"]
 
 
 def _in_flight_since(ledger: Ledger, experiment_id: str) -> datetime:

@@ -346,6 +346,28 @@ def test_what_was_rolled_back_before_the_day_is_not_judged_again(tmp_path, insta
     assert "No experiment is in flight." in tick(instance).skip_reason.skip_message
 
 
+def test_what_the_reading_of_the_day_before_rolled_back_after_midnight_is_not_judged_again(tmp_path, instance):
+    world = a_world(tmp_path)
+    at = "2026-05-03T00:50:00"
+    config = rollback_config(experiment_id="x", reading_id="x@2026-05-02", reason="harm", at=at)
+    rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    fill(world, experiment_rows("x", retention_effect=-0.3))
+    judge(world, instance)
+    assert rows(world, "guardrail_readings") == []
+    assert not tick(instance).run_requests
+
+
+def test_the_reading_that_asked_for_a_rollback_within_its_day_is_judged_again(tmp_path, instance):
+    world = a_world(tmp_path)
+    at = "2026-05-03T14:00:00"
+    config = rollback_config(experiment_id="x", reading_id="x@2026-05-03", reason="red flag", at=at)
+    rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    fill(world, experiment_rows("x"))
+    judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert "which now says PASS" in reading["reopened"]
+
+
 def test_an_experiment_of_another_router_is_judged_though_the_ledger_does_not_know_it(tmp_path, instance):
     world = a_world(tmp_path, experiments=())
     fill(world, experiment_rows("elsewhere", retention_effect=-0.3))
