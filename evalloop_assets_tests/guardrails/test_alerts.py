@@ -350,6 +350,25 @@ def test_an_alert_whose_picture_cannot_be_drawn_goes_out_without_it(on_call, rec
     assert [got.json["attachments"] for got in receiver.got] == [[]]
 
 
+def to(receiver, on_call, scheme):
+    alerts = AlertSettings(urls=SecretStr(f"{scheme}://127.0.0.1:{receiver.port}/"))
+    return on_call.settings.model_copy(update={"alerts": alerts})
+
+
+def test_a_service_that_reads_files_gets_the_picture(on_call, receiver):
+    assert [one.error for one in on_call.tick(0, BLIND, settings=to(receiver, on_call, "form"))] == [None]
+    (got,) = receiver.got
+    assert b"BLIND x (no_data)" in got.body
+    assert b'filename="figures.png"' in got.body
+    assert PNG in got.body
+
+
+def test_a_service_that_refuses_the_picture_gets_the_words(on_call, receiver):
+    receiver.refuses = PNG
+    assert [one.error for one in on_call.tick(0, BLIND, settings=to(receiver, on_call, "form"))] == [None]
+    assert [PNG in got.body for got in receiver.got] == [True, False]
+
+
 def test_the_picture_is_one_and_a_reading_without_figures_has_none():
     days = [reading("PASS", day="2026-05-02"), GAMING]
     assert effects_png(days).startswith(PNG)
