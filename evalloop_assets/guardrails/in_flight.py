@@ -19,17 +19,27 @@ def known_to(ledger: Ledger) -> set[str]:
     return {one.experiment_id for entry in ledger.history() for one in entry.allocation.experiments}
 
 
-def in_flight(ledger: Ledger, day: date, seen: Collection[str]) -> list[str]:
+def in_flight(ledger: Ledger, day: date, seen: Collection[str]) -> dict[str, bool]:
     """Experiments that the ledger says ran at the beginning or the end of the day, and those `seen` in the results that
-    the ledger has never heard of (another router runs them). What was rolled back by the end of the day has had its
-    verdict, unless the reading of this very day asked for it: that is judged again when late data come.
+    the ledger has never heard of (another router runs them); for each, whether it was in flight all day, if known.
+
+    What was rolled back by the end of the day has had its verdict, unless the reading of this very day asked for it:
+    that is judged again when late data come.
     """
-    running, taken_out = set(), set()
-    for moment in (end_of(day) - timedelta(days=1), end_of(day) - timedelta(microseconds=1)):
-        entry = ledger.as_of(moment)
-        if entry is not None:
-            running |= {one.experiment_id for one in entry.allocation.running}
-            taken_out = {one.experiment_id for one in entry.allocation.experiments if one.status == "rolled_back"}
+    first, last = (
+        ledger.as_of(moment) for moment in (end_of(day) - timedelta(days=1), end_of(day) - timedelta(microseconds=1))
+    )
+    before, after = (
+        {one.experiment_id for one in entry.allocation.running} if entry else set() for entry in (first, last)
+    )
+    ended = last.allocation.experiments if last else ()
     asked = {entry.request_id for entry in ledger.history()}
-    judged = {name for name in running if name not in taken_out or reading_id_of(name, day) in asked}
-    return sorted(judged | (set(seen) - known_to(ledger)))
+    judged_before = {
+        one.experiment_id
+        for one in ended
+        if one.status == "rolled_back" and reading_id_of(one.experiment_id, day) not in asked
+    }
+    elsewhere = set(seen) - known_to(ledger)
+    return {
+        name: name in (before & after) | elsewhere for name in sorted(((before | after) - judged_before) | elsewhere)
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalloop_assets.guardrails.in_flight import end_of, in_flight
 from evalloop_assets.guardrails.limits import limits_of
-from evalloop_assets.guardrails.verdict import Bound, Verdict, verdict
+from evalloop_assets.guardrails.verdict import Bound, Day, Verdict, verdict
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.daily import daily_users, read_results
 from evalloop_assets.online_ab.pace import paces_of
@@ -27,16 +27,19 @@ def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str,
     active = set(inputs.query(ACTIVE, {"day": day}).column("experiment_id").to_pylist())
     users, paces = daily_users(inputs), paces_of(inputs)
     limits = limits_of(settings.ab, settings.guardrails)
-    as_of = max(end_of(day), inputs.clock.log_end or end_of(day))
+    is_open = inputs.clock.watermark is None or day > inputs.clock.watermark
+    known_until = inputs.clock.log_end or end_of(day)
+    as_of = known_until if is_open else max(end_of(day), known_until)
     ledger = Ledger(settings.ledger_url)
     try:
         wanted, entries = in_flight(ledger, day, results.keys()), ledger.history()
     finally:
         ledger.close()
     rows = []
-    for name in wanted:
-        found = verdict(results.get(name, []), name in active, limits, paces.get(name))
-        row = _row(name, day, found, results.get(name)) | {"daily_users": users, "as_of": as_of}
+    for name, all_day in wanted.items():
+        kind: Day = "open" if is_open else "whole" if all_day else "part"
+        found = verdict(results.get(name, []), name in active, limits, paces.get(name), kind)
+        row = _row(name, day, found, results.get(name)) | {"is_open": is_open, "daily_users": users, "as_of": as_of}
         rows.append(row | {"reopened": reopened(entries, row["reading_id"], found.word)})
     return rows
 

@@ -26,6 +26,8 @@ from evalloop_assets.online_ab.sequential import always_valid_bounds
 
 Word = Literal["PASS", "HOLD", "ROLLBACK", "BLIND"]
 Cause = Literal["gaming", "harm", "red_flag", "srm", "multiple_exposure", "immature", "thin", "no_data"]
+Day = Literal["whole", "part", "open"]
+"""Complete and all of it in flight; complete and not all of it in flight; not complete."""
 CAUSES_OF_ROLLBACK = 3
 SIDES = 2
 """A red flag is one side of two-sided bounds, so they may have twice its share."""
@@ -80,11 +82,16 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    results: Sequence[Result], active: bool, limits: Limits, paces: Mapping[str, Pace] | None = None
+    results: Sequence[Result],
+    active: bool,
+    limits: Limits,
+    paces: Mapping[str, Pace] | None = None,
+    day: Day = "whole",
 ) -> Verdict:
     """Judge one experiment by its results; `active` tells whether its users had any session on this day.
 
-    `paces`, by unit of randomisation, tell how long a figure will still be immature or thin.
+    `paces`, by unit of randomisation, tell how long a figure will still be immature or thin. Silence blinds on a whole
+    day only, and on an open one red flags alone roll back.
     """
     came_back = retention(results)
     share = limits.alpha / CAUSES_OF_ROLLBACK
@@ -93,8 +100,10 @@ def verdict(
     late = _look(late_retention(results, limits.minimum_users), share, limits)
     srm_p = lowest_srm_p(results)
     word, cause, reason = (
-        _unreadable(results, active, srm_p, limits)
+        (_blind() if day == "whole" and not (active and results) else None)
+        or _unreadable(results, srm_p, limits)
         or _red_flag(results, limits)
+        or (_open() if day == "open" else None)
         or _unripe(came_back, limits, paces or {})
         or _harm(stay, [look for look in (returns, late) if look], limits)
     )
@@ -118,9 +127,15 @@ class _Look(NamedTuple):
 Judged = tuple[Word, Cause | None, str]
 
 
-def _unreadable(results: Sequence[Result], active: bool, srm_p: float | None, limits: Limits) -> Judged | None:
-    if not active or not results:
-        return "BLIND", "no_data", "No session of the experiment's users on this day: nothing can be seen."
+def _blind() -> Judged:
+    return "BLIND", "no_data", "No session of the experiment's users on this day: nothing can be seen."
+
+
+def _open() -> Judged:
+    return "HOLD", "immature", "The day is not complete yet: red flags are looked at, all else waits for its end."
+
+
+def _unreadable(results: Sequence[Result], srm_p: float | None, limits: Limits) -> Judged | None:
     if srm_p is not None and srm_p < limits.srm_alpha:
         return (
             "HOLD",

@@ -217,6 +217,17 @@ def test_one_rollback_is_one_alert_whatever_other_days_say(on_call):
     assert on_call.open() == []
 
 
+def test_an_open_day_ends_nothing_and_opens_only_what_rolls_back(on_call):
+    on_call.tick(0, BLIND)
+    for verdict in (reading("HOLD", "immature"), SRM, PASS):
+        on_call.tick(1, {**verdict, "day": "2026-05-04", "reading_id": "x@2026-05-04", "is_open": True})
+    assert on_call.open() == [("x", "no_data")]
+    on_call.tick(2, reading("ROLLBACK", "red_flag", day="2026-05-04", is_open=True))
+    assert on_call.open() == [("x", "no_data"), ("x", "red_flag")]
+    on_call.tick(3, reading("PASS", day="2026-05-04"))
+    assert on_call.open() == []
+
+
 def test_an_experiment_that_is_out_of_flight_blinds_nobody(on_call):
     on_call.tick(0, BLIND)
     on_call.roll_back()

@@ -336,6 +336,17 @@ def test_an_experiment_in_flight_without_any_data_is_blind(tmp_path, instance):
     assert tick(instance).run_requests in (None, [])
 
 
+@pytest.mark.parametrize(
+    ("start", "watermark"), [(datetime(2026, 5, 3, 23, 50), DAY), (datetime(2026, 5, 1), DAY - timedelta(days=1))]
+)
+def test_silence_is_no_blindness_on_the_day_of_the_start_nor_on_an_open_day(tmp_path, instance, start, watermark):
+    world = a_world(tmp_path, start=start)
+    world.complete_through(watermark, datetime(2026, 5, 3, 23, 55))
+    judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert (reading["verdict"], reading["cause"]) == ("HOLD", "immature")
+
+
 def test_what_was_rolled_back_before_the_day_is_not_judged_again(tmp_path, instance):
     world = a_world(tmp_path)
     config = rollback_config(experiment_id="x", reading_id="x@1", reason="padding", at="2026-05-02T12:00:00")

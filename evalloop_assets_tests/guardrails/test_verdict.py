@@ -35,6 +35,22 @@ def slower(effect, se=0.05):
 
 
 @pytest.mark.parametrize(
+    ("day", "results", "active", "word", "cause"),
+    [
+        ("part", [], False, "HOLD", "immature"),
+        ("part", [LONGER, FEWER], True, "ROLLBACK", "gaming"),
+        ("open", [], False, "HOLD", "immature"),
+        ("open", [LONGER, FEWER], True, "HOLD", "immature"),
+        ("open", [EVEN], True, "HOLD", "immature"),
+        ("open", [complaints(0.02), EVEN], True, "ROLLBACK", "red_flag"),
+        ("open", [complaints(0.5, srm_p=0.0)], True, "HOLD", "srm"),
+    ],
+)
+def test_silence_blinds_on_a_whole_day_only_and_an_open_one_fires_red_flags_alone(day, results, active, word, cause):
+    assert verdict(results, active, LIMITS, day=day)[:2] == (word, cause)
+
+
+@pytest.mark.parametrize(
     ("results", "word", "cause"),
     [
         ([LONGER, FEWER], "ROLLBACK", "gaming"),
