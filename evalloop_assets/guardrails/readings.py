@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -21,8 +24,8 @@ ACTIVE = """
 """
 
 
-def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str, Any]]:
-    """One reading for each experiment in flight."""
+def readings_of(inputs: Inputs, day: date, settings: Settings, definitions: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One reading for each experiment in flight; `definitions` are the versions of the steps that led here."""
     results = read_results(inputs)
     active = set(inputs.query(ACTIVE, {"day": day}).column("experiment_id").to_pylist())
     users, paces = daily_users(inputs), paces_of(inputs)
@@ -35,11 +38,18 @@ def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str,
         wanted, entries = in_flight(ledger, day, results.keys()), ledger.history()
     finally:
         ledger.close()
+    known = {
+        "limits": asdict(limits),
+        "watermark": str(inputs.clock.watermark),
+        "input_versions": dict(inputs.versions),
+        "definition_versions": dict(definitions),
+    }
     rows = []
     for name, all_day in wanted.items():
         kind: Day = "open" if is_open else "whole" if all_day else "part"
         found = verdict(results.get(name, []), name in active, limits, paces.get(name), kind)
         row = _row(name, day, found, results.get(name)) | {"is_open": is_open, "daily_users": users, "as_of": as_of}
+        row["evidence"] = json.dumps({"decided": dict(found.figures), **known}, sort_keys=True)
         rows.append(row | {"reopened": reopened(entries, row["reading_id"], found.word)})
     return rows
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from dagster import AssetKey, DagsterInstance, build_sensor_context, materialize
 
+from evalloop_assets.backfill.vacuum import cited_versions
 from evalloop_assets.days import Days
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.assets import guardrail_readings
@@ -80,6 +81,13 @@ def test_padding_is_judged_requested_rolled_back_and_published(tmp_path, instanc
     assert (head.action, head.actor, head.request_id) == ("rollback", "guardrail_sensor", "x@2026-05-03")
     assert "Time spent rose while fewer people came back" in head.reason
     assert head.evidence["cause"] == "gaming"
+    assert head.evidence["decided"]["high"] == reading["retention_high"] < head.evidence["decided"]["limit"] == 0
+    assert head.evidence["decided"]["longer"]["low"] == reading["duration_low"]
+    assert head.evidence["limits"]["alpha"] == world.settings.ab.alpha
+    assert set(head.evidence["definition_versions"]) == {"experiment_users", "experiment_results", "guardrail_readings"}
+    cited = cited_versions([head.evidence])
+    assert cited["experiment_results"] == [world.lake.version("experiment_results")]
+    assert cited["experiment_users"] == [world.lake.version("experiment_users")]
     assert head.at == datetime(2026, 5, 4, 0, 30)
     assert head.allocation.experiment("x").status == "rolled_back"
     published = json.loads(world.settings.flags.read_text())

@@ -34,6 +34,15 @@ def slower(effect, se=0.05):
     return result("conversation", "latency", effect, se, control_mean=1.2)
 
 
+def test_a_rollback_holds_the_figures_that_decided_it():
+    flag = verdict([complaints(0.02), EVEN], True, LIMITS).figures
+    assert (flag["metric"], flag["effect"], flag["limit"]) == ("complaint", 0.02, 0.005)
+    assert flag["low"] > flag["limit"]
+    late = verdict([SAME, EVEN, returns(-0.05, **LATE)], True, LIMITS).figures
+    assert (late["metric"], late["effect"], late["limit"]) == ("week_return", -0.05, -0.01)
+    assert verdict([EVEN], True, LIMITS).figures == {}
+
+
 @pytest.mark.parametrize(
     ("day", "results", "active", "word", "cause"),
     [
