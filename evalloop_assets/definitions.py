@@ -64,30 +64,41 @@ CHECKS = [
     *BACKFILL_CHECKS,
 ]
 
+LONG = {"evalloop/lane": "long"}
+"""Runs of which `dagster.yaml` lets only so many at once that a rollback need not wait for one of them to end."""
+
 daily = define_asset_job(
-    "daily", AssetSelection.all(), description="The whole loop for a day or a range: deliveries to decisions."
+    "daily",
+    AssetSelection.all(),
+    description="The whole loop for a day or a range: deliveries to decisions.",
+    tags=LONG,
 )
 hourly = define_asset_job(
     "hourly",
     AssetSelection.groups("logs") | AssetSelection.assets("published_matchups", "rating_states").upstream(),
     description="The open day so far: deliveries, ratings, eliminations, matchups.",
+    tags=LONG,
 )
-ingest = define_asset_job("ingest", AssetSelection.groups("logs"), description="Take in what has been delivered.")
+ingest = define_asset_job(
+    "ingest", AssetSelection.groups("logs"), description="Take in what has been delivered.", tags=LONG
+)
 relabel = define_asset_job(
     "relabel",
     AssetSelection.assets(*recomputed()),
     description="Recompute, of queries and of what the reward model scores, the days that are stale; never retrains.",
-    tags=STALE_ONLY,
+    tags=STALE_ONLY | LONG,
 )
 train = define_asset_job(
     "train",
     AssetSelection.groups("reward_model", "policy_iteration"),
     description="Train the reward model on the pairs so far and screen a policy made with it.",
+    tags=LONG,
 )
 decide = define_asset_job(
     "decide",
     AssetSelection.groups("ranking", "online_ab", "guardrails"),
     description="Rank, compare, judge: ratings, experiment results, decisions, verdicts.",
+    tags=LONG,
 )
 
 

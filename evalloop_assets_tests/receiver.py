@@ -25,12 +25,13 @@ class Got(NamedTuple):
 
 @dataclass
 class Receiver:
-    """Answers `status` after `delay` seconds."""
+    """Answers `status` after `delay` seconds, and 413 to what holds the bytes that it refuses."""
 
     port: int
     got: list[Got] = field(default_factory=list)
     status: int = 200
     delay: float = 0.0
+    refuses: bytes | None = None
 
     @property
     def apprise(self) -> str:
@@ -55,7 +56,8 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             receiver.got.append(Got(dict(self.headers), body))
             time.sleep(receiver.delay)
             try:
-                self.send_response(receiver.status)
+                refused = receiver.refuses is not None and receiver.refuses in body
+                self.send_response(413 if refused else receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             except OSError:

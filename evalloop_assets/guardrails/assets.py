@@ -4,7 +4,7 @@ from datetime import date
 
 from evalloop_assets.guardrails.pictures import TIMELINE
 from evalloop_assets.guardrails.tables import ALLOCATIONS, CANDIDATE_STATES, GUARDRAIL_READINGS
-from evalloop_assets.lake.assets import Frame, frame_asset
+from evalloop_assets.lake.assets import Frame, frame_asset, version_of
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
@@ -12,6 +12,8 @@ GROUP = "guardrails"
 VERDICTS = "verdicts"
 """Metadata key under which the sensor finds the readings of the last day of a run."""
 
+DECIDING = ("experiment_users", "experiment_results", "guardrail_readings")
+"""Steps whose versions a reading cites."""
 EXAMPLES = "examples"
 """The same for the examples that alerts show, by reading."""
 
@@ -34,7 +36,7 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     from evalloop_assets.guardrails.readings import readings_of
     from evalloop_assets.online_ab.daily import rows_of
 
-    rows = readings_of(inputs, day, settings)
+    rows = readings_of(inputs, day, settings, {table: version_of(table, settings) for table in DECIDING})
     shown = [
         {
             name: value if isinstance(value, str | int | float | None) else value.isoformat()

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalloop_assets.serving.addresses import channel_name, listed, without_secrets
 from evalloop_assets.serving.outbox import Message, Send, Undelivered
@@ -30,26 +32,31 @@ def alert_channels(settings: Settings) -> dict[str, Send]:
 
 
 def apprise_channel(url: str) -> Send:
-    """The channel of one Apprise address."""
+    """The channel of one Apprise address. What it does not take with its picture, it gets without."""
 
     def send(message: Message) -> None:
         import apprise
-        from apprise.attachment.memory import AttachMemory
 
-        content = message.content
-        with _heard() as heard:
+        with _heard() as heard, TemporaryDirectory() as folder:
             service = apprise.Apprise.instantiate(url)
             if service is None:
                 raise Undelivered("Apprise does not understand the address (EVALLOOP_ALERTS__URLS)")
             sender = apprise.Apprise()
             sender.add(service)
-            picture: Any = AttachMemory  # untyped
-            attached = picture(message.picture, "figures.png", "image/png") if message.picture else None
-            taken = sender.notify(content["text"], content["title"], content["level"], "text", attach=attached)
-        if not taken:
-            raise Undelivered(without_secrets("; ".join(heard), [url]) or "Apprise could not hand it over")
+            content = message.content
+            notify = partial(sender.notify, content["text"], content["title"], content["level"], "text")
+            taken = message.picture is not None and notify(attach=_attached(Path(folder), message.picture))
+            if not taken and not notify():
+                raise Undelivered(without_secrets("; ".join(heard), [url]) or "Apprise could not hand it over")
 
     return send
+
+
+def _attached(folder: Path, picture: bytes) -> str:
+    """A file, since several services send nothing that is in memory only."""
+    path = folder / "figures.png"
+    path.write_bytes(picture)
+    return str(path)
 
 
 class _Lines(logging.Handler):

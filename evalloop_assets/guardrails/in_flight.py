@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
+from evalloop_assets.online_ab.reopening import reading_id_of
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.serving.state import Allocation
 
@@ -37,12 +38,27 @@ def out_of_date(allocation: Allocation, experiment_id: str, day: date | None) ->
     return None
 
 
-def in_flight(ledger: Ledger, day: date, seen: Collection[str]) -> list[str]:
+def in_flight(ledger: Ledger, day: date, seen: Collection[str]) -> dict[str, bool]:
     """Experiments that the ledger says ran at the beginning or the end of the day, and those `seen` in the results that
-    the ledger has never heard of (another router runs them).
+    the ledger has never heard of (another router runs them); for each, whether it was in flight all day, if known.
+
+    What was rolled back by the end of the day has had its verdict, unless the reading of this very day asked for it:
+    that is judged again when late data come.
     """
-    running = set()
-    for moment in (end_of(day) - timedelta(days=1), end_of(day) - timedelta(microseconds=1)):
-        entry = ledger.as_of(moment)
-        running |= {one.experiment_id for one in entry.allocation.running} if entry else set()
-    return sorted(running | (set(seen) - known_to(ledger)))
+    first, last = (
+        ledger.as_of(moment) for moment in (end_of(day) - timedelta(days=1), end_of(day) - timedelta(microseconds=1))
+    )
+    before, after = (
+        {one.experiment_id for one in entry.allocation.running} if entry else set() for entry in (first, last)
+    )
+    ended = last.allocation.experiments if last else ()
+    asked = {entry.request_id for entry in ledger.history()}
+    judged_before = {
+        one.experiment_id
+        for one in ended
+        if one.status == "rolled_back" and reading_id_of(one.experiment_id, day) not in asked
+    }
+    elsewhere = set(seen) - known_to(ledger)
+    return {
+        name: name in (before & after) | elsewhere for name in sorted(((before | after) - judged_before) | elsewhere)
+    }

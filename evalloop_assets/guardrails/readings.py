@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from evalloop_assets.guardrails.in_flight import end_of, in_flight
 from evalloop_assets.guardrails.limits import limits_of
-from evalloop_assets.guardrails.verdict import Bound, Verdict, verdict
+from evalloop_assets.guardrails.verdict import Bound, Day, Verdict, verdict
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.online_ab.daily import daily_users, read_results
 from evalloop_assets.online_ab.pace import paces_of
@@ -21,22 +24,32 @@ ACTIVE = """
 """
 
 
-def readings_of(inputs: Inputs, day: date, settings: Settings) -> list[dict[str, Any]]:
-    """One reading for each experiment in flight."""
+def readings_of(inputs: Inputs, day: date, settings: Settings, definitions: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One reading for each experiment in flight; `definitions` are the versions of the steps that led here."""
     results = read_results(inputs)
     active = set(inputs.query(ACTIVE, {"day": day}).column("experiment_id").to_pylist())
     users, paces = daily_users(inputs), paces_of(inputs)
     limits = limits_of(settings.ab, settings.guardrails)
-    as_of = max(end_of(day), inputs.clock.log_end or end_of(day))
+    is_open = inputs.clock.watermark is None or day > inputs.clock.watermark
+    known_until = inputs.clock.log_end or end_of(day)
+    as_of = known_until if is_open else max(end_of(day), known_until)
     ledger = Ledger(settings.ledger_url)
     try:
         wanted, entries = in_flight(ledger, day, results.keys()), ledger.history()
     finally:
         ledger.close()
+    known = {
+        "limits": asdict(limits),
+        "watermark": str(inputs.clock.watermark),
+        "input_versions": dict(inputs.versions),
+        "definition_versions": dict(definitions),
+    }
     rows = []
-    for name in wanted:
-        found = verdict(results.get(name, []), name in active, limits, paces.get(name))
-        row = _row(name, day, found, results.get(name)) | {"daily_users": users, "as_of": as_of}
+    for name, all_day in wanted.items():
+        kind: Day = "open" if is_open else "whole" if all_day else "part"
+        found = verdict(results.get(name, []), name in active, limits, paces.get(name), kind)
+        row = _row(name, day, found, results.get(name)) | {"is_open": is_open, "daily_users": users, "as_of": as_of}
+        row["evidence"] = json.dumps({"decided": dict(found.figures), **known}, sort_keys=True)
         rows.append(row | {"reopened": reopened(entries, row["reading_id"], found.word)})
     return rows
 

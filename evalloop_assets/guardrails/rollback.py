@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from dagster import Config, OpExecutionContext, ResourceParam, job, op
+from dagster import Backoff, Config, OpExecutionContext, ResourceParam, RetryPolicy, job, op
 from pydantic import Field
 
 from evalloop_assets.settings import Settings
@@ -14,6 +14,10 @@ OUTCOME_TAG = "evalloop/outcome"
 ROLLED_BACK = "rolled back"
 NOT_OURS = "not ours to roll back"
 OUT_OF_DATE = "nothing to roll back"
+FIRST = {"dagster/priority": "10"}
+"""What changes serving leaves the queue before everything else."""
+RETRIES = RetryPolicy(max_retries=4, delay=5, backoff=Backoff.EXPONENTIAL)
+"""The ledger or the published file may be out of reach for a minute."""
 
 
 class RollbackConfig(Config):
@@ -40,7 +44,7 @@ class UndoConfig(Config):
     actor: str = Field(description="who asks")
 
 
-@op
+@op(retry_policy=RETRIES)
 def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: ResourceParam[Settings]) -> None:
     """Take the candidate out of every epoch, in the ledger by compare-and-set, then in the published file.
 
@@ -80,7 +84,7 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
     )
 
 
-@op
+@op(retry_policy=RETRIES)
 def restore(context: OpExecutionContext, config: UndoConfig, settings: ResourceParam[Settings]) -> None:
     """Append an entry that restores the allocation of a named earlier one, and publish it."""
     from evalloop_assets.serving.flagd import publish
@@ -101,12 +105,12 @@ def restore(context: OpExecutionContext, config: UndoConfig, settings: ResourceP
     )
 
 
-@job(description="Take an experiment's candidate out of service: ledger entry and published file.")
+@job(tags=FIRST, description="Take an experiment's candidate out of service: ledger entry and published file.")
 def rollback() -> None:
     roll_back()
 
 
-@job(description="Restore the allocation of an earlier ledger entry.")
+@job(tags=FIRST, description="Restore the allocation of an earlier ledger entry.")
 def undo() -> None:
     restore()
 

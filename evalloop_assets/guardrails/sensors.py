@@ -52,6 +52,9 @@ FIGURES = (
     "retention_effect",
     "retention_low",
     "retention_high",
+    "late_retention_effect",
+    "late_retention_low",
+    "late_retention_high",
     "matured_users",
     "srm_p",
     "daily_users",
@@ -106,6 +109,7 @@ def read_cursor(text: str | None) -> Cursor:
 def request(storage_id: int, reading: Mapping[str, Any]) -> RunRequest:
     """The rollback run that a reading asks for."""
     name = reading["experiment_id"]
+    figures = {figure: reading[figure] for figure in FIGURES if reading.get(figure) is not None}
     return RunRequest(
         run_key=f"{storage_id}-{name}",
         run_config=rollback_config(
@@ -113,7 +117,7 @@ def request(storage_id: int, reading: Mapping[str, Any]) -> RunRequest:
             reading_id=reading["reading_id"],
             reason=reading["reason"],
             at=reading["as_of"],
-            evidence={figure: reading[figure] for figure in FIGURES if reading.get(figure) is not None},
+            evidence=figures | json.loads(reading.get("evidence") or "{}"),
         ),
         tags={"evalloop/experiment": name, "evalloop/reading": reading["reading_id"]},
     )
@@ -137,7 +141,9 @@ def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Setti
     seen = list(seen_after(context.instance, cursor["storage_id"], now - NEWS))
     channels, routers = alert_channels(settings), router_channels(settings)
     with open_stores(settings) as (incidents, outbox, ledger):
-        days = observe(incidents, [reading for one in seen for reading in one.readings or ()], cursor["days"], now)
+        days = observe(
+            incidents, ledger, [reading for one in seen for reading in one.readings or ()], cursor["days"], now
+        )
         settle(incidents, ledger, now)
         close_mended_runs(incidents, context.instance, now)
         publish_if_stale(settings.flags, ledger)

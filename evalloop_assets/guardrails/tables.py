@@ -35,7 +35,13 @@ GUARDRAIL_READINGS = TableSchema(
         Column("matured_users", "BIGINT", "users behind the retention figure"),
         Column("srm_p", "DOUBLE", "smaller p-value of the sample ratios; NULL where no propensity was logged"),
         Column("daily_users", "BIGINT", "users of the product with a session on this day"),
-        Column("as_of", "TIMESTAMP", "end of the data that it was judged on, at least the end of the day (UTC)"),
+        Column("evidence", "VARCHAR", "JSON: the figures that decided, limits, versions of inputs and definitions"),
+        Column("is_open", "BOOLEAN", "whether the day was not complete yet, so that only red flags could fire"),
+        Column(
+            "as_of",
+            "TIMESTAMP",
+            "end of the data that it was judged on, at least the end of the day unless that is open (UTC)",
+        ),
     ),
 )
 

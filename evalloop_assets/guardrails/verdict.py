@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from evalloop_assets.online_ab.figures import (
     late_retention,
@@ -26,6 +26,8 @@ from evalloop_assets.online_ab.sequential import always_valid_bounds
 
 Word = Literal["PASS", "HOLD", "ROLLBACK", "BLIND"]
 Cause = Literal["gaming", "harm", "red_flag", "srm", "multiple_exposure", "immature", "thin", "no_data"]
+Day = Literal["whole", "part", "open"]
+"""Complete and all of it in flight; complete and not all of it in flight; not complete."""
 CAUSES_OF_ROLLBACK = 3
 SIDES = 2
 """A red flag is one side of two-sided bounds, so they may have twice its share."""
@@ -77,14 +79,21 @@ class Verdict(NamedTuple):
     matured_users: int
     """Users behind the retention figure, both arms."""
     srm_p: float | None
+    figures: Mapping[str, Any]
+    """Of a ROLLBACK, what decided: metric, unit, effect, bounds and the limit that they are beyond; else nothing."""
 
 
 def verdict(
-    results: Sequence[Result], active: bool, limits: Limits, paces: Mapping[str, Pace] | None = None
+    results: Sequence[Result],
+    active: bool,
+    limits: Limits,
+    paces: Mapping[str, Pace] | None = None,
+    day: Day = "whole",
 ) -> Verdict:
     """Judge one experiment by its results; `active` tells whether its users had any session on this day.
 
-    `paces`, by unit of randomisation, tell how long a figure will still be immature or thin.
+    `paces`, by unit of randomisation, tell how long a figure will still be immature or thin. Silence blinds on a whole
+    day only, and on an open one red flags alone roll back.
     """
     came_back = retention(results)
     share = limits.alpha / CAUSES_OF_ROLLBACK
@@ -92,9 +101,11 @@ def verdict(
     returns = _look(came_back, share, limits)
     late = _look(late_retention(results, limits.minimum_users), share, limits)
     srm_p = lowest_srm_p(results)
-    word, cause, reason = (
-        _unreadable(results, active, srm_p, limits)
+    word, cause, reason, figures = (
+        (_blind() if day == "whole" and not (active and results) else None)
+        or _unreadable(results, srm_p, limits)
         or _red_flag(results, limits)
+        or (_open() if day == "open" else None)
         or _unripe(came_back, limits, paces or {})
         or _harm(stay, [look for look in (returns, late) if look], limits)
     )
@@ -107,6 +118,7 @@ def verdict(
         late=late and late.bound,
         matured_users=came_back.users if came_back else 0,
         srm_p=srm_p,
+        figures=figures,
     )
 
 
@@ -115,14 +127,26 @@ class _Look(NamedTuple):
     bound: Bound
 
 
-Judged = tuple[Word, Cause | None, str]
+class Judged(NamedTuple):
+    word: Word
+    cause: Cause | None
+    reason: str
+    figures: Mapping[str, Any] = {}
 
 
-def _unreadable(results: Sequence[Result], active: bool, srm_p: float | None, limits: Limits) -> Judged | None:
-    if not active or not results:
-        return "BLIND", "no_data", "No session of the experiment's users on this day: nothing can be seen."
+def _blind() -> Judged:
+    return Judged("BLIND", "no_data", "No session of the experiment's users on this day: nothing can be seen.")
+
+
+def _open() -> Judged:
+    return Judged(
+        "HOLD", "immature", "The day is not complete yet: red flags are looked at, all else waits for its end."
+    )
+
+
+def _unreadable(results: Sequence[Result], srm_p: float | None, limits: Limits) -> Judged | None:
     if srm_p is not None and srm_p < limits.srm_alpha:
-        return (
+        return Judged(
             "HOLD",
             "srm",
             (
@@ -132,7 +156,7 @@ def _unreadable(results: Sequence[Result], active: bool, srm_p: float | None, li
         )
     both = multiple_exposure(results)
     if both > limits.multiple_exposure_limit:
-        return (
+        return Judged(
             "HOLD",
             "multiple_exposure",
             (f"{both:.1%} of the units of an arm saw the other arm too (limit {limits.multiple_exposure_limit:.1%})."),
@@ -152,13 +176,14 @@ def _red_flag(results: Sequence[Result], limits: Limits) -> Judged | None:
             moved, most = (
                 (_seconds(bound), f"{limit:g} s") if metric in SECONDS else (_points(bound), f"{100 * limit:g} points")
             )
-            return "ROLLBACK", "red_flag", f"{metric} rose by {moved}, surely above the limit of {most}."
+            why = f"{metric} rose by {moved}, surely above the limit of {most}."
+            return Judged("ROLLBACK", "red_flag", why, _figures(_Look(result, bound), limit))
     return None
 
 
 def _unripe(came_back: Result | None, limits: Limits, paces: Mapping[str, Pace]) -> Judged | None:
     if came_back is None:
-        return (
+        return Judged(
             "HOLD",
             "immature",
             "No assigned user's return has matured in both arms yet: that takes the complete day after the assignment.",
@@ -166,7 +191,7 @@ def _unripe(came_back: Result | None, limits: Limits, paces: Mapping[str, Pace])
     if came_back.least_users < limits.minimum_users:
         needed = limits.minimum_users * came_back.users / max(came_back.least_users, 1)
         waiting = paces.get(came_back.unit, UNKNOWN).waiting(needed, came_back.users)
-        return (
+        return Judged(
             "HOLD",
             "thin",
             f"{came_back.least_users} matured users in the smaller arm, {limits.minimum_users} are needed: {waiting}.",
@@ -180,22 +205,29 @@ def _harm(stay: _Look | None, returns: Sequence[_Look], limits: Limits) -> Judge
         for look in returns:
             if look.bound.high < 0:
                 longer = f"{stay.result.metric} by {stay.result.unit} rose by {_seconds(stay.bound)}"
-                return (
+                return Judged(
                     "ROLLBACK",
                     "gaming",
                     f"Time spent rose while fewer people came back: {longer}, {_moved(look)} "
                     "(limits: lower bound of time above 0, upper bound of return below 0).",
+                    _figures(look, 0.0) | {"longer": _figures(stay, 0.0)},
                 )
     margin = f"{100 * limits.retention_margin:g} points"
     for look in returns:
         if look.bound.high < -limits.retention_margin:
-            return "ROLLBACK", "harm", f"Fewer people came back: {_moved(look)}, surely down by more than {margin}."
+            why = f"Fewer people came back: {_moved(look)}, surely down by more than {margin}."
+            return Judged("ROLLBACK", "harm", why, _figures(look, -limits.retention_margin))
     figures = "; ".join(_moved(look) for look in returns)
-    return "PASS", None, f"No confirmed harm: {figures}; no upper bound is below −{margin}."
+    return Judged("PASS", None, f"No confirmed harm: {figures}; no upper bound is below −{margin}.")
 
 
 def _look(result: Result | None, alpha: float, limits: Limits) -> _Look | None:
     return None if result is None else _Look(result, _bound(result, alpha, limits))
+
+
+def _figures(look: _Look, limit: float) -> dict[str, Any]:
+    result = look.result
+    return {"metric": result.metric, "unit": result.unit, "users": result.users, **look.bound._asdict(), "limit": limit}
 
 
 def _moved(look: _Look) -> str:

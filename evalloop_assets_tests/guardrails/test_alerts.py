@@ -64,7 +64,7 @@ class OnCall:
 
     def tick(self, minutes, *readings, settings=None):
         now, channels = later(minutes), alert_channels(settings or self.settings)
-        self.days = observe(self.incidents, readings, self.days, now)
+        self.days = observe(self.incidents, self.ledger, readings, self.days, now)
         settle(self.incidents, self.ledger, now)
         tell(self.incidents, self.outbox, self.ledger, channels, self.settings.alerts, now, lambda _: PNG)
         return deliver(self.outbox, channels, lambda: now)
@@ -207,6 +207,27 @@ def test_a_backfill_of_an_earlier_day_neither_opens_nor_ends_anything_but_asks_f
     assert on_call.open() == [("x", "no_data"), ("x", "harm")]
 
 
+def test_one_rollback_is_one_alert_whatever_other_days_say(on_call):
+    on_call.tick(0, GAMING)
+    on_call.roll_back()
+    on_call.tick(1, GAMING)
+    for day in ("2026-05-02", "2026-05-04"):
+        on_call.tick(2, reading("ROLLBACK", "harm", day=day))
+    assert on_call.told() == [("failure", "ROLLBACK x (gaming)")]
+    assert on_call.open() == []
+
+
+def test_an_open_day_ends_nothing_and_opens_only_what_rolls_back(on_call):
+    on_call.tick(0, BLIND)
+    for verdict in (reading("HOLD", "immature"), SRM, PASS):
+        on_call.tick(1, {**verdict, "day": "2026-05-04", "reading_id": "x@2026-05-04", "is_open": True})
+    assert on_call.open() == [("x", "no_data")]
+    on_call.tick(2, reading("ROLLBACK", "red_flag", day="2026-05-04", is_open=True))
+    assert on_call.open() == [("x", "no_data"), ("x", "red_flag")]
+    on_call.tick(3, reading("PASS", day="2026-05-04"))
+    assert on_call.open() == []
+
+
 def test_an_experiment_that_is_out_of_flight_blinds_nobody(on_call):
     on_call.tick(0, BLIND)
     on_call.roll_back()
@@ -259,7 +280,7 @@ def test_concurrent_ticks_tell_an_incident_once(on_call, receiver):
 
     def tick(_):
         incidents, outbox, ledger = Incidents(url), Outbox(url), Ledger(url)
-        observe(incidents, [BLIND], {}, T)
+        observe(incidents, ledger, [BLIND], {}, T)
         settle(incidents, ledger, T)
         tell(incidents, outbox, ledger, channels, on_call.settings.alerts, T, lambda _: None)
         deliver(outbox, channels, lambda: T)
@@ -334,10 +355,29 @@ def test_secrets_are_in_no_log_no_error_and_no_database(tmp_path, receiver, capl
 
 def test_an_alert_whose_picture_cannot_be_drawn_goes_out_without_it(on_call, receiver):
     channels = alert_channels(on_call.settings)
-    observe(on_call.incidents, [BLIND], {}, T)
+    observe(on_call.incidents, on_call.ledger, [BLIND], {}, T)
     tell(on_call.incidents, on_call.outbox, on_call.ledger, channels, on_call.settings.alerts, T, lambda _: 1 / 0)
     deliver(on_call.outbox, channels, lambda: T)
     assert [got.json["attachments"] for got in receiver.got] == [[]]
+
+
+def to(receiver, on_call, scheme):
+    alerts = AlertSettings(urls=SecretStr(f"{scheme}://127.0.0.1:{receiver.port}/"))
+    return on_call.settings.model_copy(update={"alerts": alerts})
+
+
+def test_a_service_that_reads_files_gets_the_picture(on_call, receiver):
+    assert [one.error for one in on_call.tick(0, BLIND, settings=to(receiver, on_call, "form"))] == [None]
+    (got,) = receiver.got
+    assert b"BLIND x (no_data)" in got.body
+    assert b'filename="figures.png"' in got.body
+    assert PNG in got.body
+
+
+def test_a_service_that_refuses_the_picture_gets_the_words(on_call, receiver):
+    receiver.refuses = PNG
+    assert [one.error for one in on_call.tick(0, BLIND, settings=to(receiver, on_call, "form"))] == [None]
+    assert [PNG in got.body for got in receiver.got] == [True, False]
 
 
 def test_the_picture_is_one_and_a_reading_without_figures_has_none():

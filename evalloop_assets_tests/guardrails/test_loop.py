@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from dagster import AssetKey, DagsterInstance, build_sensor_context, materialize
 
+from evalloop_assets.backfill.vacuum import cited_versions
 from evalloop_assets.days import Days
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.assets import guardrail_readings
@@ -84,6 +85,13 @@ def test_padding_is_judged_requested_rolled_back_and_published(tmp_path, instanc
     assert (head.action, head.actor, head.request_id) == ("rollback", "guardrail_sensor", "x@2026-05-03")
     assert "Time spent rose while fewer people came back" in head.reason
     assert head.evidence["cause"] == "gaming"
+    assert head.evidence["decided"]["high"] == reading["retention_high"] < head.evidence["decided"]["limit"] == 0
+    assert head.evidence["decided"]["longer"]["low"] == reading["duration_low"]
+    assert head.evidence["limits"]["alpha"] == world.settings.ab.alpha
+    assert set(head.evidence["definition_versions"]) == {"experiment_users", "experiment_results", "guardrail_readings"}
+    cited = cited_versions([head.evidence])
+    assert cited["experiment_results"] == [world.lake.version("experiment_results")]
+    assert cited["experiment_users"] == [world.lake.version("experiment_users")]
     assert head.at == datetime(2026, 5, 4, 0, 30)
     assert head.allocation.experiment("x").status == "rolled_back"
     published = json.loads(world.settings.flags.read_text())
@@ -381,6 +389,17 @@ def test_an_experiment_in_flight_without_any_data_is_blind(tmp_path, instance):
     assert tick(instance).run_requests in (None, [])
 
 
+@pytest.mark.parametrize(
+    ("start", "watermark"), [(datetime(2026, 5, 3, 23, 50), DAY), (datetime(2026, 5, 1), DAY - timedelta(days=1))]
+)
+def test_silence_is_no_blindness_on_the_day_of_the_start_nor_on_an_open_day(tmp_path, instance, start, watermark):
+    world = a_world(tmp_path, start=start)
+    world.complete_through(watermark, datetime(2026, 5, 3, 23, 55))
+    judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert (reading["verdict"], reading["cause"]) == ("HOLD", "immature")
+
+
 def test_what_was_rolled_back_before_the_day_is_not_judged_again(tmp_path, instance):
     world = a_world(tmp_path)
     config = rollback_config(experiment_id="x", reading_id="x@1", reason="padding", at="2026-05-02T12:00:00")
@@ -389,6 +408,28 @@ def test_what_was_rolled_back_before_the_day_is_not_judged_again(tmp_path, insta
     judge(world, instance)
     assert rows(world, "guardrail_readings") == []
     assert "No experiment is in flight." in tick(instance).skip_reason.skip_message
+
+
+def test_what_the_reading_of_the_day_before_rolled_back_after_midnight_is_not_judged_again(tmp_path, instance):
+    world = a_world(tmp_path)
+    at = "2026-05-03T00:50:00"
+    config = rollback_config(experiment_id="x", reading_id="x@2026-05-02", reason="harm", at=at)
+    rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    fill(world, experiment_rows("x", retention_effect=-0.3))
+    judge(world, instance)
+    assert rows(world, "guardrail_readings") == []
+    assert not tick(instance).run_requests
+
+
+def test_the_reading_that_asked_for_a_rollback_within_its_day_is_judged_again(tmp_path, instance):
+    world = a_world(tmp_path)
+    at = "2026-05-03T14:00:00"
+    config = rollback_config(experiment_id="x", reading_id="x@2026-05-03", reason="red flag", at=at)
+    rollback.execute_in_process(instance=instance, resources=world.resources, run_config=config)
+    fill(world, experiment_rows("x"))
+    judge(world, instance)
+    (reading,) = rows(world, "guardrail_readings")
+    assert "which now says PASS" in reading["reopened"]
 
 
 def test_an_experiment_of_another_router_is_judged_though_the_ledger_does_not_know_it(tmp_path, instance):

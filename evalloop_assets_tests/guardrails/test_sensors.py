@@ -187,6 +187,8 @@ def test_judging_the_same_day_again_and_again_is_no_watch(world):
     assert again == progress
     assert unwatched_after(again, 37) == {}
     assert unwatched_after(again, 39) == {"x": started + timedelta(hours=2)}
+    hourly = advanced(again, [{**one, "is_open": True} for one in day(4)], started + timedelta(hours=37))
+    assert unwatched_after(hourly, 39) == {"x": started + timedelta(hours=2)}
     assert unwatched_after(advanced(again, day(4), started + timedelta(hours=37)), 70) == {}
 
 

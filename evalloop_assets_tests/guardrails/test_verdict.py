@@ -34,6 +34,31 @@ def slower(effect, se=0.05):
     return result("conversation", "latency", effect, se, control_mean=1.2)
 
 
+def test_a_rollback_holds_the_figures_that_decided_it():
+    flag = verdict([complaints(0.02), EVEN], True, LIMITS).figures
+    assert (flag["metric"], flag["effect"], flag["limit"]) == ("complaint", 0.02, 0.005)
+    assert flag["low"] > flag["limit"]
+    late = verdict([SAME, EVEN, returns(-0.05, **LATE)], True, LIMITS).figures
+    assert (late["metric"], late["effect"], late["limit"]) == ("week_return", -0.05, -0.01)
+    assert verdict([EVEN], True, LIMITS).figures == {}
+
+
+@pytest.mark.parametrize(
+    ("day", "results", "active", "word", "cause"),
+    [
+        ("part", [], False, "HOLD", "immature"),
+        ("part", [LONGER, FEWER], True, "ROLLBACK", "gaming"),
+        ("open", [], False, "HOLD", "immature"),
+        ("open", [LONGER, FEWER], True, "HOLD", "immature"),
+        ("open", [EVEN], True, "HOLD", "immature"),
+        ("open", [complaints(0.02), EVEN], True, "ROLLBACK", "red_flag"),
+        ("open", [complaints(0.5, srm_p=0.0)], True, "HOLD", "srm"),
+    ],
+)
+def test_silence_blinds_on_a_whole_day_only_and_an_open_one_fires_red_flags_alone(day, results, active, word, cause):
+    assert verdict(results, active, LIMITS, day=day)[:2] == (word, cause)
+
+
 @pytest.mark.parametrize(
     ("results", "word", "cause"),
     [

@@ -98,7 +98,7 @@ def a_world(
     width = 100 / max(len(experiments), 1)
     for place, name in enumerate(experiments):
         ledger.apply(
-            Change("start", "test", "a candidate", START, f"start:{name}"),
+            Change("start", "test", "a candidate", start, f"start:{name}"),
             lambda state, name=name, place=place: start_experiment(
                 state,
                 name,
