@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import copysign, inf
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ class Contrast(NamedTuple):
 
     @property
     def z(self) -> float:
+        """0 where nothing joins the two; two constants that differ are infinitely many standard errors apart."""
+        if self.se == 0 and self.value != 0:
+            return copysign(inf, self.value)
         return self.value / self.se if self.se > 0 else 0.0
 
     @property

@@ -172,6 +172,14 @@ def test_models_of_a_tier_cannot_be_told_from_its_first():
     assert fit.tiers() == {"m00": 1, "m01": 1, "m02": 2, "m03": 2, "m04": 3}
 
 
+def test_constants_that_differ_are_told_apart_and_equal_ones_are_not():
+    fought = simulated(np.random.default_rng(13), [20, 25, 25, 30, 28], 4_000, 2_000)
+    fit = rate(fought, {"m00": 20.0, "m01": 25.0, "m02": 25.0, "m03": 30.0})
+    assert fit.tiers() == {"m03": 1, "m04": 2, "m01": 3, "m02": 3, "m00": 4}
+    found = {one.model_id: one for one in eliminations(fit, None, (), LIMITS) if one.against == "m03"}
+    assert (found["m00"].z, found["m00"].always_high, found["m00"].eliminated) == (-np.inf, -10.0, False)
+
+
 def test_models_apart_come_last_in_tiers_of_their_own():
     rows = [("a", "b", "a"), ("b", "a", "a"), ("a", "b", "tie")] * 20 + [("y", "z", "a")] * 30
     fit = rate(battles(*zip(*rows, strict=True)))
