@@ -1,5 +1,6 @@
 import csv
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,15 @@ def test_constants_join_what_no_battle_joins_and_nothing_else():
     assert 0 < fit.against("n", "a").se < 2
     assert np.isnan(fit.against("y", "a").se)
     assert fit.tiers()["y"] > fit.tiers()["b"]
+
+
+def test_the_only_model_that_fought_enough_is_not_the_best_for_that():
+    fought = simulated(np.random.default_rng(14), [25, 26, 25, 15], 900, 450)
+    kept = np.flatnonzero((fought.a == 3) | (fought.b == 3))
+    rows = {name: getattr(fought, name)[kept] for name in ("a", "b", "outcome", "user")}
+    fit = rate(replace(fought, **rows))
+    assert fit.battles.tolist()[3] > LIMITS.battles > max(fit.battles[:3])
+    assert {one.model_id for one in eliminations(fit, None, (), LIMITS) if one.eliminated} == {"m03"}
 
 
 def test_neither_a_pair_apart_nor_a_newcomer_who_won_a_little_shields_the_worst():
