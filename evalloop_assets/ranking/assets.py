@@ -29,8 +29,13 @@ READS = {"battles": (-13, 0), "votes": (-13, 0), "models": (None, None)}
 COUNTED = """
     SELECT model_a, model_b, outcome, user_id, position_lead, length_lead, decided_at, choice_id
     FROM battles JOIN votes ON votes.day = battles.day AND votes.battle_id = battles.battle_id
-    WHERE counted ORDER BY decided_at, battles.battle_id
+    WHERE counted
+    QUALIFY row_number() OVER (
+        PARTITION BY user_id, least(model_a, model_b), greatest(model_a, model_b) ORDER BY decided_at, battles.battle_id
+    ) = 1
+    ORDER BY decided_at, battles.battle_id
 """
+"""Of a user's votes on a pairing the first in the window: what an hour counts, no later vote changes."""
 FOUGHT = "SELECT model_id, battles FROM ratings"
 RELEASED = """
     SELECT DISTINCT model_id FROM models
@@ -39,7 +44,7 @@ RELEASED = """
 votes = sql_asset("ranking/votes.sql", group="ranking")
 
 
-@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="3", once=True, picture=PICTURES["ratings"])
+@frame_asset(schema=RATINGS, reads=READS, group="ranking", code_version="4", once=True, picture=PICTURES["ratings"])
 def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """TrueSkill's likelihood at its maximum over the counted battles of 14 days, both_bad as a draw. Reported are
     contrasts against the anchors' mean with user-clustered bounds: a filter that finds what is clearly worse, not the
@@ -71,7 +76,7 @@ def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATINGS, day, rows), metadata)
 
 
-@frame_asset(schema=RATING_STABILITY, reads=READS, group="ranking", code_version="2", once=True)
+@frame_asset(schema=RATING_STABILITY, reads=READS, group="ranking", code_version="3", once=True)
 def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Whether the order of the models would be another one: with other users (a bootstrap of users), with the battles
     in another order (shuffles of the online pass), and by another engine (Bradley-Terry).
@@ -104,7 +109,7 @@ def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATING_STABILITY, day, rows), {"agreement": f"rank correlation with Bradley-Terry {told:.3f}"})
 
 
-@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="2", picture=PICTURES["rating_states"])
+@frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="3", picture=PICTURES["rating_states"])
 def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """The online rating after each hour of the day that has begun, over the 14 days up to then: how it converges, and
     what the open day knows already.
@@ -140,7 +145,7 @@ def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(_table(RATING_STATES, day, rows))
 
 
-@frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="2", once=True)
+@frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="3", once=True)
 def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """A model leaves the pool when it is 3 standard errors and more, and by an always-valid bound, below the best or
     the served champion, after enough battles; never an anchor, never the champion. What survives goes on to the A/B

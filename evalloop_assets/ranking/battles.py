@@ -56,8 +56,8 @@ def battles(
     covariates: Mapping[str, NDArray[np.float64]] | None = None,
     choice_id: Column | None = None,
 ) -> Battles:
-    """Battles from columns in order of decision; without user ids each battle is a user of its own. `choice_id` joins a
-    user's rows of one choice among more than two, and is None in the others.
+    """Battles from columns in order of decision; each battle without a user id is a user of its own. `choice_id`
+    joins a user's rows of one choice among more than two, and is None in the others.
 
     Raises KeyError on an outcome that is none of a, b, tie, both_bad.
     """
@@ -109,8 +109,11 @@ def _text(values: Column) -> pa.ChunkedArray:
 
 
 def _numbers(values: pa.ChunkedArray) -> NDArray[np.int64]:
-    """One number for each different text, in order of appearance."""
-    numbers: NDArray[np.int64] = values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    """One number for each different text, in order of appearance, then one for each value that is missing."""
+    encoded = values.combine_chunks().dictionary_encode()
+    numbers: NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
+    missing = numbers < 0
+    numbers[missing] = len(encoded.dictionary) + np.arange(missing.sum())
     return numbers
 
 

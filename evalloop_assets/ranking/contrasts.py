@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import copysign, inf
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ class Contrast(NamedTuple):
 
     @property
     def z(self) -> float:
+        """0 where nothing joins the two; two constants that differ are infinitely many standard errors apart."""
+        if self.se == 0 and self.value != 0:
+            return copysign(inf, self.value)
         return self.value / self.se if self.se > 0 else 0.0
 
     @property
@@ -96,13 +100,16 @@ class Ratings:
 
     @property
     def best(self) -> str:
-        return self.best_of(1)
+        """The highest mu of those in the component that fought most."""
+        return self.models[int(np.argmax(np.where(self.component == 0, self.mu, -np.inf)))]
 
-    def best_of(self, least: int) -> str:
-        """The highest mu of those in the component that fought most, among models of so many battles where any has."""
-        joined = self.component == 0
-        known = joined & (self.battles >= least)
-        return self.models[int(np.argmax(np.where(known if known.any() else joined, self.mu, -np.inf)))]
+    def surely_good(self, z: float) -> str:
+        """The highest lower bound, `z` standard errors down, in the component that fought most, against its mean by
+        battles: neither a newcomer's few wins lead to it, nor that no other model has fought much.
+        """
+        fought = np.where(self.component == 0, self.battles, 0)
+        contrasts = [self._contrast(row) for row in np.eye(len(self.models)) - fought / fought.sum()]
+        return self.models[int(np.nanargmax([one.value - z * one.se for one in contrasts]))]
 
     def rank(self) -> dict[str, int]:
         """1 is the best; ties go by name. Models apart cannot be compared with the others and come after them."""

@@ -44,13 +44,12 @@ class Elimination(NamedTuple):
 
 
 def eliminations(ratings: Ratings, champion: str | None, spared: Collection[str], limits: Limits) -> list[Elimination]:
-    """Each model against the best, and against the served champion where it fought.
+    """Each model against the best, which is the one surely good, and against the served champion where it fought.
 
     The champion and the `spared` (anchors, references) are compared but never eliminated, nor is a model with too few
     battles, one that no chain of battles joins with the other, or one that is not clearly worse.
     """
-    best = ratings.best_of(limits.battles)  # a newcomer's few wins say too little to compare anybody with
-    others = list(dict.fromkeys([best, *([champion] if champion in ratings.models else [])]))
+    others = list(dict.fromkeys([ratings.surely_good(limits.z), *([champion] if champion in ratings.models else [])]))
     kept = {*spared, *ratings.anchors}
     return [
         _compare(ratings, model, str(other), champion, kept, limits)

@@ -55,7 +55,7 @@ RATING_STATES = TableSchema(
 
 ELIMINATIONS = TableSchema(
     name="eliminations",
-    row="one model compared with the best model or with the served champion",
+    row="one model compared with the best model (highest lower bound) or with the served champion",
     key=("day", "model_id", "against"),
     columns=(
         Column("model_id", "VARCHAR", "the model"),

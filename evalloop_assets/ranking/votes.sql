@@ -1,5 +1,5 @@
 /*
-row: one battle, and whether the ratings count it
+row: one battle, and whether the ratings count it; of a user's votes on one pairing they take the first in their window
 key: [battle_id]
 reads:
   battles: [-13, 0]
@@ -7,7 +7,7 @@ reads:
 settings: [ranking.minimum_turns, ranking.most_votes_a_day, ranking.suspicious_votes, ranking.suspicious_z]
 columns:
   battle_id: VARCHAR, the battle
-  counted: BOOLEAN, the ratings count it
+  counted: BOOLEAN, the ratings count it, unless the user voted on this pairing on a former day of their window
   reason: VARCHAR, why they do not, in words; NULL where they do
   position_lead: DOUBLE, 1 where side a was shown first, -1 where side b was, 0 where the log does not tell
   length_lead: DOUBLE, natural logarithm of the characters of side a over those of side b; 0 where the log does not tell

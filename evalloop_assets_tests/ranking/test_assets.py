@@ -1,7 +1,7 @@
 """Ratings and eliminations from a real lake."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from .worlds import simulated
 assert LOGS
 assert DENOISE
 DAY = date(2026, 5, 3)
+NOON = time(12)
 OUTCOMES = ["a", "b", "tie"]
 
 
@@ -41,11 +42,11 @@ class World:
     def fight(self, skills, count=1_500, day=DAY, seed=1):
         """Every battle is another user's."""
         fought = simulated(np.random.default_rng(seed), skills, count, 200)
-        noon = datetime.combine(day, datetime.min.time()) + timedelta(hours=12)
+        noon = datetime.combine(day, NOON)
         rows = [
             {
                 "battle_id": f"{day}-{k}",
-                "user_id": f"u{k}",
+                "user_id": f"{day}-u{k}",
                 "model_a": fought.models[fought.a[k]],
                 "model_b": fought.models[fought.b[k]],
                 "outcome": OUTCOMES[fought.outcome[k]],
@@ -143,6 +144,20 @@ def test_the_window_is_14_days(world):
     assert (ratings, eliminations) == ([], [])
     world.fight([20, 30], day=DAY - timedelta(days=13))
     assert len(world.rate()[1]) == 2
+
+
+def test_of_a_users_votes_on_a_pairing_the_first_in_the_window_counts(world):
+    """A user votes on one pairing on days 0, 1 and 13: on day 14 the vote of day 1 is the first of the window."""
+    days = [DAY - timedelta(days=age) for age in (14, 13, 1, 0)]
+    for day, (a, b, outcome) in zip(
+        days, [("x", "y", "a"), ("y", "x", "a"), ("x", "y", "a"), ("x", "z", "a")], strict=True
+    ):
+        vote = {"user_id": "u", "model_a": a, "model_b": b, "outcome": outcome}
+        world.write("battles", [vote | {"battle_id": f"{day}", "decided_at": datetime.combine(day, NOON)}], day)
+    _, ratings, _ = world.rate(first=days[0])
+    assert {row["model_id"]: row["battles"] for row in ratings} == {"x": 2, "y": 1, "z": 1}
+    mu = {row["model_id"]: row["mu"] for row in ratings}
+    assert mu["y"] > mu["x"]
 
 
 def test_of_a_range_only_the_last_day_is_rated(world):

@@ -1,5 +1,6 @@
 import csv
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,14 @@ def test_models_of_a_tier_cannot_be_told_from_its_first():
     assert fit.tiers() == {"m00": 1, "m01": 1, "m02": 2, "m03": 2, "m04": 3}
 
 
+def test_constants_that_differ_are_told_apart_and_equal_ones_are_not():
+    fought = simulated(np.random.default_rng(13), [20, 25, 25, 30, 28], 4_000, 2_000)
+    fit = rate(fought, {"m00": 20.0, "m01": 25.0, "m02": 25.0, "m03": 30.0})
+    assert fit.tiers() == {"m03": 1, "m04": 2, "m01": 3, "m02": 3, "m00": 4}
+    found = {one.model_id: one for one in eliminations(fit, None, (), LIMITS) if one.against == "m03"}
+    assert (found["m00"].z, found["m00"].always_high, found["m00"].eliminated) == (-np.inf, -10.0, False)
+
+
 def test_models_apart_come_last_in_tiers_of_their_own():
     rows = [("a", "b", "a"), ("b", "a", "a"), ("a", "b", "tie")] * 20 + [("y", "z", "a")] * 30
     fit = rate(battles(*zip(*rows, strict=True)))
@@ -187,6 +196,15 @@ def test_constants_join_what_no_battle_joins_and_nothing_else():
     assert 0 < fit.against("n", "a").se < 2
     assert np.isnan(fit.against("y", "a").se)
     assert fit.tiers()["y"] > fit.tiers()["b"]
+
+
+def test_the_only_model_that_fought_enough_is_not_the_best_for_that():
+    fought = simulated(np.random.default_rng(14), [25, 26, 25, 15], 900, 450)
+    kept = np.flatnonzero((fought.a == 3) | (fought.b == 3))
+    rows = {name: getattr(fought, name)[kept] for name in ("a", "b", "outcome", "user")}
+    fit = rate(replace(fought, **rows))
+    assert fit.battles.tolist()[3] > LIMITS.battles > max(fit.battles[:3])
+    assert {one.model_id for one in eliminations(fit, None, (), LIMITS) if one.eliminated} == {"m03"}
 
 
 def test_neither_a_pair_apart_nor_a_newcomer_who_won_a_little_shields_the_worst():

@@ -53,6 +53,43 @@ def test_anchors_are_constants_and_the_level(battles):
     assert middle["m03"] == pytest.approx(found.loc["m03", "mu"] - np.mean(list(given.values())))
 
 
+@pytest.mark.parametrize(
+    "anchors",
+    [
+        {1: np.int64(22), 2: np.float32(25), 3: np.float64(28)},
+        pd.Series([22, 25, 28], [1, 2, 3]),
+        {"1": 22, "2": 25, "3": 28},
+    ],
+)
+def test_anchors_are_any_numbers_and_ids_are_compared_as_text(battles, anchors):
+    numbered = battles.assign(**{side: battles[side].str[1:].astype(int) + 1 for side in ("model_a", "model_b")})
+    found = rate(numbered, anchors).set_index("model_id")
+    assert found["mu"][["1", "2", "3"]].tolist() == [22, 25, 28]
+
+
+def test_each_row_without_a_user_is_a_user_of_its_own(battles):
+    nobody = rate(battles.assign(user_id=None))
+    pd.testing.assert_frame_equal(nobody, rate(battles.drop(columns="user_id")))
+    half = rate(battles.assign(user_id=battles["user_id"].where(np.arange(4_000) % 2 == 0)))
+    widths = [(one["high"] - one["low"]).to_numpy() for one in (nobody, half, rate(battles))]
+    assert (widths[0] < widths[1]).all()
+    assert (widths[1] < widths[2]).all()
+
+
+def test_a_released_anchor_and_the_level_are_told(battles):
+    given = {"m00": 22.0, "m01": 24.6, "m02": 27.2, "m03": 60.0}
+    told = rate(battles, given).attrs
+    assert list(told["released_anchors"]) == ["m03"]
+    assert told["released_anchors"]["m03"] < -4
+    assert told["level"].startswith("the mean of the anchors m00, m01, m02 (constants); released: m03")
+    assert rate(battles).attrs["released_anchors"] == {}
+
+
+def test_columns_may_have_numbers_as_names(battles):
+    with pytest.raises(UserError, match="Name one of model_a, model_b, outcome, user_id, 3"):
+        rate(battles.assign(x=1.0).rename(columns={"x": 3}), covariates=["zz"])
+
+
 def test_length_can_be_controlled():
     """Both models are equal; one writes more, and length sells."""
     rng = np.random.default_rng(3)
@@ -103,7 +140,6 @@ def test_what_no_battle_joins_has_no_bounds(battles):
         (lambda rows: rows.drop(columns="outcome"), "column outcome: it is missing"),
         (lambda rows: rows.assign(outcome="A"), "column outcome: 'A' is no outcome"),
         (lambda rows: rows.assign(model_a=None), "column model_a: 4000 values are missing"),
-        (lambda rows: rows.assign(user_id=[None] * 4_000), "column user_id: 4000 values are missing"),
         (lambda rows: rows.to_dict("list"), "battles: it is no data frame of pandas but dict"),
     ],
 )
@@ -122,7 +158,10 @@ def test_a_frame_that_is_none(battles, change, said):
         ({"anchor_z": "4"}, "anchor_z: '4' is no number"),
         ({"anchor_z": float("nan")}, "anchor_z: nan is no number"),
         ({"anchors": {"m00": "good", "m01": 2.0, "m02": 1.0}}, "anchor m00: 'good' is no rating"),
+        ({"anchors": {"m00": 25.0, "m01": True, "m02": 1.0}}, "anchor m01: True is no rating"),
+        ({"anchors": pd.Series([1, 2], ["m00", "m00"])}, "anchor m00: it is there more than once"),
         ({"covariates": ["chars"]}, "covariate chars: there is no such column"),
+        ({"covariates": "chars"}, r"covariates: they are a text, 'chars'. Give a list: \['chars'\]"),
     ],
 )
 def test_arguments_that_make_no_sense(battles, more, said):
