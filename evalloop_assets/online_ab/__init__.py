@@ -38,8 +38,9 @@ def compare(
 
     Back, a row a metric: metric, control, treatment (means), effect, low, high (1 − alpha, for one planned look),
     relative, relative_low, relative_high (shares of the control's mean), p_value (two-sided), always_low, always_high
-    (1 − alpha, for all looks together), users_control, users_treatment, srm_p (sample ratio: of users where each has
-    one arm, else of rows; NaN where nothing was promised). Figures of a metric that one arm lacks are NaN.
+    (1 − alpha, for all looks together), users_control, users_treatment, srm_p (sample ratio: of rows where most users
+    with several are in both arms, else of users by their first row; NaN where nothing was promised). Figures of a
+    metric that one arm lacks are NaN.
 
     Raises UserError for what is no such frame.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.frames import require_frame, typed_column
 from evalloop_assets.lake.schema import Column
-from evalloop_assets.online_ab.influence import UserSums, paired_user_effect, winsorised
+from evalloop_assets.online_ab.influence import Effect, UserSums, paired_user_effect, winsorised
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 from evalloop_assets.online_ab.srm import EpochCount, epoch_name, sample_ratio_p
 
@@ -56,7 +56,8 @@ def compare(
     user, first = _users(units)
     epoch, weights = _epochs(units, treated, weight)
     before = _covariates(units, covariates, user, first)
-    srm_p = sample_ratio_p(_exposures(user, first, epoch, treated, weights))
+    exposed = _exposed(user, first, epoch, treated)
+    srm_p = sample_ratio_p(_counts(exposed, weights))
     cells, cell = np.unique((epoch * 2 + treated) * len(first) + user, return_inverse=True)
     arms = cells // len(first)
     rows = []
@@ -67,12 +68,12 @@ def compare(
             np.bincount(cell, np.where(known, one, 0.0), len(cells)).astype(np.float64) for one in (count, value)
         )
         sums = winsorised(UserSums(cells % len(first), arms // 2, arms % 2 == 1, counts, totals), winsorise)
-        rows.append({"metric": name, **_figures(sums, before, planned_users or len(first), alpha)})
+        found = paired_user_effect(sums, before, exposed)
+        rows.append({"metric": name, **_figures(sums, found, planned_users or len(first), alpha)})
     return pd.DataFrame(rows, columns=["metric", *FIGURES]).assign(srm_p=nan if srm_p is None else srm_p)
 
 
-def _figures(sums: UserSums, before: Floats | None, planned_users: int, alpha: float) -> dict[str, float]:
-    found = paired_user_effect(sums, before)
+def _figures(sums: UserSums, found: Effect | None, planned_users: int, alpha: float) -> dict[str, float]:
     if found is None:
         arms = (len(np.unique(sums.user[(sums.units > 0) & (sums.treated == arm)])) for arm in (False, True))
         return dict.fromkeys(FIGURES, nan) | dict(zip(FIGURES[-2:], arms, strict=True))
@@ -89,13 +90,17 @@ def _figures(sums: UserSums, before: Floats | None, planned_users: int, alpha: f
     return dict(zip(FIGURES, values, strict=True))
 
 
-def _exposures(
-    user: Ints, first: Ints, epoch: Ints, treated: NDArray[np.bool_], weights: Sequence[float | None]
-) -> Iterator[EpochCount]:
-    """Units of each epoch: users, in their first row, where each has one arm; else rows."""
-    if (treated == treated[first][user]).all():
-        epoch, treated = epoch[first], treated[first]
-    counts = np.bincount(epoch * 2 + treated, minlength=2 * len(weights)).reshape(-1, 2)
+def _exposed(user: Ints, first: Ints, epoch: Ints, treated: NDArray[np.bool_]) -> UserSums:
+    """What was randomised: rows, where most users who have several are in both arms; else users, in their first row."""
+    crossed = np.bincount(user, treated != treated[first][user]) > 0
+    if 2 * np.count_nonzero(crossed) <= np.count_nonzero(np.bincount(user) > 1):
+        user, epoch, treated = user[first], epoch[first], treated[first]
+    ones = np.ones(len(user))
+    return UserSums(user, epoch, treated, ones, ones)
+
+
+def _counts(exposed: UserSums, weights: Sequence[float | None]) -> Iterator[EpochCount]:
+    counts = np.bincount(exposed.epoch * 2 + exposed.treated, minlength=2 * len(weights)).reshape(-1, 2)
     for weight, (control, treatment) in zip(weights, counts.tolist(), strict=True):
         if weight is not None:
             yield EpochCount(epoch_name(weight), control, treatment)

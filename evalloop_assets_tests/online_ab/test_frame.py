@@ -125,6 +125,14 @@ def test_the_sample_ratio_is_of_users_where_each_has_one_arm_and_else_of_rows():
     assert one_row(mixed).srm_p == pytest.approx(chisquare([2_000, 1_000]).pvalue)
 
 
+def test_one_user_seen_in_both_arms_makes_no_sample_of_rows():
+    user = np.repeat(np.arange(500), 20)
+    treated = np.random.default_rng(5).random(500)[user] < 0.5
+    expected = one_row(frame(user, treated, value=1.0 * user)).srm_p
+    treated[-1] = ~treated[-1]
+    assert one_row(frame(user, treated, value=1.0 * user)).srm_p == expected > 0.01
+
+
 def test_covariates_take_variance_away_and_leave_the_means():
     rng = np.random.default_rng(3)
     habit = rng.normal(size=2_000)
