@@ -67,7 +67,8 @@ class Replay(NamedTuple):
     """The ledger's rollback."""
     harm: Afterwards
     """What the fixed 95% bounds over all of the experiment's data say of the harm: that it is there, that it is not, or
-    nothing. Of an experiment that was rolled back it is the data up to then."""
+    nothing. Users are followed for 14 days from the assignment, past a rollback too, when the treatment is served to
+    nobody: that draws the harm towards 0."""
 
 
 def replays(lake: Lake, days: Days, settings: Settings, limits: Limits, entries: Sequence[Entry]) -> list[Replay]:

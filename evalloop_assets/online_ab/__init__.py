@@ -16,7 +16,7 @@ def compare(
     treatment: str = "treatment",
     covariates: Sequence[str] = (),
     winsorise: float = 1.0,
-    weight: float | None = 0.5,
+    weight: float | None = None,
     planned_users: int | None = None,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
@@ -33,13 +33,15 @@ def compare(
     `covariates` are columns known of a user before the first exposure, the same in all its rows, NaN where there is
     nothing to know; effects are then adjusted (CUPED), means are not. `winsorise` is the quantile at which a user's
     mean per unit in an arm is cut, both arms pooled, 1 not at all; leave it so for shares. `weight` is the share of
-    treatment that was promised where there is no propensity; None does not test the sample ratio. `planned_users` are
-    those at which the bounds for many looks are tightest; set it beforehand. By default it is those of the frame.
+    treatment that was promised where there is no propensity; None is 0.5, or unknown where there are epochs, and then
+    the sample ratio is not tested. `planned_users` are those at which the bounds for many looks are tightest; set it
+    beforehand. By default it is those of the frame.
 
     Back, a row a metric: metric, control, treatment (means), effect, low, high (1 − alpha, for one planned look),
     relative, relative_low, relative_high (shares of the control's mean), p_value (two-sided), always_low, always_high
-    (1 − alpha, for all looks together), users_control, users_treatment, srm_p (sample ratio: of users where each has
-    one arm, else of rows; NaN where nothing was promised). Figures of a metric that one arm lacks are NaN.
+    (1 − alpha, for all looks together), users_control, users_treatment, srm_p (sample ratio: of rows where most users
+    with several are in both arms, else of users by their first row; NaN where nothing was promised). Figures of a
+    metric that one arm lacks are NaN, and so are bounds and p-value where an arm has one user; few widen them.
 
     Raises UserError for what is no such frame.
     """

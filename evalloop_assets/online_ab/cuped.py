@@ -1,7 +1,8 @@
 """CUPED: what was known of the users before their first exposure takes away variance that no treatment can have made
 (Deng, Xu, Kohavi, Walker, WSDM 2013).
 
-A covariate x has an effect c of its own, the difference of its means between the arms, which is 0 but for chance. With
+A covariate x has an effect c of its own, the difference of its means between the arms over the users or conversations
+that were randomised. It is 0 but for chance whatever the treatment does; over replies it is not, if it makes more. With
 inf_i and cinf_i the influences of user i on the effect and on c, the adjusted effect is
 
     effect − θ·c          var = Σ_i ((inf_i − θ·cinf_i)/(1 − h_i))²          θ = Σ_i inf_i·cinf_i / Σ_i cinf_i²

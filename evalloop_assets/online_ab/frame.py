@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import nan
+from math import nan, sqrt
+from numbers import Real
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.frames import require_frame, typed_column
 from evalloop_assets.lake.schema import Column
-from evalloop_assets.online_ab.influence import UserSums, paired_user_effect, winsorised
+from evalloop_assets.online_ab.influence import Effect, UserSums, paired_user_effect, winsorised
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 from evalloop_assets.online_ab.srm import EpochCount, epoch_name, sample_ratio_p
 
@@ -50,13 +51,14 @@ def compare(
     _require_share("winsorise", winsorise, "a quantile above 0 and at most 1", winsorise == 1)
     _require_share("alpha", alpha, "a level above 0 and below 1")
     _require_share("weight", 0.5 if weight is None else weight, "a share above 0 and below 1, or None")
-    if planned_users is not None and not planned_users > 0:
+    if planned_users is not None and not (isinstance(planned_users, Real) and planned_users > 0):
         raise UserError("planned_users", f"{planned_users!r} is no number of users", "Give one above 0, or none.")
     treated = _treated(units, control, treatment)
     user, first = _users(units)
     epoch, weights = _epochs(units, treated, weight)
     before = _covariates(units, covariates, user, first)
-    srm_p = sample_ratio_p(_exposures(user, first, epoch, treated, weights))
+    exposed = _exposed(user, first, epoch, treated)
+    srm_p = sample_ratio_p(_counts(exposed, weights))
     cells, cell = np.unique((epoch * 2 + treated) * len(first) + user, return_inverse=True)
     arms = cells // len(first)
     rows = []
@@ -67,35 +69,58 @@ def compare(
             np.bincount(cell, np.where(known, one, 0.0), len(cells)).astype(np.float64) for one in (count, value)
         )
         sums = winsorised(UserSums(cells % len(first), arms // 2, arms % 2 == 1, counts, totals), winsorise)
-        rows.append({"metric": name, **_figures(sums, before, planned_users or len(first), alpha)})
+        found = paired_user_effect(sums, before, exposed)
+        rows.append({"metric": name, **_figures(sums, found, planned_users or len(first), alpha)})
     return pd.DataFrame(rows, columns=["metric", *FIGURES]).assign(srm_p=nan if srm_p is None else srm_p)
 
 
-def _figures(sums: UserSums, before: Floats | None, planned_users: int, alpha: float) -> dict[str, float]:
-    found = paired_user_effect(sums, before)
+def _figures(sums: UserSums, found: Effect | None, planned_users: int, alpha: float) -> dict[str, float]:
     if found is None:
         arms = (len(np.unique(sums.user[(sums.units > 0) & (sums.treated == arm)])) for arm in (False, True))
         return dict.fromkeys(FIGURES, nan) | dict(zip(FIGURES[-2:], arms, strict=True))
-    z = NormalDist().inv_cdf(1 - alpha / 2)
-    always = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)
+    least = min(found.users_control, found.users_treatment)
+    wider, half, p_value = _of_few(found, least, alpha)
+    always = always_valid_bounds(found.effect, wider * found.se, found.users, planned_users, alpha)
+    if least < 2:
+        always = (nan, nan)
     relative = nan if found.relative is None else found.relative
-    spread = nan if found.relative_se is None else z * found.relative_se
+    spread = nan if found.relative_se is None else half * found.relative_se
     values = (
         found.control_mean, found.treatment_mean,
-        found.effect, found.effect - z * found.se, found.effect + z * found.se,
-        relative, relative - spread, relative + spread, found.p_value, *always,
+        found.effect, found.effect - half * found.se, found.effect + half * found.se,
+        relative, relative - spread, relative + spread, p_value, *always,
         found.users_control, found.users_treatment,
     )  # fmt: skip
     return dict(zip(FIGURES, values, strict=True))
 
 
-def _exposures(
-    user: Ints, first: Ints, epoch: Ints, treated: NDArray[np.bool_], weights: Sequence[float | None]
-) -> Iterator[EpochCount]:
-    """Units of each epoch: users, in their first row, where each has one arm; else rows."""
-    if (treated == treated[first][user]).all():
-        epoch, treated = epoch[first], treated[first]
-    counts = np.bincount(epoch * 2 + treated, minlength=2 * len(weights)).reshape(-1, 2)
+def _of_few(found: Effect, least: int, alpha: float) -> tuple[float, float, float]:
+    """By how much few users widen a normal bound, half of the fixed bounds in standard errors, and the p-value.
+
+    With n users in the smaller arm the variance is n/(n − 1) times as large and Student's t with n − 1 degrees of
+    freedom, the fewest that Welch's can be, stands for the normal; of one user nothing is known.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    if least < 2:
+        return nan, nan, nan
+    larger = sqrt(least / (least - 1))
+    half = larger * float(stdtrit(least - 1, 1 - alpha / 2))
+    p_value = found.p_value if found.se == 0 else 2 * float(stdtr(least - 1, -abs(found.effect) / found.se / larger))
+    return half / NormalDist().inv_cdf(1 - alpha / 2), half, p_value
+
+
+def _exposed(user: Ints, first: Ints, epoch: Ints, treated: NDArray[np.bool_]) -> UserSums:
+    """What was randomised: rows, where most users who have several are in both arms; else users, in their first row."""
+    crossed = np.bincount(user, treated != treated[first][user]) > 0
+    if 2 * np.count_nonzero(crossed) <= np.count_nonzero(np.bincount(user) > 1):
+        user, epoch, treated = user[first], epoch[first], treated[first]
+    ones = np.ones(len(user))
+    return UserSums(user, epoch, treated, ones, ones)
+
+
+def _counts(exposed: UserSums, weights: Sequence[float | None]) -> Iterator[EpochCount]:
+    counts = np.bincount(exposed.epoch * 2 + exposed.treated, minlength=2 * len(weights)).reshape(-1, 2)
     for weight, (control, treatment) in zip(weights, counts.tolist(), strict=True):
         if weight is not None:
             yield EpochCount(epoch_name(weight), control, treatment)
@@ -105,12 +130,10 @@ def _exposures(
 
 
 def _treated(units: pd.DataFrame, control: str, treatment: str) -> NDArray[np.bool_]:
-    import pandas as pd
-
     if control == treatment:
         raise UserError("control and treatment", f"both are {control!r}", "Name two arms.")
     _require_column(units, "arm", f"{control!r} or {treatment!r}")
-    code, arms = pd.factorize(units["arm"])
+    code, arms = _factors(units, "arm")
     found = [None] * bool((code < 0).any()) + list(arms)
     wrong = [one for one in found if one not in (control, treatment)]
     if wrong:
@@ -128,26 +151,22 @@ def _treated(units: pd.DataFrame, control: str, treatment: str) -> NDArray[np.bo
 
 def _users(units: pd.DataFrame) -> tuple[Ints, Ints]:
     """Number of each row's user, in the order in which users appear, and each user's first row."""
-    import pandas as pd
-
     _require_column(units, "user_id", "who was exposed")
     missing = int(units["user_id"].isna().sum())
     if missing:
         raise UserError("column user_id", f"{missing} values are missing", "Leave such rows out.")
-    user = np.asarray(pd.factorize(units["user_id"])[0], dtype=np.int64)
+    user = _factors(units, "user_id")[0]
     return user, np.flatnonzero(np.diff(np.maximum.accumulate(user), prepend=-1))
 
 
 def _epochs(units: pd.DataFrame, treated: NDArray[np.bool_], weight: float | None) -> tuple[Ints, list[float | None]]:
     """Number of each row's epoch, and the share of treatment promised in each."""
-    import pandas as pd
-
     epoch = promised = np.zeros(len(units), np.int64)
-    shares: Sequence[float | None] = [weight]
+    shares: Sequence[float | None] = [0.5 if weight is None and "epoch" not in units else weight]
     if "epoch" in units:
         if units["epoch"].isna().any():
             raise UserError("column epoch", "a value is missing", "Give each row its epoch, or leave the column out.")
-        epoch = np.asarray(pd.factorize(units["epoch"])[0], dtype=np.int64)
+        epoch = _factors(units, "epoch")[0]
     if "propensity" in units:
         given = _column(units, "propensity")
         if not ((given >= 0) & (given <= 1)).all():
@@ -159,6 +178,12 @@ def _epochs(units: pd.DataFrame, treated: NDArray[np.bool_], weight: float | Non
         told, promised = np.unique(np.round(np.where(treated, given, 1 - given), 4), return_inverse=True)
         shares = told.tolist()
     cells, number = np.unique(epoch * len(shares) + promised, return_inverse=True)
+    if "propensity" in units and (np.bincount(number, treated) % np.bincount(number) == 0).all():
+        raise UserError(
+            "column propensity",
+            "no share of treatment that it tells has rows of both arms",
+            "Give the chance with which each row got the arm it has: 0.25 in treatment goes with 0.75 in control.",
+        )
     return number, [shares[cell % len(shares)] for cell in cells.tolist()]
 
 
@@ -191,6 +216,13 @@ def _metrics(
         numbers = [name for name in others if pd.api.types.infer_dtype(units[name]) in NUMBERS]
         below = {name: name + DENOMINATOR for name in numbers if name + DENOMINATOR in numbers}
         metrics = {name: (name, below.get(name)) for name in numbers if name not in below.values()}
+        for name in numbers:
+            if name + DENOMINATOR in units and name not in below:
+                raise UserError(f"column {name}{DENOMINATOR}", "it holds no numbers", "Give some, or leave it out.")
+    elif not isinstance(metrics, Mapping):
+        raise UserError(
+            "metrics", f"{metrics!r} is no mapping", 'Give the name of each with its column: {"m": "value"}.'
+        )
     if not metrics:
         raise UserError("units", "no metric is in it", "Give a column of numbers for each metric.")
     for name, columns in metrics.items():
@@ -203,6 +235,17 @@ def _metrics(
                 raise UserError(
                     f"metric {name}", f"{columns!r} names no columns", "Give values, or (values, denominators)."
                 )
+
+
+def _factors(units: pd.DataFrame, name: str) -> tuple[Ints, Sequence[object]]:
+    """Number of each row's value, -1 where it is missing, and the values."""
+    import pandas as pd
+
+    try:
+        code, values = pd.factorize(units[name])
+    except TypeError:
+        raise UserError(f"column {name}", "a value is a list or the like", "Give texts or numbers.") from None
+    return np.asarray(code, dtype=np.int64), list(values)
 
 
 def _denominators(units: pd.DataFrame, name: str | None) -> Floats:
@@ -235,5 +278,5 @@ def _require_column(units: pd.DataFrame, name: str, about: str) -> None:
 
 
 def _require_share(name: str, value: float, wanted: str, allowed: bool = False) -> None:
-    if not (allowed or 0 < value < 1):
+    if not (allowed or (isinstance(value, Real) and 0 < value < 1)):
         raise UserError(name, f"{value!r} is not {wanted}", "Give such a number.")

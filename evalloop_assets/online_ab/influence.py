@@ -64,19 +64,25 @@ class Effect:
         return erfc(abs(self.effect) / self.se / sqrt(2))
 
 
-def paired_user_effect(sums: UserSums, covariates: NDArray[np.float64] | None = None) -> Effect | None:
+def paired_user_effect(
+    sums: UserSums, covariates: NDArray[np.float64] | None = None, exposed: UserSums | None = None
+) -> Effect | None:
     """The effect over all epochs in which both arms have units; None where there is none.
 
     `covariates`, (users, covariates), tell what was known of each user before, NaN where nothing; then the effect is
-    adjusted (see `cuped`), while the means stay as they are.
+    adjusted (see `cuped`), while the means stay as they are. `exposed` has the units with which they are weighed, those
+    that were randomised; by default each user of `sums` is one in each epoch and arm. The units of `sums` would not do:
+    where the treatment changes how many there are, covariates differ by it between the arms.
     """
     counted = compared(sums)
     if not counted.any():
         return None
-    mean, effect, on_effect, on_control = _contrast(sums, sums.total)
+    people = len(covariates) if covariates is not None else int(sums.user.max()) + 1
+    mean, effect, on_effect, on_control = _contrast(sums, sums.total, people)
     reduction = None
     if covariates is not None:
-        told = (_contrast(sums, sums.units * column[sums.user]) for column in filled(covariates).T)
+        weighed = replace(sums, units=np.ones(len(sums.user))) if exposed is None else exposed
+        told = (_contrast(weighed, weighed.units * column[weighed.user], people) for column in filled(covariates).T)
         adjusted = adjust(effect, on_effect, [(one[1], one[2]) for one in told], _distinct(sums.user[counted]))
         effect, on_effect, reduction = adjusted
     relative = relative_se = None
@@ -116,7 +122,7 @@ def winsorised(sums: UserSums, quantile: float) -> UserSums:
 
 
 def _contrast(
-    sums: UserSums, total: NDArray[np.float64]
+    sums: UserSums, total: NDArray[np.float64], people: int
 ) -> tuple[tuple[float, float], float, NDArray[np.float64], NDArray[np.float64]]:
     """Means of control and treatment, their difference, and each user's influence on it and on the control's mean."""
     units, totals = (_by_epoch_and_arm(sums, values) for values in (sums.units, total))
@@ -129,7 +135,6 @@ def _contrast(
 
     arm = sums.treated.astype(np.int64)
     deviation = weight[sums.epoch] * (total - mean[sums.epoch, arm] * sums.units) / safe[sums.epoch, arm]
-    people = int(sums.user.max()) + 1
     on_control, on_treatment = (
         np.bincount(sums.user, np.where(mine, deviation, 0.0), people).astype(np.float64)
         for mine in (~sums.treated, sums.treated)

@@ -97,12 +97,13 @@ def compare(
     `models` maps arm to model id; `caps` tells at which quantile the users' means of a metric are cut.
     """
     srm_p = always_valid_ratio_p(_exposures(rows))
+    randomised = exposed(rows, unit)
     results = []
     for number, metric in enumerate(rows.metrics):
         here = np.flatnonzero(rows.metric == number)
         sums = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
         sums = winsorised(sums, (caps or {}).get(metric, 1.0))
-        found = paired_user_effect(sums, None if metric == EXPOSURE else rows.covariates)
+        found = paired_user_effect(sums, None if metric == EXPOSURE else rows.covariates, randomised)
         if found is None:
             continue
         low, high = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)
@@ -139,6 +140,17 @@ def compare(
             )
         )
     return results
+
+
+def exposed(rows: Units, unit: str) -> UserSums:
+    """What was randomised: conversations, or users, each once in an epoch and arm, whatever is known of them."""
+    if unit == "conversation" and EXPOSURE in rows.metrics:
+        here = rows.metric == list(rows.metrics).index(EXPOSURE)
+        return UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
+    people = int(rows.user.max()) + 1
+    cells = np.unique((rows.epoch * 2 + rows.treated) * people + rows.user)
+    arms, ones = cells // people, np.ones(len(cells))
+    return UserSums(cells % people, arms // 2, arms % 2 == 1, ones, ones)
 
 
 def _users_by_look(rows: Units, here: NDArray[np.int64], sums: UserSums) -> list[int]:

@@ -7,13 +7,13 @@ one value of a dimension only, so that the effects of its values are independent
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.online_ab.influence import Z_95, Effect, UserSums, paired_user_effect, winsorised
-from evalloop_assets.online_ab.results import EXPOSURE, Units
+from evalloop_assets.online_ab.results import EXPOSURE, Units, exposed
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def sliced(
     A dimension of which a single value has as many is left out: it says what the whole says. `caps` are as in
     `results.compare`; what is cut is told by all users together.
     """
+    randomised = exposed(rows, unit)
     found = []
     for number, metric in enumerate(rows.metrics):
         if metric == EXPOSURE:
@@ -53,7 +54,7 @@ def sliced(
         here = np.flatnonzero(rows.metric == number)
         sums = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
         sums = winsorised(sums, (caps or {}).get(metric, 1.0))
-        found += _of_metric(experiment_id, unit, metric, rows, sums, minimum_users)
+        found += _of_metric(experiment_id, unit, metric, rows, sums, randomised, minimum_users)
     return found
 
 
@@ -80,11 +81,18 @@ def heterogeneity(effects: Sequence[Effect]) -> float | None:
 
 
 def _of_metric(
-    experiment_id: str, unit: str, metric: str, rows: Units, sums: UserSums, minimum_users: int
+    experiment_id: str, unit: str, metric: str, rows: Units, sums: UserSums, randomised: UserSums, minimum_users: int
 ) -> list[SliceResult]:
     told: dict[str, dict[str, Effect]] = {}
     for dimension, (values, code) in rows.slices.items():
-        every = {value: _among(sums, code[sums.user] == number, rows.covariates) for number, value in enumerate(values)}
+        every = {
+            value: paired_user_effect(
+                _where(sums, code[sums.user] == number),
+                rows.covariates,
+                _where(randomised, code[randomised.user] == number),
+            )
+            for number, value in enumerate(values)
+        }
         large = {
             value: one
             for value, one in every.items()
@@ -119,13 +127,5 @@ def _of_metric(
     ]
 
 
-def _among(sums: UserSums, mine: NDArray[np.bool_], covariates: NDArray[np.float64] | None) -> Effect | None:
-    some = replace(
-        sums,
-        user=sums.user[mine],
-        epoch=sums.epoch[mine],
-        treated=sums.treated[mine],
-        units=sums.units[mine],
-        total=sums.total[mine],
-    )
-    return paired_user_effect(some, covariates)
+def _where(sums: UserSums, mine: NDArray[np.bool_]) -> UserSums:
+    return UserSums(sums.user[mine], sums.epoch[mine], sums.treated[mine], sums.units[mine], sums.total[mine])

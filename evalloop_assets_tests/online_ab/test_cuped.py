@@ -1,5 +1,6 @@
 """Adjusting for what was known before: smaller variance, the same effect, and error rates that hold."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -85,11 +86,12 @@ def test_more_covariates_than_the_users_can_tell_apart_are_left_alone():
 
 
 def clustered(rng, world, effect):
-    """Conversations of users who differ, with what each had before: a noisy copy of the user's own level."""
+    """Conversations of users who differ, what each had before (a noisy copy of the own level), and what was drawn."""
     user, treated, value = world(rng, users=200, icc=0.5, effect=effect)
     level = np.bincount(user, value - effect * treated, 200) / np.maximum(np.bincount(user, minlength=200), 1)
     before = np.where(rng.random(200) < 0.8, level + 0.5 * rng.normal(size=200), np.nan)
-    return summed(user, rng.integers(0, 2, len(user)), treated, value), before[:, None]
+    sums = summed(user, rng.integers(0, 2, len(user)), treated, value)
+    return sums, before[:, None], sums if world is by_conversation else None
 
 
 def rates(draw, effect, experiments):
@@ -129,12 +131,29 @@ def test_clusters_err_in_5_percent_without_bias(world):
     assert reduction > 0.25
 
 
+def test_a_treatment_that_changes_the_denominator_is_measured_without_bias():
+    """Heavy users complain more often per reply, and the treatment doubles the replies of these alone."""
+    rng = np.random.default_rng(11)
+
+    def draw():
+        heavy, treated = rng.random(2_000) < 0.5, rng.random(2_000) < 0.5
+        replies = np.where(heavy & treated, 10.0, 5.0)
+        complaints = rng.binomial(replies.astype(int), np.where(heavy, 0.1, 0.02))
+        return replace(one_each(treated, complaints), units=replies), heavy[:, None].astype(float)
+
+    outside, bias, reduction = rates(draw, (0.1 + 1.0) / 15 - 0.6 / 10, 500)
+    print(f"replies changed by the treatment: outside {outside:.1%}, variance reduction {reduction:.1%}")
+    assert 0.03 < outside < 0.07
+    assert abs(bias) < 3
+    assert reduction > 0.05
+
+
 def test_covariates_that_say_nothing_are_not_chosen_for_their_luck():
     rng = np.random.default_rng(10)
 
     def draw():
-        sums, before = clustered(rng, by_conversation, 0.0)
-        return sums, rng.permutation(before)
+        sums, before, exposed = clustered(rng, by_conversation, 0.0)
+        return sums, rng.permutation(before), exposed
 
     outside, bias, reduction = rates(draw, 0.0, 1_000)
     print(f"covariates that say nothing: outside {outside:.1%}, variance reduction {reduction:.1%}")

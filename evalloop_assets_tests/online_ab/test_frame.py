@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 import tea_tasting as tt
-from scipy.stats import chisquare
+from scipy.stats import chisquare, norm, t, ttest_ind
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.online_ab import compare
@@ -32,6 +32,12 @@ def conversations(seed=1, world=by_conversation, **more):
     return frame(user, treated, seconds=value + 10, replies=replies, complaints=rng.binomial(replies, 0.1), **more)
 
 
+def widened(row, alpha=0.05):
+    """Times the normal bounds, by Student's t and n/(n − 1) of the smaller arm."""
+    least = min(row.users_control, row.users_treatment)
+    return np.sqrt(least / (least - 1)) * t.ppf(1 - alpha / 2, least - 1) / norm.ppf(1 - alpha / 2)
+
+
 def one_row(given, **more):
     found = compare(given, **more)
     assert list(found.columns) == COLUMNS
@@ -49,8 +55,12 @@ def test_a_row_a_metric_with_the_effect_and_error_of_clustered_least_squares(wor
         )
         row = found.loc[name]
         low, high = fit.conf_int().iloc[1]
-        assert (row.effect, row.low, row.high) == pytest.approx((fit.params.iloc[1], low, high), rel=1e-9)
-        assert row.p_value == pytest.approx(fit.pvalues.iloc[1], rel=1e-6)
+        wider = widened(row)
+        assert row.effect == pytest.approx(fit.params.iloc[1], rel=1e-9)
+        assert (row.high - row.low) / wider == pytest.approx(high - low, rel=1e-9)
+        least = min(row.users_control, row.users_treatment)
+        statistic = fit.tvalues.iloc[1] * np.sqrt((least - 1) / least)
+        assert row.p_value == pytest.approx(2 * t.sf(abs(statistic), least - 1), rel=1e-6)
         assert row.treatment - row.control == pytest.approx(row.effect)
 
 
@@ -62,7 +72,8 @@ def test_a_ratio_by_user_agrees_with_tea_tasting():
     )["x"]
     row = one_row(given, metrics={"rate": ("complaints", "replies")})
     assert (row.metric, row.control, row.treatment) == ("rate", pytest.approx(theirs.control), theirs.treatment)
-    assert (row.low, row.high) == pytest.approx((theirs.effect_size_ci_lower, theirs.effect_size_ci_upper), abs=2e-4)
+    theirs_half = (theirs.effect_size_ci_upper - theirs.effect_size_ci_lower) / 2
+    assert (row.high - row.low) / 2 / widened(row) == pytest.approx(theirs_half, abs=2e-4)
     assert row.relative == pytest.approx(theirs.rel_effect_size)
 
 
@@ -79,7 +90,9 @@ def test_the_bounds_for_many_looks_are_those_of_the_sequential_module():
     user = pd.factorize(given["user_id"])[0]
     found = paired_user_effect(summed(user, 0 * user, (given["arm"] == "treatment").to_numpy(), given["seconds"]))
     assert (row.always_low, row.always_high) == pytest.approx(
-        always_valid_bounds(found.effect, found.se, row.users_control + row.users_treatment, 5_000, 0.01)
+        always_valid_bounds(
+            found.effect, widened(row, 0.01) * found.se, row.users_control + row.users_treatment, 5_000, 0.01
+        )
     )
     assert row.always_low < row.low < one_row(given).low
 
@@ -97,6 +110,29 @@ def test_a_metric_that_one_arm_lacks_has_no_figures_rather_than_zeros():
     row = one_row(frame([0, 1, 2], [0, 1, 1], a=[np.nan, 1.0, 2.0]))
     assert (row.users_control, row.users_treatment) == (0, 2)
     assert row.drop(["metric", "users_control", "users_treatment", "srm_p"]).isna().all()
+
+
+def test_of_one_user_in_an_arm_neither_bounds_nor_p_are_told():
+    row = one_row(frame([0, 1, 2], [0, 1, 1], a=[1.0, 2.0, 3.0]))
+    assert row.effect == 1.5
+    unknown = ["low", "high", "relative_low", "relative_high", "p_value", "always_low", "always_high"]
+    assert row[unknown].isna().all()
+
+
+def test_of_a_handful_of_users_the_bounds_are_at_least_welchs():
+    value = np.array([1.0, 2, 4, 3, 5, 9])
+    row = one_row(frame(np.arange(6), [0, 0, 0, 1, 1, 1], a=value))
+    theirs = ttest_ind(value[3:], value[:3], equal_var=False)
+    assert row.p_value == pytest.approx(2 * t.sf(theirs.statistic, 2))
+    bounds = theirs.confidence_interval()
+    assert row.always_low < row.low < bounds.low < bounds.high < row.high < row.always_high
+
+
+def test_a_share_of_treatment_is_not_promised_to_epochs_unless_it_is_given():
+    given = frame(np.arange(400), np.arange(400) % 4 == 0, value=np.arange(400.0))
+    assert one_row(given).srm_p < 1e-9
+    assert np.isnan(one_row(given.assign(epoch="ramp")).srm_p)
+    assert one_row(given.assign(epoch="ramp"), weight=0.25).srm_p == 1.0
 
 
 def test_effects_are_taken_within_epochs_be_they_given_or_told_by_the_propensity():
@@ -123,6 +159,14 @@ def test_the_sample_ratio_is_of_users_where_each_has_one_arm_and_else_of_rows():
     assert one_row(fewer, weight=4 / 9).srm_p == pytest.approx(chisquare([500, 400], [500.04, 399.96]).pvalue, abs=1e-3)
     mixed = frame(user, np.arange(3_000) % 3 == 0, value=1.0 * user)
     assert one_row(mixed).srm_p == pytest.approx(chisquare([2_000, 1_000]).pvalue)
+
+
+def test_one_user_seen_in_both_arms_makes_no_sample_of_rows():
+    user = np.repeat(np.arange(500), 20)
+    treated = np.random.default_rng(5).random(500)[user] < 0.5
+    expected = one_row(frame(user, treated, value=1.0 * user)).srm_p
+    treated[-1] = ~treated[-1]
+    assert one_row(frame(user, treated, value=1.0 * user)).srm_p == expected > 0.01
 
 
 def test_covariates_take_variance_away_and_leave_the_means():
@@ -184,6 +228,18 @@ GOOD = {"user_id": ["a", "b"], "arm": ["control", "treatment"], "value": [1.0, 2
         ({"value": ["1", "x"]}, {"metrics": {"m": "value"}}, "column value: not every value is a number"),
         ({}, {"metrics": {"m": "nothing"}}, "column nothing: it is missing"),
         ({}, {"metrics": {"m": ("value", "nothing")}}, "column nothing: it is missing"),
+        ({"value_denominator": ["1", "2"]}, {}, "column value_denominator: it holds no numbers"),
+        ({"user_id": [["a"], ["b"]]}, {}, "column user_id: a value is a list or the like"),
+        ({"arm": [["control"], ["treatment"]]}, {}, "column arm: a value is a list or the like"),
+        (
+            {"propensity": [0.25, 0.25]},
+            {},
+            "column propensity: no share of treatment that it tells has rows of both arms",
+        ),
+        ({}, {"metrics": "value"}, "metrics: 'value' is no mapping"),
+        ({}, {"metrics": ["value"]}, "metrics: ['value'] is no mapping"),
+        ({}, {"alpha": "0.05"}, "alpha: '0.05' is not a level"),
+        ({}, {"planned_users": "9"}, "planned_users: '9' is no number of users"),
         ({}, {"metrics": {"m": 3}}, "metric m: 3 names no columns"),
         ({"n": [1.0, -1.0]}, {"metrics": {"m": ("value", "n")}}, "column n: -1 is no denominator"),
         ({"epoch": ["a", None]}, {}, "column epoch: a value is missing"),
