@@ -84,8 +84,8 @@ def publish_if_stale(path: Path, ledger: Ledger) -> bool:
 
 def published_sequence(path: Path) -> int | None:
     """The ledger entry that the file holds; None where it holds none."""
-    content = _content(path)
-    return content["metadata"]["sequence"] if content else None
+    sequence: int | None = (_content(path) or {}).get("metadata", {}).get("sequence")
+    return sequence
 
 
 def _newest(ledger: Ledger) -> Entry:
