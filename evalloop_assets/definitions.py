@@ -75,8 +75,9 @@ daily = define_asset_job(
 )
 hourly = define_asset_job(
     "hourly",
-    AssetSelection.groups("logs") | AssetSelection.assets("published_matchups", "rating_states").upstream(),
-    description="The open day so far: deliveries, ratings, eliminations, matchups.",
+    AssetSelection.groups("logs")
+    | AssetSelection.assets("published_matchups", "rating_states", "guardrail_readings").upstream(),
+    description="The open day so far: deliveries, ratings, eliminations, matchups, red flags.",
     tags=LONG,
 )
 ingest = define_asset_job(

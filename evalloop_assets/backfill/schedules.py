@@ -1,4 +1,4 @@
-"""When runs are due: the loop for the day before, the ranking for the day that is still open."""
+"""When runs are due: the loop for the day before, ranking and red flags for the day that is still open."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,7 +31,7 @@ def hourly_schedule(job: Any) -> ScheduleDefinition:
         cron_schedule="15 * * * *",
         job=job,
         default_status=DefaultScheduleStatus.STOPPED,
-        description="Ratings, eliminations and matchups of the open day (UTC): a bad model is out within hours.",
+        description="Ratings, eliminations, matchups, red flags of the open day (UTC): a bad model is out in hours.",
     )
     def _hourly(context: ScheduleEvaluationContext) -> RunRequest:
         hour = context.scheduled_execution_time

@@ -21,10 +21,11 @@ def test_the_hourly_run_is_for_the_open_day_and_each_hour_is_a_run_of_its_own():
     assert late[0].run_key != early[0].run_key
 
 
-def test_the_hourly_run_takes_in_and_ranks_and_learns_nothing():
+def test_the_hourly_run_takes_in_ranks_and_guards_and_learns_nothing():
     tables = {key.to_user_string() for key in REPOSITORY.get_job("hourly").asset_layer.executable_asset_keys}
     assert {"battles", "traffic", "votes", "ratings", "rating_states", "eliminations", "published_matchups"} <= tables
-    assert not tables & {"rating_stability", "horizon_labels", "rewards", "decisions"}
+    assert {"experiment_users", "experiment_results", "guardrail_readings"} <= tables
+    assert not tables & {"rating_stability", "horizon_labels", "rewards", "decisions", "allocations"}
 
 
 def tick(schedule, moment):

@@ -1,7 +1,7 @@
 """The sensors of on call on a real Dagster instance, with a real receiver."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from dagster import (
@@ -126,6 +126,41 @@ def test_a_rollback_reaches_whoever_is_on_call_and_other_routers(world, instance
     assert said == "0 incidents open."
     assert len(titles(receiver)) == 1
     assert_untold(instance, tmp_path)
+
+
+def test_a_red_flag_on_the_open_day_rolls_back_within_the_hour_and_its_final_verdict_tells_nothing_new(
+    world, instance, receiver
+):
+    def seen_by(hour, users, complaints):
+        world.complete_through(DAY - timedelta(days=1), datetime(2026, 5, 3, hour))
+        fewer = experiment_rows("x", users=users, retention_effect=-0.3, seconds_effect=30)
+        flags = [
+            row
+            | {"metric": "complaint", "units": 10, "eligible": 10, "total": complaints * (row["arm"] == "treatment")}
+            for row in fewer
+            if row["metric"] == "chat_send"
+        ]
+        fill(world, fewer, flags)
+        judge(world, instance)
+        found = guardrail_tick(instance, cursors.get("guardrail"))
+        cursors["guardrail"], requests = found.cursor, found.run_requests or []
+        carry_out(world, instance, requests)
+        _, cursors["alerts"] = tick(alert_sensor, world, instance, cursors.get("alerts"))
+        return [one.tags["evalloop/reading"] for one in requests]
+
+    cursors = {}
+    assert seen_by(9, 800, 0.0) == [], "what has not matured for sure waits for the end of the day"
+    assert seen_by(10, 900, 5.0) == [f"x@{DAY}"]
+    head = world.ledger.head()
+    assert (head.action, head.at) == ("rollback", datetime(2026, 5, 3, 10))
+    assert (head.evidence["decided"]["metric"], head.evidence["cause"]) == ("complaint", "red_flag")
+    seen_by(11, 1_000, 5.0)
+    world.complete_through(DAY, datetime(2026, 5, 4, 0, 30))
+    judge(world, instance)
+    tick(alert_sensor, world, instance, cursors["alerts"])
+    assert titles(receiver) == ["ROLLBACK x (red_flag)"]
+    assert open_ones(world) == []
+    assert world.ledger.head() == head
 
 
 def assert_untold(instance, folder):
