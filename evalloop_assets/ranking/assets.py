@@ -1,7 +1,7 @@
 """Ranking as assets."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from evalloop_assets.ranking.battles import Battles
     from evalloop_assets.ranking.contrasts import Ratings
+    from evalloop_assets.serving.ledger import Entry
 
 # A model has no day of its own: its row lies on the day on which it was delivered, after the days of an older log.
 READS = {"battles": (-13, 0), "votes": (-13, 0), "models": (None, None)}
@@ -169,11 +170,12 @@ def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     schema=MATCHUPS,
     reads={"ratings": (0, 0), "eliminations": (None, 0), "models": (None, None)},
     group="ranking",
+    code_version="2",
     once=True,
 )
 def matchups(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Whom the battles to come are between, drawn at random: most between survivors, a share each against anchors, for
-    newcomers, and between any two. A model that was eliminated once is out.
+    newcomers, and between any two. A model that was eliminated once is out, and so is one that was rolled back last.
     """
     from evalloop_assets.ranking.matchups import Shares, pool_of
     from evalloop_assets.ranking.matchups import matchups as pairs_of
@@ -185,7 +187,8 @@ def matchups(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for kind in ("candidate", "reference")
     )
     anchors = {*references, *(name for name in chosen.anchors if name in fought)}
-    out = inputs.query("SELECT DISTINCT model_id FROM eliminations WHERE eliminated").column("model_id").to_pylist()
+    eliminated = inputs.query("SELECT DISTINCT model_id FROM eliminations WHERE eliminated").column("model_id")
+    out = {*eliminated.to_pylist(), *_rolled_back(day, settings)}
     champion = _champion(inputs, day, settings)
     pool = pool_of(fought, candidates, anchors, champion, out, chosen.minimum_battles)
     pairs = pairs_of(pool, Shares(chosen.anchor_share, chosen.newcomer_share, chosen.uniform_share))
@@ -265,21 +268,31 @@ def _references(inputs: Inputs) -> list[str]:
 
 def _champion(inputs: Inputs, day: date, settings: Settings) -> str | None:
     """The champion served at the end of the day; failing a ledger, the newest incumbent of the log."""
-    from evalloop_assets.serving.ledger import Ledger
-
-    ledger = Ledger(settings.ledger_url)
-    try:
-        entry = ledger.as_of(datetime.combine(day, datetime.max.time(), UTC).replace(tzinfo=None))
-    finally:
-        ledger.close()
-    if entry is not None:
-        return entry.allocation.champion
+    if entries := _entries(day, settings):
+        return entries[-1].allocation.champion
     rows = inputs.query(
         "SELECT model_id FROM models WHERE kind = 'incumbent' AND coalesce(CAST(released_at AS DATE) <= $day, TRUE) "
         "ORDER BY released_at DESC NULLS LAST, model_id LIMIT 1",
         {"day": day},
     )
     return rows.column("model_id")[0].as_py() if rows.num_rows else None
+
+
+def _rolled_back(day: date, settings: Settings) -> set[str]:
+    """Candidates that were rolled back by the end of the day, and neither restored nor tried again since."""
+    last = {one.treatment: one.status for entry in _entries(day, settings) for one in entry.allocation.experiments}
+    return {model for model, status in last.items() if status == "rolled_back"}
+
+
+def _entries(day: date, settings: Settings) -> "list[Entry]":
+    """What the ledger held at the end of the day, oldest first."""
+    from evalloop_assets.serving.ledger import Ledger
+
+    ledger = Ledger(settings.ledger_url)
+    try:
+        return [entry for entry in ledger.history() if entry.at.date() <= day]
+    finally:
+        ledger.close()
 
 
 def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, object]]) -> "pa.Table":

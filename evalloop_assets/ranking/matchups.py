@@ -2,7 +2,7 @@
 
 Battles are drawn at random, so that what is learned of a model does not depend on whom it happened to meet: most
 between survivors, some between a survivor and an anchor, some for newcomers, and some between any two of the pool. An
-eliminated model is not in the pool.
+eliminated model is not in the pool, nor is one that was rolled back.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ def pool_of(
     candidates: Collection[str],
     anchors: Collection[str],
     champion: str | None,
-    eliminated: Collection[str],
+    out: Collection[str],
     least: int,
 ) -> Pool:
-    """Who battles: all that fought and all candidates, anchors and the champion, but for those that were eliminated.
+    """Who battles: all that fought and all candidates, anchors and the champion, but for those that are `out`.
 
     Of `least` battles a model is no newcomer any more; the champion never is one. Anchors and the champion stay, even
-    if they were eliminated before they became that.
+    if they were out before they became that.
     """
     kept = {*anchors} | ({champion} if champion else set())
-    known = ({*fought, *candidates} - {*eliminated}) | kept
+    known = ({*fought, *candidates} - {*out}) | kept
     free = sorted(known - {*anchors})
     survivors = [name for name in free if name == champion or fought.get(name, 0) >= least]
     return Pool(tuple(survivors), tuple(sorted(anchors)), tuple(name for name in free if name not in survivors))

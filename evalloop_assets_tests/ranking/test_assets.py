@@ -17,6 +17,7 @@ from evalloop_assets.logs.contract import LOG_TABLES
 from evalloop_assets.ranking.assets import ASSETS
 from evalloop_assets.ranking.checks import CHECKS
 from evalloop_assets.serving.ledger import Change, Ledger
+from evalloop_assets.serving.transitions import roll_back, start_experiment
 from evalloop_assets.settings import Settings
 
 from .worlds import simulated
@@ -235,6 +236,25 @@ def test_matchups_are_of_the_pool_and_say_why(world):
     assert found["m03", "next"]["why"].startswith("newcomers 0.0400")
     assert world.drawn() == {"m00", "m01", "m02", "m03", "m05", "next"}
     assert lake.read("published_matchups", Days.one(DAY)).to_pylist() == [{"day": DAY, "of_day": DAY, "pairs": 15}]
+
+
+def test_a_model_that_was_rolled_back_battles_no_more_until_it_is_tried_again(world):
+    ledger = Ledger(world.settings.ledger_url)
+
+    def change(action, hour, transition, *arguments, **more):
+        at = datetime.combine(DAY, time(hour))
+        done = Change(action, "test", action, at, f"{hour}")
+        return ledger.apply(done, lambda now: transition(now, *arguments, at=at, **more))
+
+    ledger.begin("m00", Change("start", "test", "first", datetime(2026, 5, 1), "first"))
+    for hour, (experiment, treatment) in enumerate([("e", "m02"), ("f", "m03")]):
+        change("ramp", 2 * hour, start_experiment, experiment, treatment, weight_percent=5)
+        change("rollback", 2 * hour + 1, roll_back, experiment)
+    change("ramp", 20, start_experiment, "g", "m03", weight_percent=5)
+    ledger.close()
+    world.fight([24, 25, 26, 25], count=400)
+    world.rate()
+    assert world.drawn() == {"m00", "m01", "m03"}
 
 
 def test_a_model_once_eliminated_stays_out_of_later_days_and_a_former_day_publishes_nothing(world):
