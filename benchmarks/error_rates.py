@@ -1,6 +1,6 @@
 """Error rates of A/B tests, ratings, eliminations, rollbacks and promotions, each beside the limit it is held to.
 
-2,000 experiments a line and more, 3,000 pools: about ten minutes on 2 cores. `python -m benchmarks.error_rates 200`
+2,000 experiments a line and more, 3,000 pools: about 25 minutes of one core. `python -m benchmarks.error_rates 200`
 takes a tenth of them.
 """
 

@@ -97,7 +97,7 @@ def compare(
     `models` maps arm to model id; `caps` tells at which quantile the users' means of a metric are cut.
     """
     srm_p = always_valid_ratio_p(_exposures(rows))
-    randomised = exposed(rows, unit)
+    randomised = None if rows.covariates is None else exposed(rows, unit)
     results = []
     for number, metric in enumerate(rows.metrics):
         here = np.flatnonzero(rows.metric == number)
@@ -147,7 +147,7 @@ def exposed(rows: Units, unit: str) -> UserSums:
     if unit == "conversation" and EXPOSURE in rows.metrics:
         here = rows.metric == list(rows.metrics).index(EXPOSURE)
         return UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
-    people = int(rows.user.max()) + 1
+    people = int(rows.user.max(initial=0)) + 1
     cells = np.unique((rows.epoch * 2 + rows.treated) * people + rows.user)
     arms, ones = cells // people, np.ones(len(cells))
     return UserSums(cells % people, arms // 2, arms % 2 == 1, ones, ones)

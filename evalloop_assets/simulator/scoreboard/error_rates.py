@@ -17,7 +17,7 @@ import numpy as np
 from evalloop_assets.guardrails.verdict import CAUSES_OF_ROLLBACK, DURATION, Limits, verdict
 from evalloop_assets.online_ab.decisions import decide
 from evalloop_assets.online_ab.power import Plan, power, sd_of
-from evalloop_assets.online_ab.results import Result, compare
+from evalloop_assets.online_ab.results import Result, Units, compare
 from evalloop_assets.simulator.scoreboard import eliminations
 from evalloop_assets.simulator.scoreboard.decisions import (
     AB,
@@ -94,6 +94,8 @@ _MONTHS = "experiment-months"
 LINES = [
     Line("planned", "time", "online_ab", "A/A by user, one look, time spent: false positives", *_RATE),
     Line("planned", "return", "online_ab", "A/A by user, one look, return: false positives", *_RATE),
+    Line("planned", "time_adjusted", "online_ab", "the same with CUPED, time spent: false positives", *_RATE),
+    Line("planned", "return_adjusted", "online_ab", "the same with CUPED, return: false positives", *_RATE),
     Line("by_conversation", "time", "online_ab", "A/A by conversation, one look, time spent: false positives", *_RATE),
     Line("a_a", "time", "online_ab", "A/A by user, 28 daily looks, time spent: false positives", *_PEEK),
     Line("a_a", "return", "online_ab", "A/A by user, 28 daily looks, return: false positives", *_PEEK),
@@ -117,8 +119,13 @@ LINES = [
 
 def _planned(rng: np.random.Generator) -> Outcome:
     one = experiment(first_days(PLANS["a_a"].world, FULL_WINDOW + 1), Effects(), rng)
-    p_value = {result.metric: result.p_value for result in _compared(one, FULL_WINDOW, (DURATION, RETURN))}
-    return {"time": float(p_value[DURATION] < 0.05), "return": float(p_value[RETURN] < 0.05)}
+    rows = one.rows(FULL_WINDOW, (DURATION, RETURN))
+    adjusted = replace(rows, covariates=one.chats.before[:, None])
+    found: dict[str, float] = {}
+    for suffix, known in (("", rows), ("_adjusted", adjusted)):
+        p_value = {result.metric: result.p_value for result in _results(one, known)}
+        found |= {f"time{suffix}": float(p_value[DURATION] < 0.05), f"return{suffix}": float(p_value[RETURN] < 0.05)}
+    return found
 
 
 def _by_conversation(rng: np.random.Generator) -> Outcome:
@@ -181,7 +188,7 @@ def _dirty(rng: np.random.Generator) -> Outcome:
         kept = world.weight * (1 - LOST_SHARE)
         one = experiment(replace(world, weight=kept / (kept + 1 - world.weight)), PADDING.effects, rng)
         return {"acted": float(_acted(replace(one, world=world)))}
-    return {"acted": float(_acted(experiment(world, PADDING.effects, rng), both_arms=BOTH_ARMS))}
+    return {"acted": float(_acted(replace(experiment(world, PADDING.effects, rng), crossed=BOTH_ARMS)))}
 
 
 def _thin(rng: np.random.Generator) -> Outcome:
@@ -240,16 +247,11 @@ def _rollback(one: Experiment, limits: Limits) -> int | None:
     return None
 
 
-def _acted(one: Experiment, active: bool = True, both_arms: float = 0.0, every: int = 1) -> bool:
+def _acted(one: Experiment, active: bool = True, every: int = 1) -> bool:
     """Whether anything was rolled back, ramped or promoted at the end of any day, or of every so many."""
     limits = limits_of(PADDING.world.users)
     for last in range(every - 1, one.world.days, every):
         results = _compared(one, last, (SENT, *metrics_that_matter(one, last, limits)))
-        if both_arms:
-            results = [
-                replace(result, treatment_mean=both_arms) if result.metric == "exposure" else result
-                for result in results
-            ]
         word = verdict(results, active, limits).word
         action = decide(results, None, 0, DECISION_LIMITS).action
         if word == "ROLLBACK" or (word == "PASS" and action in ("advance", "promote")):
@@ -258,7 +260,11 @@ def _acted(one: Experiment, active: bool = True, both_arms: float = 0.0, every: 
 
 
 def _compared(one: Experiment, last: int, metrics: tuple[str, ...]) -> list[Result]:
-    return compare("simulated", one.world.unit, one.rows(last, metrics), {}, one.world.users, AB.alpha)
+    return _results(one, one.rows(last, metrics))
+
+
+def _results(one: Experiment, rows: Units) -> list[Result]:
+    return compare("simulated", one.world.unit, rows, {}, one.world.users, AB.alpha)
 
 
 @cache

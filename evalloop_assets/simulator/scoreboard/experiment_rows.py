@@ -29,6 +29,8 @@ class Experiment:
     world: World
     effects: Effects
     chats: Chats
+    crossed: float = 0.0
+    """Share of the units of each arm that are seen in the other too."""
     _sums: dict[str, Floats] = field(default_factory=dict, repr=False)
     """Name to the sums up to and without a day, (days + 1, columns). A column is a user; or a user in one arm."""
 
@@ -99,7 +101,7 @@ class Experiment:
         """User, arm, units, total and eligible of the days from `first` to before `stop`."""
         if metric == EXPOSURE:
             units = self._exposed(first, stop)
-            return np.arange(2), np.array([False, True]), units, np.zeros(2), units
+            return np.arange(2), np.array([False, True]), units, self.crossed * units, units
         by_user = self.world.unit == "user"
         if metric in FROM_DAY:
             if not by_user:

@@ -134,6 +134,8 @@ class Chats:
     """(users,) chance to come on a day without treatment."""
     arm: NDArray[np.bool_]
     """(users,) arm of the user, where users are randomised."""
+    before: Floats
+    """(users,) days on which the user came in the 14 before the assignment, NaN for a new one."""
 
 
 def chats(world: World, effects: Effects, rng: np.random.Generator) -> Chats:
@@ -191,6 +193,7 @@ def chats(world: World, effects: Effects, rng: np.random.Generator) -> Chats:
         start=start,
         chance=chance,
         arm=arm,
+        before=np.where(known[assigned], rng.binomial(WINDOW, chance), np.nan),
     )
 
 

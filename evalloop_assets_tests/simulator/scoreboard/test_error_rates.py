@@ -1,16 +1,20 @@
 """The table of error rates: that its limits can be broken, and that small samples of it are as promised."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evalloop_assets.simulator.scoreboard.error_rates import (
     BLOCK,
+    BOTH_ARMS,
     KINDS,
     LINES,
     PADDING,
     Block,
     Line,
     Rate,
+    _acted,
     blocks,
     figures,
     first_days,
@@ -18,6 +22,7 @@ from evalloop_assets.simulator.scoreboard.error_rates import (
     rates,
     records,
 )
+from evalloop_assets.simulator.scoreboard.experiment_rows import experiment
 from evalloop_assets.simulator.scoreboard.experiments import Effects, chats
 from evalloop_assets.simulator.scoreboard.figures import Interval, share
 from evalloop_assets.simulator.scoreboard.page import STAGES
@@ -52,6 +57,12 @@ def test_padding_is_rolled_back_by_the_day_that_the_power_formula_names(few):
 def test_what_cannot_be_read_is_never_acted_on(few, kind):
     """The same padding in clean data is rolled back, as the test before shows."""
     assert of(few, kind, "acted").value == 0
+
+
+def test_units_in_both_arms_are_what_holds_a_dirty_experiment():
+    """The same experiment, with a share of crossed units below the limit, is rolled back."""
+    one = experiment(first_days(PADDING.world, 14), PADDING.effects, np.random.default_rng(1))
+    assert [_acted(replace(one, crossed=share)) for share in (0.005, BOTH_ARMS)] == [True, False]
 
 
 def test_a_limit_holds_is_broken_or_is_undecided_by_the_whole_interval():
