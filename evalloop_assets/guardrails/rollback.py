@@ -84,7 +84,7 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
     )
 
 
-@op(retry_policy=RETRIES)
+@op
 def restore(context: OpExecutionContext, config: UndoConfig, settings: ResourceParam[Settings]) -> None:
     """Append an entry that restores the allocation of a named earlier one, and publish it."""
     from evalloop_assets.serving.flagd import publish

@@ -48,6 +48,11 @@ class Covariance(NamedTuple):
         """Variance of a weighted sum of skills, the larger of the two estimates."""
         return float(max(weights @ self.clustered @ weights, weights @ self.independent @ weights))
 
+    def variances(self, weights: Floats) -> Floats:
+        """The same of each row of weights, (sums, models)."""
+        both = [np.sum(weights @ one * weights, axis=1) for one in (self.clustered, self.independent)]
+        return np.maximum(*both)
+
 
 class Coefficient(NamedTuple):
     """What one unit of a covariate adds to side a, skill points."""

@@ -108,8 +108,9 @@ class Ratings:
         battles: neither a newcomer's few wins lead to it, nor that no other model has fought much.
         """
         fought = np.where(self.component == 0, self.battles, 0)
-        contrasts = [self._contrast(row) for row in np.eye(len(self.models)) - fought / fought.sum()]
-        return self.models[int(np.nanargmax([one.value - z * one.se for one in contrasts]))]
+        weights = np.eye(len(self.models)) - fought / fought.sum()
+        low = weights @ self.mu - z * np.sqrt(self.covariance.variances(weights))
+        return self.models[int(np.argmax(np.where(self.component == 0, low, -np.inf)))]
 
     def rank(self) -> dict[str, int]:
         """1 is the best; ties go by name. Models apart cannot be compared with the others and come after them."""
