@@ -50,8 +50,9 @@ class Covariance(NamedTuple):
 
     def variances(self, weights: Floats) -> Floats:
         """The same of each row of weights, (sums, models)."""
-        both = [np.sum(weights @ one * weights, axis=1) for one in (self.clustered, self.independent)]
-        return np.maximum(*both)
+        clustered, independent = (np.sum(weights @ one * weights, axis=1) for one in (self.clustered, self.independent))
+        larger: Floats = np.maximum(clustered, independent)
+        return larger
 
 
 class Coefficient(NamedTuple):
