@@ -221,8 +221,9 @@ def _eliminated_by_plain_sigma(seen: Battles, arena: Arena) -> set[int]:
 
 def _pass_with_tau(every: Battles) -> tuple[Floats, Floats]:
     """mu and sigma after one pass with the default dynamics of the `trueskill` package, tau = 25/300."""
-    scale = scale_of(every)
-    env, margin, size = scale.env, scale.margin, len(every.models)
+    from trueskill import TrueSkill
+
+    env, margin, size = TrueSkill(), scale_of(every).margin, len(every.models)
     mu, variance = [MU] * size, [SIGMA**2] * size
     for a, b, outcome in zip(every.a.tolist(), every.b.tolist(), every.outcome.tolist(), strict=True):
         winner, loser = (a, b) if outcome in (WIN_A, DRAW) else (b, a)
