@@ -196,11 +196,10 @@ def _thin(rng: np.random.Generator) -> Outcome:
 
 
 def _no_data(rng: np.random.Generator) -> Outcome:
-    return {
-        "acted": float(
-            _acted(experiment(first_days(PADDING.world, FULL_WINDOW + 1), PADDING.effects, rng), active=False)
-        )
-    }
+    """The log falls silent when the harm can be seen; what was logged before is still in the window."""
+    one = experiment(first_days(PADDING.world, FULL_WINDOW + 1), PADDING.effects, rng)
+    silent_from = int(rng.integers(predicted_day(), one.world.days))
+    return {"acted": float(_acted(replace(one, silent_from=silent_from), silent_from))}
 
 
 def _pools(rng: np.random.Generator) -> Outcome:
@@ -247,12 +246,12 @@ def _rollback(one: Experiment, limits: Limits) -> int | None:
     return None
 
 
-def _acted(one: Experiment, active: bool = True, every: int = 1) -> bool:
-    """Whether anything was rolled back, ramped or promoted at the end of any day, or of every so many."""
+def _acted(one: Experiment, first: int = 0) -> bool:
+    """Whether anything was rolled back, ramped or promoted at the end of `first` or of any day after it."""
     limits = limits_of(PADDING.world.users)
-    for last in range(every - 1, one.world.days, every):
+    for last in range(first, one.world.days):
         results = _compared(one, last, (SENT, *metrics_that_matter(one, last, limits)))
-        word = verdict(results, active, limits).word
+        word = verdict(results, one.is_seen(last), limits).word
         action = decide(results, None, 0, DECISION_LIMITS).action
         if word == "ROLLBACK" or (word == "PASS" and action in ("advance", "promote")):
             return True

@@ -31,6 +31,8 @@ class Experiment:
     chats: Chats
     crossed: float = 0.0
     """Share of the units of each arm that are seen in the other too."""
+    silent_from: int | None = None
+    """Day from which on nothing is logged; None where the log goes on."""
     _sums: dict[str, Floats] = field(default_factory=dict, repr=False)
     """Name to the sums up to and without a day, (days + 1, columns). A column is a user; or a user in one arm."""
 
@@ -42,7 +44,7 @@ class Experiment:
         pieces = []
         for number, metric in enumerate(metrics):
             for epoch, (begin, end) in enumerate(self.world.epochs):
-                first, stop = max(begin, last - WINDOW + 1), min(end, last + 1)
+                first, stop = max(begin, last - WINDOW + 1), min(end, self._logged(last + 1))
                 found = self._known(metric, first, stop, last) if first < stop else None
                 if found is not None:
                     user, treated, units, total, eligible = found
@@ -57,12 +59,16 @@ class Experiment:
 
     def difference(self, metric: str, last: int) -> float:
         """Treatment's mean less the control's, of one epoch and without its error; NaN where an arm is empty."""
-        found = self._known(metric, max(0, last - WINDOW + 1), last + 1, last)
+        found = self._known(metric, max(0, last - WINDOW + 1), self._logged(last + 1), last)
         if found is None:
             return np.nan
         _, treated, units, total, _ = found
         n, s, n1, s1 = (float(one.sum()) for one in (units, total, units * treated, total * treated))
         return s1 / n1 - (s - s1) / (n - n1) if 0 < n1 < n else np.nan
+
+    def is_seen(self, day: int) -> bool:
+        """Whether the log of the day has any conversation."""
+        return bool(self._between("conversations", day, self._logged(day + 1)).any())
 
     def truth(self, last: int) -> dict[str, float]:
         """The true effect on each metric over the user-days, or conversations, that `rows` counts.
@@ -124,6 +130,9 @@ class Experiment:
         }[metric]
         units = self._user_days(first, stop, 0) if units_of is None else self._between(units_of, first, stop)
         return *self._columns(), units, self._between(total, first, stop), units
+
+    def _logged(self, stop: int) -> int:
+        return stop if self.silent_from is None else min(stop, self.silent_from)
 
     def _columns(self) -> tuple[Ints, NDArray[np.bool_]]:
         people = len(self.chats.start)

@@ -65,6 +65,13 @@ def test_units_in_both_arms_are_what_holds_a_dirty_experiment():
     assert [_acted(replace(one, crossed=share)) for share in (0.005, BOTH_ARMS)] == [True, False]
 
 
+def test_silence_is_what_holds_a_harmful_experiment():
+    """On the last day with a log it is rolled back, on the first without one not, though the window is as full."""
+    one, day = experiment(first_days(PADDING.world, 14), PADDING.effects, np.random.default_rng(1)), 12
+    assert _acted(replace(one, silent_from=day + 1), day)
+    assert not _acted(replace(one, silent_from=day), day)
+
+
 def test_a_limit_holds_is_broken_or_is_undecided_by_the_whole_interval():
     line = Line("a_a", "fired", "guardrails", "", 0.0, 0.01, "below 1%")
     assert [Rate(line, share(hits, 2_000)).holds for hits in (2, 20, 60)] == ["holds", "undecided", "broken"]
