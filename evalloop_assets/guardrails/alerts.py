@@ -75,8 +75,8 @@ def tell(
     for incident in incidents.since(now - RECENT):
         rollback = rollback_of(ledger, incident.topic)
         if incident.told_at is None and _is_due(incident, rollback, settings, now):
-            alert = alert_of(incident, rollback, settings)
-            outbox.put(*_addressed(incident, "opened", names, alert), now, _drawn(picture, incident))
+            alert, drawn = _illustrated(alert_of(incident, rollback, settings), picture, incident)
+            outbox.put(*_addressed(incident, "opened", names, alert), now, drawn)
             incidents.told(incident, now)
         elif _has_ended_since(incident) and not incident.is_silent(now):
             outbox.put(*_addressed(incident, "resolved", names, end_of(incident, settings)), now)
@@ -98,11 +98,14 @@ def _is_due(incident: Incident, rollback: Rollback, settings: AlertSettings, now
     return waited or rollback.entry is not None or not rollback.ours
 
 
-def _drawn(picture: Callable[[Incident], bytes | None], incident: Incident) -> bytes | None:
+def _illustrated(
+    alert: Alert, picture: Callable[[Incident], bytes | None], incident: Incident
+) -> tuple[Alert, bytes | None]:
+    """The alert with its picture; where that cannot be drawn, the alert says so and goes out without."""
     try:
-        return picture(incident)
-    except Exception:  # noqa: BLE001 - an alert without its picture is better than none
-        return None
+        return alert, picture(incident)
+    except Exception as error:  # noqa: BLE001 - whatever it was, people are told
+        return alert._replace(text=f"{alert.text}\nno picture: {type(error).__name__} while it was drawn"), None
 
 
 def _has_ended_since(incident: Incident) -> bool:

@@ -27,8 +27,6 @@ STEP = timedelta(hours=20)
 """Least time between two steps of a ramp: a day, less what the hour of a daily run varies by."""
 REPLAYED = timedelta(days=1)
 """A ledger whose first entry was recorded so long after it took effect serves past days, as the simulator does."""
-
-
 SERVED = ("running", "promoted")
 
 
@@ -50,10 +48,9 @@ def carry_out(
     """Promote, or take the next step of the ramp, as decided on this day, where the guardrail's verdict of it is PASS.
 
     Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run or whose
-    widening a person has taken back, and days
-    other than the newest complete one, so that recomputing the past serves nobody anything. It takes effect `now`, so
-    that conversations that are running keep their model; where the ledger serves past days, at the time of the reading.
-    Repeating it changes nothing.
+    widening a person has taken back, and days other than the newest complete one, so that recomputing the past serves
+    nobody anything. It takes effect `now`, so that conversations that are running keep their model; where the ledger
+    serves past days, at the time of the reading. Repeating it changes nothing.
     """
     readings = {row["experiment_id"]: row for row in inputs.query(VERDICTS).to_pylist()}
     outcomes = [

@@ -353,12 +353,13 @@ def test_secrets_are_in_no_log_no_error_and_no_database(tmp_path, receiver, capl
     assert not [text for text in said if SECRET in text]
 
 
-def test_an_alert_whose_picture_cannot_be_drawn_goes_out_without_it(on_call, receiver):
+def test_an_alert_whose_picture_cannot_be_drawn_goes_out_without_it_and_says_so(on_call, receiver):
     channels = alert_channels(on_call.settings)
     observe(on_call.incidents, on_call.ledger, [BLIND], {}, T)
     tell(on_call.incidents, on_call.outbox, on_call.ledger, channels, on_call.settings.alerts, T, lambda _: 1 / 0)
     deliver(on_call.outbox, channels, lambda: T)
     assert [got.json["attachments"] for got in receiver.got] == [[]]
+    assert receiver.got[0].json["message"].endswith("no picture: ZeroDivisionError while it was drawn")
 
 
 def to(receiver, on_call, scheme):
