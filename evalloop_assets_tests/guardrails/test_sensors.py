@@ -25,8 +25,8 @@ from evalloop_assets.serving.ledger import Change, Ledger, utc_now
 from evalloop_assets.settings import AlertSettings, WebhookSettings
 from evalloop_assets_tests.receiver import SECRET, receiving
 
-from .test_loop import carry_out
-from .test_loop import tick as guardrail_tick
+from .runs import carry_out
+from .runs import tick as guardrail_tick
 from .world import DAY, a_world, experiment_rows, fill
 
 JUDGED = [experiment_results, guardrail_readings]
