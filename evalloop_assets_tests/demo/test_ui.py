@@ -122,7 +122,7 @@ def test_an_asset_page_shows_a_picture_of_the_last_run(page: Page, asset: str):
 
 def test_an_asset_page_shows_what_it_is_made_from_and_what_is_made_from_it(page: Page):
     page.goto("/assets/sessions?view=lineage")
-    for neighbour in ("turns", "reading", "user_days", "experiment_users"):
+    for neighbour in ("turns", "reading", "user_days", "experiment_units"):
         _shows(page.get_by_text(neighbour, exact=True).last)
 
 
