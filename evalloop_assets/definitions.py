@@ -13,6 +13,7 @@ from dagster import (
 
 from evalloop_assets.backfill.assets import ASSETS as BACKFILL
 from evalloop_assets.backfill.checks import CHECKS as BACKFILL_CHECKS
+from evalloop_assets.backfill.rejudging import JUDGED, rejudge_sensor
 from evalloop_assets.backfill.schedules import daily_schedule, hourly_schedule
 from evalloop_assets.backfill.sensors import relabel_sensor
 from evalloop_assets.backfill.vacuum import vacuum
@@ -20,6 +21,7 @@ from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
+from evalloop_assets.guardrails.records import JUDGED_ANEW
 from evalloop_assets.guardrails.rollback import rollback, undo
 from evalloop_assets.guardrails.sensors import SENSORS as GUARDRAIL_SENSORS
 from evalloop_assets.horizon_labels.assets import ASSETS as HORIZON_LABELS
@@ -89,6 +91,12 @@ relabel = define_asset_job(
     description="Recompute, of queries and of what the reward model scores, the days that are stale; never retrains.",
     tags=STALE_ONLY | LONG,
 )
+rejudge = define_asset_job(
+    "rejudge",
+    AssetSelection.assets(*JUDGED),
+    description="Judge again a day whose rows came late after serving was changed on it; carries out nothing.",
+    tags=JUDGED_ANEW | LONG,
+)
 train = define_asset_job(
     "train",
     AssetSelection.groups("reward_model", "policy_iteration"),
@@ -108,9 +116,9 @@ def build_definitions(settings: Settings) -> Definitions:
     return Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
-        jobs=[daily, hourly, ingest, relabel, train, decide, rollback, undo, vacuum],
+        jobs=[daily, hourly, ingest, relabel, rejudge, train, decide, rollback, undo, vacuum],
         schedules=[daily_schedule(daily), hourly_schedule(hourly)],
-        sensors=[*GUARDRAIL_SENSORS, catalogue_sensor, relabel_sensor(relabel)],
+        sensors=[*GUARDRAIL_SENSORS, catalogue_sensor, relabel_sensor(relabel), rejudge_sensor(rejudge)],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,
     )

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from evalloop_assets.guardrails.alert_picture import effects_in, scale_of
 from evalloop_assets.guardrails.incidents import Incident, Incidents
+from evalloop_assets.guardrails.reopened import REOPENED, lines_of
 from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, Rollback, asks_for_rollback, rollback_of
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.serving.outbox import Outbox
@@ -45,6 +46,8 @@ def alert_of(incident: Incident, rollback: Rollback, settings: AlertSettings) ->
             f"{settings.dead_man_hours:g} h, though it is in flight: nothing would roll it back."
         ]
         return _alert(incident, f"NO VERDICT {incident.topic}", "failure", lines, settings)
+    if incident.kind == REOPENED:
+        return _alert(incident, f"REOPENED {incident.topic}", "warning", list(lines_of(incident)), settings)
     title = f"{seen['verdict']} {incident.topic} ({incident.kind})"
     lines = [str(seen["reason"]), "", *_figures(seen), *_examples(seen.get("examples", ()))]
     if not asks_for_rollback(incident):
@@ -145,7 +148,7 @@ def _alert(
 
 def runbook_of(kind: str) -> str:
     """The page of a kind of incident."""
-    pages = ("gaming", "harm", "red_flag", "srm", "multiple_exposure", DEAD_MAN, RUN_FAILURE)
+    pages = ("gaming", "harm", "red_flag", "srm", "multiple_exposure", REOPENED, DEAD_MAN, RUN_FAILURE)
     return {"no_data": "blind.md", **{name: f"{name}.md" for name in pages}}.get(kind, "rollback.md")
 
 

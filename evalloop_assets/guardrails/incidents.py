@@ -53,7 +53,8 @@ class Incident:
     topic: str
     """Experiment, or job of a failed run."""
     kind: str
-    """Cause of a verdict (gaming, harm, red_flag, no_data, srm, multiple_exposure), dead_man or run_failure."""
+    """Cause of a verdict (gaming, harm, red_flag, no_data, srm, multiple_exposure), or reopened, dead_man or
+    run_failure."""
     source: str
     """The reading or run that opened it."""
     content: Mapping[str, Any]

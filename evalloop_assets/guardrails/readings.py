@@ -50,7 +50,7 @@ def readings_of(inputs: Inputs, day: date, settings: Settings, definitions: Mapp
         found = verdict(results.get(name, []), name in active, limits, paces.get(name), kind)
         row = _row(name, day, found, results.get(name)) | {"is_open": is_open, "daily_users": users, "as_of": as_of}
         row["evidence"] = json.dumps({"decided": dict(found.figures), **known}, sort_keys=True)
-        rows.append(row | {"reopened": reopened(entries, row["reading_id"], found.word)})
+        rows.append(row | {"reopened": reopened(entries, row["reading_id"], "verdict", found.word)})
     return rows
 
 

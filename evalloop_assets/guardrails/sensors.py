@@ -2,7 +2,8 @@
 
 They read Dagster's record and the ledger's database, never the data files, so that a tick takes milliseconds and never
 waits for the lake. `guardrail_sensor` does nothing but request rollbacks, whether anybody can be told or not. Each
-ROLLBACK becomes one run of the job `rollback`; the run key holds the materialisation's storage id, since run keys
+ROLLBACK becomes one run of the job `rollback`, but for that of a past day judged anew: the newest day has those rows,
+or will, and people are told. The run key holds the materialisation's storage id, since run keys
 deduplicate for ever, and the run itself repeats harmlessly, since the ledger knows the reading. `alert_sensor` follows
 the same readings with a cursor of its own, and is the only one that sends; the other two open incidents, which it
 tells.
@@ -33,10 +34,19 @@ from evalloop_assets.guardrails.alert_picture import effects_png
 from evalloop_assets.guardrails.alerts import tell
 from evalloop_assets.guardrails.channels import alert_channels
 from evalloop_assets.guardrails.incidents import Incident, Incidents
-from evalloop_assets.guardrails.records import AT_ONCE, READINGS, readings_of, seen_after, seen_in
+from evalloop_assets.guardrails.records import (
+    AT_ONCE,
+    READINGS,
+    decided_after,
+    findings_of,
+    readings_of,
+    seen_after,
+    seen_in,
+)
+from evalloop_assets.guardrails.reopened import close_settled, reopen
 from evalloop_assets.guardrails.rollback import rollback, rollback_config
 from evalloop_assets.guardrails.stores import open_stores
-from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, advanced, observe, settle, unwatched
+from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE, advanced, is_past, observe, settle, unwatched
 from evalloop_assets.serving.flagd import publish_if_stale
 from evalloop_assets.serving.ledger import utc_now
 from evalloop_assets.serving.outbox import Attempt, Message, deliver
@@ -89,10 +99,10 @@ def guardrail_sensor(context: SensorEvaluationContext) -> SensorResult:
         return SensorResult(skip_reason=SkipReason(f"No new guardrail reading.{since}"), cursor=context.cursor)
     requests, words = [], []
     for record in records:
-        readings = seen_in(record).readings
+        readings = seen_in(record, context.instance).readings
         if readings is None:
             continue
-        requests += [request(record.storage_id, reading) for reading in readings if reading["verdict"] == "ROLLBACK"]
+        requests += [request(record.storage_id, reading) for reading in readings if is_wanted(reading)]
         words += [sentence(reading) for reading in readings] or ["No experiment is in flight."]
     said = " ".join(dict.fromkeys(words)) or cursor.said
     context.log.info(said)
@@ -123,10 +133,17 @@ def request(storage_id: int, reading: Mapping[str, Any]) -> RunRequest:
     )
 
 
+def is_wanted(reading: Mapping[str, Any]) -> bool:
+    """Whether a rollback follows from it."""
+    return reading["verdict"] == "ROLLBACK" and not is_past(reading)
+
+
 def sentence(reading: Mapping[str, Any]) -> str:
     """One reading and what follows from it, in plain words."""
     cause = f" ({reading['cause']})" if reading["cause"] else ""
-    done = " Rollback requested." if reading["verdict"] == "ROLLBACK" else ""
+    done = (
+        " Rollback requested." if is_wanted(reading) else " Judged anew: changes nothing." if is_past(reading) else ""
+    )
     return f"{reading['experiment_id']} on {reading['day']}: {reading['verdict']}{cause}. {reading['reason']}{done}"
 
 
@@ -137,14 +154,17 @@ def sentence(reading: Mapping[str, Any]) -> str:
 )
 def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SkipReason:
     now = utc_now()
-    cursor = json.loads(context.cursor) if context.cursor else {"storage_id": None, "days": {}}
+    cursor = {"storage_id": None, "decided_id": None, "days": {}} | json.loads(context.cursor or "{}")
     seen = list(seen_after(context.instance, cursor["storage_id"], now - NEWS))
+    readings = [reading for one in seen for reading in one.readings or ()]
+    decided = list(decided_after(context.instance, cursor["decided_id"], now - NEWS))
     channels, routers = alert_channels(settings), router_channels(settings)
     with open_stores(settings) as (incidents, outbox, ledger):
-        days = observe(
-            incidents, ledger, [reading for one in seen for reading in one.readings or ()], cursor["days"], now
-        )
+        days = observe(incidents, ledger, readings, cursor["days"], now)
         settle(incidents, ledger, now)
+        entries = ledger.history()
+        close_settled(incidents, entries, now)
+        reopen(incidents, entries, [*findings_of(readings), *(one for _, found in decided for one in found)], now)
         close_mended_runs(incidents, context.instance, now)
         publish_if_stale(settings.flags, ledger)
         offer_allocation(outbox, ledger, routers, now)
@@ -155,7 +175,8 @@ def alert_sensor(context: SensorEvaluationContext, settings: ResourceParam[Setti
         attempts = deliver(outbox, {**channels, **routers}, utc_now)
         said = told(incidents.open_ones(), attempts, outbox.waiting(), bool(channels))
     storage_id = seen[-1].storage_id if seen else cursor["storage_id"]
-    context.update_cursor(json.dumps({"storage_id": storage_id, "days": days}))
+    decided_id = decided[-1][0] if decided else cursor["decided_id"]
+    context.update_cursor(json.dumps({"storage_id": storage_id, "decided_id": decided_id, "days": days}))
     return SkipReason(said)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from evalloop_assets.guardrails.incidents import Incident, Incidents
+from evalloop_assets.guardrails.reopened import REOPENED
 from evalloop_assets.serving.ledger import Entry, Ledger
 
 DEAD_MAN, RUN_FAILURE = "dead_man", "run_failure"
@@ -40,7 +41,8 @@ def observe(
     """Open and resolve incidents by readings, in their order; gives the newest day judged of each experiment.
 
     `days` is what the last call gave. A reading of an earlier day (a backfill) or of an open one resolves nothing, and
-    opens an incident only where it asks for a rollback. None is opened for what another reading has had rolled back.
+    opens an incident only where it asks for a rollback. None is opened for what another reading has had rolled back,
+    nor for a past day judged anew that reopens what was done on it: that is an incident of its own.
     """
     newest = dict(days)
     for reading in readings:
@@ -52,7 +54,8 @@ def observe(
                 if incident.topic == name and is_over(incident, reading):
                     incidents.resolve(incident.number, f"verdict of {day}: {_verdict(reading)}", now)
         is_wanted = is_last_word or reading["verdict"] == "ROLLBACK"
-        if kind is not None and is_wanted and not _is_out_already(ledger, reading):
+        is_told_otherwise = is_past(reading) and reading.get("reopened")
+        if kind is not None and is_wanted and not is_told_otherwise and not _is_out_already(ledger, reading):
             incidents.open(name, kind, reading["reading_id"], reading, now)
     return newest
 
@@ -62,10 +65,15 @@ def is_open(reading: Reading) -> bool:
     return bool(reading.get("is_open"))
 
 
+def is_past(reading: Reading) -> bool:
+    """Whether late rows had it judged anew when a later day was complete: it tells people, and changes nothing."""
+    return bool(reading.get("is_past"))
+
+
 def is_over(incident: Incident, reading: Reading) -> bool:
     """Whether a newer verdict on the experiment ends the incident; one that cannot tell does not."""
     word, kind = reading["verdict"], kind_of(reading)
-    if incident.kind in (kind, RUN_FAILURE, DEAD_MAN):
+    if incident.kind in (kind, RUN_FAILURE, DEAD_MAN, REOPENED):
         return False
     if incident.kind == "no_data":
         return True
@@ -79,7 +87,7 @@ def settle(incidents: Incidents, ledger: Ledger, now: datetime) -> None:
     head = ledger.head()
     known = {one.experiment_id: one.status for one in head.allocation.experiments} if head else {}
     for incident in incidents.open_ones():
-        if incident.kind == RUN_FAILURE:
+        if incident.kind in (RUN_FAILURE, REOPENED):
             continue
         status = known.get(incident.topic)
         if asks_for_rollback(incident):

@@ -35,6 +35,16 @@ class Computed(NamedTuple):
     """Some of its rows change as the logs go on."""
 
 
+class Change(NamedTuple):
+    """One change of the rows of a day, by a delivery or a computation."""
+
+    day: date
+    version: int
+    """Version of the table that brought it."""
+    read: Mapping[str, tuple[int, int]]
+    """For each input, the version that the rows before were computed from (-1: there were none) and that of the new."""
+
+
 def note_of(
     days: Sequence[date],
     changed: Sequence[date],
@@ -83,6 +93,21 @@ def days_computed(history: Sequence[Entry]) -> dict[date, Computed]:
             before = found[day].changed if day in found else entry["version"]
             last = entry["version"] if text in changed else before
             found[day] = Computed(entry["version"], last, note["inputs"], note["code"], mark, log_end, text in waits)
+    return found
+
+
+def changes(history: Sequence[Entry]) -> list[Change]:
+    """Every change, oldest first, from a table's commits, newest first; an erasure brings no rows and is none."""
+    found: list[Change] = []
+    before: dict[str, Mapping[str, int]] = {}
+    for note, version in [(json.loads(entry[NOTE]), entry["version"]) for entry in reversed(history) if NOTE in entry]:
+        if "erasure" in note:
+            continue
+        for day in note["days"]:
+            if day in note["changed"]:
+                read = {table: (before.get(day, {}).get(table, -1), now) for table, now in note["inputs"].items()}
+                found.append(Change(date.fromisoformat(day), version, read))
+            before[day] = note["inputs"]
     return found
 
 

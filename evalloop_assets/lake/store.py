@@ -23,7 +23,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.changed_days import changed_days, rows_by_day
 from evalloop_assets.lake.clock import Clock, read_clock
-from evalloop_assets.lake.commit_notes import NOTE, Computed, days_computed, note_of, notes_after, same_reading
+from evalloop_assets.lake.commit_notes import (
+    NOTE,
+    Change,
+    Computed,
+    changes,
+    days_computed,
+    note_of,
+    notes_after,
+    same_reading,
+)
 from evalloop_assets.lake.delta import arrow_schema, delta_actions, stored_columns, stored_rows, view_of
 from evalloop_assets.lake.engine import DataFile, DuckDBEngine, Engine, View, columns_of, select_all
 from evalloop_assets.lake.errors import UserError
@@ -158,6 +167,11 @@ class Lake:
         """How each day of the table came to be, from the metadata of its commits."""
         opened = self._open(table, None)
         return days_computed(opened.history() if opened else [])
+
+    def changes(self, table: str) -> list[Change]:
+        """Every change of the rows of a day, oldest first, likewise."""
+        opened = self._open(table, None)
+        return changes(opened.history() if opened else [])
 
     def replace(
         self,

@@ -11,6 +11,8 @@ from evalloop_assets.settings import Settings
 GROUP = "online_ab"
 DECIDING = ("experiment_users", "experiment_results", "decisions")
 """Steps whose versions a decision cites."""
+DECIDED = "decisions"
+"""Metadata key under which the sensor finds what was decided."""
 TABLES = (
     "experiment_units",
     "experiment_people",
@@ -87,7 +89,7 @@ def decisions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     rows = decision_rows(inputs, day, settings, versions, entries)
     said = {row["experiment_id"]: f"{row['action']}: {row['reason']}" for row in rows}
     again = {row["experiment_id"]: row["reopened"] for row in rows if row["reopened"]}
-    return Frame(rows_of(DECISIONS, day, rows), {"decisions": said, "reopened": again})
+    return Frame(rows_of(DECISIONS, day, rows), {DECIDED: said, "reopened": again})
 
 
 ASSETS = [*SQL_ASSETS, experiment_results, experiment_slices, decisions]

@@ -66,7 +66,7 @@ def decision_rows(
             "action": decision.action,
             "advisory": decision.advisory,
             "reason": decision.reason,
-            "reopened": reopened(entries, reading_id_of(name, day), decision.action),
+            "reopened": reopened(entries, reading_id_of(name, day), "decision", decision.action),
             "daily_users": decision.evidence["daily_users"],
             "evidence": json.dumps({**decision.evidence, **known}, sort_keys=True),
         }

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Literal, NamedTuple
 
 from evalloop_assets.serving.ledger import Entry
 
-NEEDS = {
-    "rollback": frozenset({"ROLLBACK"}),
-    "promote": frozenset({"PASS", "promote"}),
-    "ramp": frozenset({"PASS", "advance", "promote"}),
+Source = Literal["verdict", "decision"]
+"""What speaks of a day: the guardrail, or the results."""
+NEEDS: dict[tuple[str, Source], frozenset[str]] = {
+    ("rollback", "verdict"): frozenset({"ROLLBACK"}),
+    ("promote", "verdict"): frozenset({"PASS"}),
+    ("promote", "decision"): frozenset({"promote"}),
+    ("ramp", "verdict"): frozenset({"PASS"}),
+    ("ramp", "decision"): frozenset({"advance", "promote"}),
 }
-"""Action of the ledger to the words of guardrail and decision on which it rests."""
+"""The words on which an action of the ledger rests; a rollback rests on the guardrail alone."""
+_READING = re.compile(r"(.+)@(\d{4}-\d{2}-\d{2})")
+
+
+class ReadingId(NamedTuple):
+    """What was known of an experiment by the results of one day."""
+
+    experiment_id: str
+    day: date
+
+    def __str__(self) -> str:
+        return reading_id_of(self.experiment_id, self.day)
 
 
 def reading_id_of(experiment_id: str, day: object) -> str:
@@ -19,17 +37,52 @@ def reading_id_of(experiment_id: str, day: object) -> str:
     return f"{experiment_id}@{day}"
 
 
-def reopened(entries: Iterable[Entry], reading_id: str, says: str) -> str | None:
-    """What the ledger did on this reading that its figures, computed anew, no longer bear out; None where all stands.
+def rests_on(entry: Entry) -> ReadingId | None:
+    """The reading that asked for the entry; None where a person did, or where it is no rollback, promotion or ramp."""
+    if entry.action not in {action for action, _ in NEEDS}:
+        return None
+    found = _READING.fullmatch(str(entry.evidence.get("reading_id", entry.request_id)))
+    return ReadingId(found[1], date.fromisoformat(found[2])) if found else None
 
-    `says` is the guardrail's verdict or the decision's action as they are now.
+
+def superseded_by(entries: Sequence[Entry], entry: Entry, experiment_id: str) -> Entry | None:
+    """The first later entry that left the experiment other than this one did; None while what it did stands."""
+    did = entry.allocation.experiment(experiment_id)
+    later = (one for one in entries if one.sequence > entry.sequence)
+    return next((one for one in later if one.allocation.experiment(experiment_id) != did), None)
+
+
+def standing(entries: Sequence[Entry]) -> dict[ReadingId, Entry]:
+    """What was done on the reading of a day that was over, and still stands.
+
+    A rollback within an open day rests on that day as it was then: what the rest of the day brought was not late, and
+    the candidate was out by then.
     """
+    found = {}
+    for entry in entries:
+        reading = rests_on(entry)
+        if reading is None or entry.at < datetime.combine(reading.day + timedelta(days=1), time.min):
+            continue
+        if superseded_by(entries, entry, reading.experiment_id) is None:
+            found[reading] = entry
+    return found
+
+
+def bears_out(entry: Entry, source: Source, says: str) -> bool:
+    """Whether the guardrail's verdict, or the decision's action, would let it be done."""
+    needed = NEEDS.get((entry.action, source))
+    return needed is None or says in needed
+
+
+def reopened(entries: Sequence[Entry], reading_id: str, source: Source, says: str) -> str | None:
+    """What was done on this reading, still stands, and is no longer borne out by its figures; None where all is."""
     told = [
         f"entry {entry.sequence} ({entry.action}) rests on this day, which now says {says}; "
         f"to take it back: evalloop serving undo {entry.sequence}"
         for entry in entries
-        if reading_id in (entry.request_id, entry.evidence.get("reading_id"))
-        and entry.action in NEEDS
-        and says not in NEEDS[entry.action]
+        if (reading := rests_on(entry)) is not None
+        and str(reading) == reading_id
+        and not bears_out(entry, source, says)
+        and superseded_by(entries, entry, reading.experiment_id) is None
     ]
     return "; ".join(told) or None
