@@ -91,6 +91,13 @@ def test_guardrails_and_catalogue_watch_by_default():
     states = {sensor.name: sensor.default_status.value for sensor in defs.get_repository_def().sensor_defs}
     assert states["guardrail_sensor"] == "RUNNING"
     assert states["catalogue_sensor"] == "RUNNING"
+    assert states["rejudge_sensor"] == "RUNNING"
+
+
+def test_judging_anew_carries_out_nothing():
+    job = defs.resolve_job_def("rejudge")
+    judged = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert judged == {"experiment_results", "guardrail_readings", "decisions"}
 
 
 if __name__ == "__main__":

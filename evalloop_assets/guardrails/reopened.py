@@ -25,11 +25,16 @@ class Finding(NamedTuple):
 
 
 def reopen(incidents: Incidents, entries: Sequence[Entry], findings: Iterable[Finding], now: datetime) -> None:
-    """Open an incident for what was done on a reading that now says otherwise, and still stands."""
-    done = standing(entries)
+    """Open an incident for what was done on a reading that now says otherwise, and still stands.
+
+    None is opened where the same reading has one: the guardrail is about to roll back.
+    """
+    done, known = standing(entries), {incident.source for incident in incidents.open_ones()}
     for finding in findings:
         entry = done.get(finding.reading)
-        if entry is not None and not bears_out(entry, finding.source, finding.word):
+        if entry is None or str(finding.reading) in known:
+            continue
+        if not bears_out(entry, finding.source, finding.word):
             name = finding.reading.experiment_id
             incidents.open(name, REOPENED, str(finding.reading), _content(finding, entry), now)
 

@@ -96,8 +96,11 @@ def days_computed(history: Sequence[Entry]) -> dict[date, Computed]:
     return found
 
 
-def changes(history: Sequence[Entry]) -> list[Change]:
-    """Every change, oldest first, from a table's commits, newest first; an erasure brings no rows and is none."""
+def changes(table: str, history: Sequence[Entry]) -> list[Change]:
+    """Every change, oldest first, from the table's commits, newest first; an erasure brings no rows and is none.
+
+    What a table has of its own past it had read by the end of a commit, as in `freshness.causes`.
+    """
     found: list[Change] = []
     before: dict[str, Mapping[str, int]] = {}
     for note, version in [(json.loads(entry[NOTE]), entry["version"]) for entry in reversed(history) if NOTE in entry]:
@@ -105,9 +108,9 @@ def changes(history: Sequence[Entry]) -> list[Change]:
             continue
         for day in note["days"]:
             if day in note["changed"]:
-                read = {table: (before.get(day, {}).get(table, -1), now) for table, now in note["inputs"].items()}
+                read = {name: (before.get(day, {}).get(name, -1), now) for name, now in note["inputs"].items()}
                 found.append(Change(date.fromisoformat(day), version, read))
-            before[day] = note["inputs"]
+            before[day] = {**note["inputs"], table: version}
     return found
 
 

@@ -171,7 +171,7 @@ class Lake:
     def changes(self, table: str) -> list[Change]:
         """Every change of the rows of a day, oldest first, likewise."""
         opened = self._open(table, None)
-        return changes(opened.history() if opened else [])
+        return changes(table, opened.history() if opened else [])
 
     def replace(
         self,

@@ -14,13 +14,16 @@ import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.guardrails.alerts import runbook_of
 from evalloop_assets.guardrails.assets import guardrail_readings
+from evalloop_assets.guardrails.reopened import REOPENED, Finding, reopen
 from evalloop_assets.guardrails.sensors import alert_sensor
 from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.guardrails.watch import DEAD_MAN, RUN_FAILURE
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.resource import lake_resource
-from evalloop_assets.online_ab.assets import experiment_results
-from evalloop_assets.serving.ledger import utc_now
+from evalloop_assets.online_ab.assets import decisions, experiment_results
+from evalloop_assets.online_ab.reopening import ReadingId
+from evalloop_assets.serving.ledger import Change, utc_now
+from evalloop_assets.serving.transitions import roll_back
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.guardrails.test_loop import carry_out
 from evalloop_assets_tests.guardrails.test_loop import tick as guardrail_tick
@@ -42,13 +45,14 @@ KINDS = {
     "srm.md": "srm",
     "multiple_exposure.md": "multiple_exposure",
     "dead_man.md": DEAD_MAN,
+    "reopened.md": REOPENED,
     "run_failure.md": RUN_FAILURE,
     "undelivered.md": "srm",
 }
 """Page to the kind of incident that it is about; the experiment that has it goes by the same name."""
 ROLLED_BACK = {"gaming.md", "harm.md", "red_flag.md"}
 EXPERIMENTS = sorted(set(KINDS.values()) - {RUN_FAILURE})
-JUDGED = [experiment_results, guardrail_readings]
+JUDGED = [experiment_results, decisions, guardrail_readings]
 
 
 def day_of(kind):
@@ -103,9 +107,21 @@ def prepared(judged, home, page):
         with open_instance(settings) as instance:
             carry_out(world, instance, [judged.requests[kind]])
             tick(alert_sensor, world, instance)
+    if kind == REOPENED:
+        reopened_by_late_rows(world)
     with open_stores(settings) as stores:
         [number] = [one.number for one in stores.incidents.since(datetime.min) if one.kind == kind]
     return world, number
+
+
+def reopened_by_late_rows(world):
+    """The experiment was rolled back on a day that now passes it."""
+    reading, at = ReadingId(REOPENED, DAY), datetime(2026, 5, 4, 0, 30)
+    change = Change("rollback", "guardrail_sensor", "fewer people came back", at, str(reading))
+    world.ledger.apply(change, lambda state: roll_back(state, REOPENED, at))
+    with open_stores(world.settings) as stores:
+        findings = [Finding(reading, "verdict", "PASS", "No confirmed harm.")]
+        reopen(stores.incidents, stores.ledger.history(), findings, utc_now())
 
 
 def turn(name, arm):
