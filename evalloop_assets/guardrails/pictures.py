@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row, sparse_days
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, band, sparse_days
 
 MONTH = 28
 MOST_EXPERIMENTS = 6
@@ -32,6 +32,9 @@ def draw_timeline(figure: Any, rows: Sequence[Row]) -> None:
         _draw_words(strip, mine, name)
         for bound in BOUNDS:
             _draw_bounds(boxes[AXES[bound]], mine, bound)
+        for day in [row["day"] for row in mine if row["verdict"] == "ROLLBACK"][:1]:
+            for axes in boxes:
+                axes.axvline(day, color=WORDS["ROLLBACK"], lw=10, alpha=0.2, zorder=0)
         for axes in (strip, *boxes):
             axes.set_xlim(days[0] - timedelta(days=1), days[-1] + timedelta(days=1))
             sparse_days(axes, days, 3)
@@ -58,15 +61,13 @@ def _draw_words(axes: Any, rows: Sequence[Row], name: str) -> None:
 def _draw_bounds(axes: Any, rows: Sequence[Row], bound: str) -> None:
     words, scale, colour = BOUNDS[bound]
     known = [row for row in rows if row[f"{bound}_effect"] is not None]
-    days = [row["day"] for row in known]
-    middle, low, high = ([scale * row[f"{bound}_{end}"] for row in known] for end in ("effect", "low", "high"))
-    axes.fill_between(days, low, high, color=colour, alpha=0.2)
-    axes.plot(days, middle, "o-", ms=3, color=colour, label=words)
+    if known:
+        days = [row["day"] for row in known]
+        middle, low, high = ([scale * row[f"{bound}_{end}"] for row in known] for end in ("effect", "low", "high"))
+        band(axes, days, low, high, colour)
+        axes.plot(days, middle, "o-", ms=3, color=colour, label=words)
+        axes.legend(fontsize=7, loc="best", frameon=False)
     axes.axhline(0, color="black", lw=0.6)
-    fired = [row["day"] for row in rows if row["verdict"] == "ROLLBACK"]
-    if fired:
-        axes.axvline(fired[0], color=WORDS["ROLLBACK"], lw=1, ls="--")
-    axes.legend(fontsize=7, loc="best", frameon=False)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -15,6 +15,8 @@ from evalloop_assets.lake.store import Commit, Lake
 Row = Mapping[str, Any]
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#7f7f7f")
 Z_95 = 1.96
+DPI = 96
+"""Eight points are then eleven pixels, as legible as the page around them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def drawn_by(draw: Callable[[Any], None]) -> bytes:
     """What `draw` draws into a matplotlib figure, as a PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(dpi=72, layout="constrained")
+    figure = Figure(dpi=DPI, layout="constrained")
     draw(figure)
     written = io.BytesIO()
     figure.savefig(written, format="png")
@@ -94,7 +96,7 @@ def shares_over_days(figure: Any, rows: Sequence[Row]) -> None:
             line = [row for row in rows if row["line"] == name]
             days = [row["day"] for row in line]
             low, high = zip(*(wilson(row["came"], row["known"]) for row in line), strict=True)
-            axes.fill_between(days, low, high, color=colour, alpha=0.15)
+            band(axes, days, low, high, colour)
             axes.plot(
                 days,
                 [row["came"] / row["known"] for row in line],
@@ -108,6 +110,12 @@ def shares_over_days(figure: Any, rows: Sequence[Row]) -> None:
         axes.legend(fontsize=8)
         sparse_days(axes, sorted({row["day"] for row in rows}), 5)
     figure.supylabel("share who came, 95% interval", fontsize=9)
+
+
+def band(axes: Any, days: Sequence[date], low: Sequence[float], high: Sequence[float], colour: str) -> None:
+    """The interval of each day, and the band that joins them; a day that stands alone has no band."""
+    axes.fill_between(days, low, high, color=colour, alpha=0.15, lw=0)
+    axes.vlines(days, low, high, color=colour, alpha=0.4, lw=1)
 
 
 def sparse_days(axes: Any, days: Sequence[date], most: int) -> None:

@@ -76,7 +76,7 @@ def shown_difference(changes: Mapping[date, Difference]) -> dict[str, Any]:
         "| day | rows added | removed | changed | values of the changed rows |",
         "|---|---|---|---|---|",
         *lines,
-        _line(f"{len(changes)} days", total(changes.values())),
+        _line("1 day" if len(changes) == 1 else f"{len(changes)} days", total(changes.values())),
     ]
     return {"difference": MetadataValue.md("\n".join(table))}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row, sparse_days
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, band, sparse_days
 
 FOUR_WEEKS = 27
 """Days before a run that are drawn too."""
@@ -21,11 +21,14 @@ def draw_uplift(figure: Any, rows: Sequence[Row]) -> None:
     """A row of boxes an experiment: retention in percentage points, and time spent in percent of the control's mean."""
     names = sorted({row["experiment_id"] for row in rows})
     figure.set_size_inches(8, 0.3 + 2.2 * len(names))
-    boxes = figure.subplots(len(names), 2, squeeze=False)
+    boxes = figure.subplots(len(names), 2, squeeze=False, sharex=True)
+    days = sorted({row["day"] for row in rows})
     for name, (left, right) in zip(names, boxes, strict=True):
         found = [row for row in rows if row["experiment_id"] == name]
         _draw(left, [row for row in found if row["metric"] == "daily_return"], f"{name}: coming back, points")
         _draw(right, [row for row in found if row["metric"] == "chat_duration"], f"{name}: time spent, % of control")
+        for axes in (left, right):
+            sparse_days(axes, days, 5)
 
 
 def _draw(axes: Any, rows: Sequence[Row], title: str) -> None:
@@ -37,13 +40,12 @@ def _draw(axes: Any, rows: Sequence[Row], title: str) -> None:
         low, effect, high = (
             [row[name] * _scale(row) for row in line] for name in ("always_low", "effect", "always_high")
         )
-        axes.fill_between(days, low, high, color=colour, alpha=0.15)
+        band(axes, days, low, high, colour)
         axes.plot(days, effect, "o-", markersize=3, color=colour, label=f"by {unit}")
     axes.axhline(0, color="black", lw=0.6)
     axes.set_title(title, fontsize=9)
-    if rows:
+    if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)
-        sparse_days(axes, sorted({row["day"] for row in rows}), 5)
 
 
 def _scale(row: Row) -> float | None:

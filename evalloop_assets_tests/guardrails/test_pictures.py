@@ -46,6 +46,18 @@ def test_each_day_has_the_colour_of_its_verdict_and_the_rollback_is_named():
     assert back.lines[0].get_ydata()[0] == -3.0
 
 
+def test_a_lone_day_has_its_bounds_too_and_what_is_unknown_has_no_legend():
+    *_, back = figure_of(rows("x", ["HOLD", "ROLLBACK"])).axes
+    assert [text.get_text() for text in back.get_legend().get_texts()] == ["return, points"]
+    [bounds] = [segment for one in back.collections for segment in getattr(one, "get_segments", list)()]
+    assert [round(height, 6) for _, height in bounds] == [
+        round(-3 - 20 / math.sqrt(2), 6),
+        round(-3 + 20 / math.sqrt(2), 6),
+    ]
+    _, nothing, _ = figure_of(rows("x", ["HOLD"])).axes
+    assert nothing.get_legend() is None
+
+
 def test_experiments_stand_below_one_another_and_no_more_than_fit():
     figure = figure_of(*(rows(f"x{number}", ["PASS", "PASS"]) for number in range(MOST_EXPERIMENTS + 2)))
     assert len(figure.axes) == 3 * MOST_EXPERIMENTS

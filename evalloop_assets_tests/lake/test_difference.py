@@ -103,5 +103,7 @@ def test_the_table_stays_readable_and_ends_with_the_total(days: int, lines: int)
     told = shown_difference({D1.fromordinal(D1.toordinal() + number): change for number in range(days)})
     table = told["difference"].value.splitlines()
     assert len(table) == lines
-    assert table[-1] == f"| {days} days | {days} | 0 | {2 * days} | value: {2 * days} now known |"
+    assert (
+        table[-1] == f"| {days} day{'s' if days > 1 else ''} | {days} | 0 | {2 * days} | value: {2 * days} now known |"
+    )
     assert table[2] == "| 2026-05-01 | 1 | 0 | 2 | value: 2 now known |"

@@ -52,6 +52,7 @@ def test_points_of_retention_and_percent_of_time_stand_side_by_side_for_each_exp
     assert drawn["x: coming back, points"]["by user"] == 2.0
     assert drawn["x: time spent, % of control"] == {"by user": -5.0, "by conversation": 5.0}
     assert drawn["y: coming back, points"]["by user"] == 1.0
+    assert {axes.get_xlim() for axes in figure.axes} == {figure.axes[0].get_xlim()}, "all boxes have the same days"
 
 
 def test_without_results_there_is_no_picture(lake):
