@@ -34,10 +34,7 @@ class Traced(NamedTuple):
 
 
 def late_rows(definition: Definition, day: date, known: Computed, traced: Traced) -> set[Late]:
-    """Rows of days that were complete at that time, which what the day was computed from has taken in since.
-
-    A table that was first computed since then brings all of its log along.
-    """
+    """Rows of days that were complete at that time, which what the day was computed from has taken in since."""
     if known.watermark is None:
         return set()
     found: set[Late] = set()

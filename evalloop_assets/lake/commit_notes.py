@@ -42,7 +42,8 @@ class Change(NamedTuple):
     version: int
     """Version of the table that brought it."""
     read: Mapping[str, tuple[int, int]]
-    """For each input, the version that the rows before were computed from (-1: there were none) and that of the new."""
+    """For each input, the version that the rows before were computed from and that of the new. Where the day had none,
+    that of the table's commit before, since the day would have read it; -1 where there was none."""
 
 
 def note_of(
@@ -103,14 +104,17 @@ def changes(table: str, history: Sequence[Entry]) -> list[Change]:
     """
     found: list[Change] = []
     before: dict[str, Mapping[str, int]] = {}
+    latest: Mapping[str, int] = {}
     for note, version in [(json.loads(entry[NOTE]), entry["version"]) for entry in reversed(history) if NOTE in entry]:
         if "erasure" in note:
             continue
         for day in note["days"]:
             if day in note["changed"]:
-                read = {name: (before.get(day, {}).get(name, -1), now) for name, now in note["inputs"].items()}
+                known = before.get(day, latest)
+                read = {name: (known.get(name, -1), now) for name, now in note["inputs"].items()}
                 found.append(Change(date.fromisoformat(day), version, read))
-            before[day] = {**note["inputs"], table: version}
+        latest = {**note["inputs"], table: version}
+        before |= dict.fromkeys(note["days"], latest)
     return found
 
 

@@ -82,6 +82,8 @@ def test_late_rows_count_once_what_they_changed_has_been_computed_and_until_the_
     assert judged.late() == set(), "what it is judged by is to be computed anew first"
     judged.derive([2, 3], ALL)
     assert judged.late() == {Late("turns", day(3), 4)}
+    judged.commit("turns", [2])
+    assert judged.late() == {Late("turns", day(3), 4)}, "nothing has taken in the newest"
     judged.commit("verdicts", [4], changed=[], inputs=VERDICTS.reads, watermark=4)
     assert judged.late() == set()
 
@@ -107,6 +109,31 @@ def test_rows_of_days_that_were_open_when_it_was_judged_are_not_late(judged):
     judged.commit("turns", [5])
     judged.derive([4, 5], ALL, watermark=5)
     assert judged.late() == set()
+
+
+def test_a_new_day_brings_the_days_before_it_that_it_reads_but_not_as_late(judged):
+    """Of a table that looks ahead, the day after the verdict's is first computed after it, from what was there."""
+    ahead = Definition("users", {"days": (0, 1)}, (1, 2), "u")
+    days = Definition("days", {"turns": (-1, 0)}, (), "d")
+
+    def late():
+        definitions = {one.table: one for one in (ahead, days)}
+        traced = Traced(definitions, {table: changes(table, judged.history(table)) for table in judged.notes}, LOGS)
+        known = days_computed(judged.history("verdicts"))[day(4)]
+        return late_rows(VERDICTS, day(4), known, traced)
+
+    judged.notes |= {"days": [], "users": [], "verdicts": []}
+    judged.commit("days", [1, 2, 3, 4], inputs=days.reads)
+    judged.commit("users", [1, 2, 3, 4], inputs=ahead.reads)
+    judged.commit("verdicts", [4], inputs=VERDICTS.reads, watermark=4)
+    judged.commit("turns", [5])
+    judged.commit("days", [5], inputs=days.reads)
+    judged.commit("users", [4, 5], inputs=ahead.reads)
+    assert late() == set()
+    judged.commit("turns", [4])
+    judged.commit("days", [4, 5], inputs=days.reads)
+    judged.commit("users", [3, 4, 5], inputs=ahead.reads)
+    assert late() == {Late("turns", day(4), 5)}
 
 
 def test_what_matured_is_not_late(judged):
