@@ -1,5 +1,8 @@
 """What every test may ask for: a lake of its own, and the shared real data where it is present."""
 
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,19 @@ import sqlalchemy as sa
 from evalloop_assets.lake.engine import DuckDBEngine
 from evalloop_assets.lake.store import Lake
 from evalloop_assets_tests import postgresql, real_data
+
+MEMORY = Path("/dev/shm")
+ROOM = 6 << 30
+
+
+def roomy(folder: Path) -> bool:
+    """Whether it has room for what the tests write, and lets programs be loaded from it."""
+    usable = folder.is_dir() and os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return usable and shutil.disk_usage(folder).free > ROOM
+
+
+if "TMPDIR" not in os.environ and roomy(MEMORY):
+    tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)  # one run of the loop waits for the disk 4,000 times
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

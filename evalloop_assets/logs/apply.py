@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import duckdb
 import pyarrow as pa
 
 from evalloop_assets.logs.batch import DETAIL, POSITION
+from evalloop_assets.logs.database import cursor
 from evalloop_assets.logs.mapping import EPOCHS, SECONDS, Plain, Source, duration_unit, value_key
 from evalloop_assets.logs.plan import NUMBER, Fed, Need, TablePlan
 
@@ -29,8 +29,7 @@ class Application:
 
     def __init__(self, plan: TablePlan) -> None:
         self.plan = plan
-        self._connection = duckdb.connect(config={"threads": 1})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = cursor()
 
     def __call__(self, data: pa.Table) -> Applied:
         builder = _Builder(data.schema)

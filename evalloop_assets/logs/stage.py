@@ -7,7 +7,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +18,7 @@ from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.logs.apply import Application
 from evalloop_assets.logs.batch import RawBatch, rejected_table
 from evalloop_assets.logs.contract import REJECTED_ROWS
+from evalloop_assets.logs.database import cursor
 from evalloop_assets.logs.merge import STAGED, staged_columns
 from evalloop_assets.logs.plan import TablePlan
 from evalloop_assets.logs.validate import Validation
@@ -51,7 +51,7 @@ class Stage:
         self.stamp = stamp
         self._apply = Application(plan)
         self._validate = validation
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = cursor()
         self._files = folder / f"{plan.schema.name}.parquet", folder / f"{plan.schema.name}_rejected.parquet"
         self._writers: dict[Path, pq.ParquetWriter] = {}
 

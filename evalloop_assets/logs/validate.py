@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-import duckdb
 import pyarrow as pa
 
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.logs.batch import DETAIL, POSITION
 from evalloop_assets.logs.contract import EARLIEST_YEAR, LONG_TEXTS, MAX_ID_CHARS, MAX_TEXT_CHARS
+from evalloop_assets.logs.database import cursor
 
 SHOWN_CHARS = 60
 LENGTHS = {"user_chars": "user_text", "reply_chars": "reply_text"}
@@ -53,8 +53,7 @@ class Validation:
         self._refused = refused if "user_id" in schema.column_names else None
         self._latest = now + tolerance
         self._day = day
-        self._connection = duckdb.connect(config={"threads": 1})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = cursor()
 
     def __call__(self, batch: pa.Table) -> Validated:
         """`batch`: `position`, `detail` and columns named as in the contract, of any type; missing ones are NULL."""

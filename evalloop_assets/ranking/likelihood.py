@@ -6,6 +6,7 @@ With d the difference of two skills, s = sqrt(2)·beta and m the draw margin, P(
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -31,9 +32,13 @@ class Scale:
 
     @cached_property
     def env(self) -> Any:
+        """The package over the functions of `scipy.special`: the same figures as its scipy backend, which loads all of
+        `scipy.stats` and asks it for every single value.
+        """
         import trueskill
+        from scipy.special import ndtr, ndtri
 
-        return trueskill.TrueSkill(MU, SIGMA, self.beta, 0.0, self.draw_probability, backend="scipy")
+        return trueskill.TrueSkill(MU, SIGMA, self.beta, 0.0, self.draw_probability, backend=(ndtr, _density, ndtri))
 
     @property
     def margin(self) -> float:
@@ -41,6 +46,10 @@ class Scale:
         from trueskill import calc_draw_margin
 
         return float(calc_draw_margin(self.draw_probability, 2, self.env))
+
+
+def _density(x: float) -> float:
+    return math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
 
 
 def scale_of(fought: Battles) -> Scale:

@@ -38,6 +38,11 @@ def strengths(fought: Battles) -> Floats:
 
 def agreement(one: Floats, other: Floats) -> float:
     """Spearman's rank correlation of two ratings; NaN for fewer than three models."""
-    from scipy.stats import spearmanr
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1]) if len(one) > 2 else float("nan")
 
-    return float(spearmanr(one, other).statistic) if len(one) > 2 else float("nan")
+
+def _ranks(values: Floats) -> Floats:
+    """From 1; equal values share the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    shared: Floats = np.cumsum(count) - (count - 1) / 2
+    return shared[place]

@@ -2,7 +2,7 @@
 
 The update is the closed form for two players without partial play; the tests hold it to the `trueskill` package with
 the scipy backend. tau is 0: within one window a model does not change, and the package's default would stall sigma at
-0.77. A choice that ranks more than two models is rated by the package itself, 160 of three a second.
+0.77. A choice that ranks more than two models is rated by the package itself.
 """
 
 from __future__ import annotations

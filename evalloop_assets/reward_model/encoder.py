@@ -14,7 +14,7 @@ from evalloop_assets.reward_model.ngrams import HASHED, STATISTICS, ngram_vector
 
 Matrix = NDArray[np.float32]
 
-CHARS_PER_BATCH = 1_000_000
+CHARS_PER_BATCH = 200_000
 
 
 class Encoder(Protocol):

@@ -68,6 +68,6 @@ def _standard_error(residuals: NDArray[np.float64], groups: NDArray[np.intp], co
 
 
 def _quantile(confidence: float, count: int) -> float:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(0.5 + confidence / 2, count - 1))
+    return float(stdtrit(count - 1, 0.5 + confidence / 2))

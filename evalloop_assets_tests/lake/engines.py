@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dagster import DagsterInstance
 
-from evalloop_assets.cli.instance import execute, open_instance, require_success
+from evalloop_assets.cli.instance import execute, require_success
 from evalloop_assets.days import Days
 from evalloop_assets.definitions import build_definitions
 from evalloop_assets.settings import Settings
@@ -62,7 +63,7 @@ def compute(settings: Settings, log: Path, days: Days = DAYS, tables: Sequence[s
     """Take in the log and compute these of the tables that are queries, or all, through the jobs of the location."""
     shutil.copytree(log, settings.landing)
     definitions = build_definitions(settings)
-    with open_instance(settings) as instance:
+    with DagsterInstance.ephemeral() as instance:
         require_success(execute(definitions, "ingest", instance, days), "ingest")
         require_success(execute(definitions, "relabel", instance, days, tables=tables), "relabel")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy.stats import chisquare
+from scipy.stats import chisquare, spearmanr
 
 from evalloop_assets.ranking.batch import fit
 from evalloop_assets.ranking.battles import DRAW, WIN_A, battles
@@ -73,6 +73,12 @@ def test_ranks_that_are_sure_and_ranks_that_are_not(fought):
     assert found.best.sum() == pytest.approx(1)
     assert found.bradley_terry_rank[3] == 1
     assert agreement(rated.mu, -found.bradley_terry_rank.astype(float)) > 0.7
+
+
+def test_agreement_is_spearman_s():
+    values = np.random.default_rng(8).integers(0, 5, (2, 12)).astype(float)
+    assert agreement(*values) == pytest.approx(spearmanr(*values).statistic, abs=1e-12)
+    assert np.isnan(agreement(values[0, :2], values[1, :2]))
 
 
 def test_anchors_stay_in_every_shuffle_and_sample(fought):
