@@ -163,6 +163,35 @@ def backtest(
     run_backtest(console, first, last, Asked(margin, alpha, planned_users))
 
 
+@app.command()
+def score(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="dialogues as .jsonl (chat messages, prompt and completion), or rows")
+    ],
+    out: Annotated[Path | None, typer.Option(help="file to write; else standard output")] = None,
+    reward_version: Annotated[
+        str | None, typer.Option(help="a reward model of the registry; else the champion")
+    ] = None,
+) -> None:
+    """Score the last reply of each dialogue in a file (.jsonl, .csv, .parquet) by the reward model."""
+    from evalloop_assets.cli.score import run_score
+
+    run_score(console, path, out, reward_version)
+
+
+@app.command()
+def scorer(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port on 127.0.0.1")] = 8765,
+    reward_version: Annotated[
+        str | None, typer.Option(help="a reward model of the registry; else the champion")
+    ] = None,
+) -> None:
+    """Serve rewards on loopback to trainers (TRL, OpenRLHF) while they train."""
+    from evalloop_assets.cli.score import run_scorer
+
+    run_scorer(console, port, reward_version)
+
+
 @app.command("erase-user")
 def erase_user(
     user_id: Annotated[str, typer.Argument(metavar="ID", help="user_id of the person, as the log has it")],

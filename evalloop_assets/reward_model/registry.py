@@ -21,7 +21,8 @@ from urllib.request import url2pathname
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.gate import Verdict
-from evalloop_assets.reward_model.model import RewardModel, load, save
+from evalloop_assets.reward_model.model import RewardModel, load
+from evalloop_assets.reward_model.pyfunc import DATA, save_as_mlflow_model
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -233,9 +234,9 @@ def _create(client: MlflowClient, home: Path, model: RewardModel, notes: Notes) 
     ]
     params = [Param(name, str(value)) for name, value in notes.params.items()]
     client.log_batch(run_id, metrics, params, [RunTag(name, value) for name, value in tags.items()])
-    with tempfile.TemporaryDirectory() as folder:
-        save(model, Path(folder))
-        client.log_artifacts(run_id, folder, "model")
+    with tempfile.TemporaryDirectory() as scratch:
+        save_as_mlflow_model(model, Path(scratch) / "model", Path(scratch))
+        client.log_artifacts(run_id, f"{scratch}/model", "model")
     client.set_terminated(run_id)
     return client.create_model_version(
         NAME,
@@ -262,4 +263,4 @@ def _reward_version(version: ModelVersion | None) -> str:
 
 
 def _folder(version: ModelVersion) -> Path:
-    return Path(url2pathname(urlsplit(str(version.source)).path))
+    return Path(url2pathname(urlsplit(str(version.source)).path)) / "data" / DATA

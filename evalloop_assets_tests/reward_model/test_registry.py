@@ -129,7 +129,8 @@ def test_run_holds_parameters_metrics_tags_and_safe_artefacts(settings: Settings
     assert run.data.tags["input.preference_pairs"] == "4"
     assert run.data.tags["reward_version"] == registered.reward_version
     files = {file.name for file in (store_folder(settings.home) / "artifacts").rglob("*") if file.is_file()}
-    assert files == {"config.json", "weights.safetensors"}
+    described = {"MLmodel", "requirements.txt", "conda.yaml", "python_env.yaml"}
+    assert files == {"config.json", "weights.safetensors", *described}
 
 
 def test_a_folder_with_spaces_and_other_letters(tmp_path: Path):
