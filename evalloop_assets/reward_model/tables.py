@@ -15,6 +15,20 @@ TURN_EMBEDDINGS = TableSchema(
     ),
 )
 
+BREAKS = TableSchema(
+    name="breaks",
+    row="one kept reply, with how surely it breaks what its conversation has established",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("session_id", "VARCHAR", "its session"),
+        Column("user_id", "VARCHAR", "who read it"),
+        Column("conversation_id", "VARCHAR", "its conversation"),
+        Column("score", "DOUBLE", "from 0 to 1; from 0.5 on it is taken for a break"),
+        Column("kind", "VARCHAR", "contradiction, promise, rupture; NULL where the score is 0"),
+    ),
+)
+
 REWARD_MODEL_REPORT = TableSchema(
     name="reward_model_report",
     row="one figure about the reward model trained at the end of a day",
