@@ -39,9 +39,9 @@ def find_breaks(turns: pd.DataFrame) -> pd.DataFrame:
     texts = plain["text"].tolist()
     speakers = plain["speaker"].tolist()
     personas = plain["persona"].tolist() if "persona" in plain.columns else [None] * len(plain)
-    place = plain["position"].rank(method="first", na_option="bottom").to_numpy()
+    place = plain["position"].rank(method="first", na_option="bottom").tolist()
     for rows in plain.groupby("conversation_id", sort=False, dropna=False).indices.values():
-        ordered = rows[place[rows].argsort(kind="stable")].tolist()
+        ordered = sorted(rows.tolist(), key=place.__getitem__)
         conversation = Conversation()
         for row in ordered:
             text = texts[row] if isinstance(texts[row], str) else ""
