@@ -49,8 +49,9 @@ class HashedNgrams:
     def __init__(self, hashed: int = HASHED) -> None:
         """`hashed` columns hold the projection."""
         self.hashed = hashed
-        self.dimension = hashed + STATISTICS
-        self.name = f"hashed-ngrams-{self.dimension}/1"
+        if hashed != HASHED:
+            self.dimension = hashed + STATISTICS
+            self.name = f"hashed-ngrams-{self.dimension}/1"
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         distinct = list(dict.fromkeys(texts))

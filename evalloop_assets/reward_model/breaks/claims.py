@@ -11,6 +11,9 @@ from evalloop_assets.reward_model.breaks.clauses import OPEN, OTHER, SELF, THIRD
 from evalloop_assets.reward_model.breaks.lexicon import HAN_DIGITS, NUMBERS, stem, word_lists
 from evalloop_assets.reward_model.breaks.places import place_of
 
+MOST_CLAUSES = 60
+"""Different clauses of one message that are read: comparing them grows with their square."""
+
 
 class Claim(NamedTuple):
     """A clause that its speaker stands for."""
@@ -101,7 +104,7 @@ JOB_ZH = re.compile("我?(?:是|做|当|干)(?:一名|一个|一位|个|名)?([\
 
 def read(text: str, prompt: Sequence[Clause] = ()) -> Said:
     """What a message claims; `prompt` are the clauses of the message that it answers."""
-    clauses = clauses_of(text)
+    clauses = list({clause.text: clause for clause in clauses_of(text)}.values())[:MOST_CLAUSES]
     claims = [Claim(clause) for clause in clauses if _claims(clause)]
     attributes = [attribute for clause in clauses if _stated(clause) for attribute in attributes_of(clause)]
     answer = None
