@@ -6,12 +6,26 @@ from evalloop_assets.lake.schema import Column, TableSchema
 
 TURN_EMBEDDINGS = TableSchema(
     name="turn_embeddings",
-    row="one distinct message or reply of a day, as a vector",
+    row="one message or reply that was new on a day, as a vector",
     key=("day", "text_hash", "encoder"),
     columns=(
         Column("text_hash", "VARCHAR", "md5 of the text"),
         Column("encoder", "VARCHAR", "name and version of the text encoder"),
         Column("embedding", "FLOAT[]", "the vector"),
+    ),
+)
+
+BREAKS = TableSchema(
+    name="breaks",
+    row="one kept reply, with how surely it breaks what its conversation has established",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("session_id", "VARCHAR", "its session"),
+        Column("user_id", "VARCHAR", "who read it"),
+        Column("conversation_id", "VARCHAR", "its conversation"),
+        Column("score", "DOUBLE", "from 0 to 1; from 0.5 on it is taken for a break"),
+        Column("kind", "VARCHAR", "contradiction, promise, rupture; NULL where the score is 0"),
     ),
 )
 

@@ -20,8 +20,8 @@ from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TU
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-13, 1), "reading": (0, 0), "turns": (0, 1)}
-SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (0, 1)}
+TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-40, 1), "reading": (0, 0), "turns": (0, 1)}
+SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-27, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,11 @@ def put(stage: Stage, schema: TableSchema, rows: list[dict]) -> None:
 
 def test_the_stage_runs_and_its_checks_pass(result: ExecuteInProcessResult):
     assert result.success
-    assert verdicts(result) == {"reward_model_beats_chance": True, "rewards_complete_and_finite": True}
+    assert verdicts(result) == {
+        "breaks_complete_and_sound": True,
+        "reward_model_beats_chance": True,
+        "rewards_complete_and_finite": True,
+    }
 
 
 def test_every_text_of_the_day_is_embedded_once(stage: Stage, result: ExecuteInProcessResult):

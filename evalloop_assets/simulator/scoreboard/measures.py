@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from evalloop_assets.simulator.scoreboard.ab import measured_ab
+from evalloop_assets.simulator.scoreboard.breaks import measured_breaks
 from evalloop_assets.simulator.scoreboard.credit import measured_credit
 from evalloop_assets.simulator.scoreboard.exits import measured_exits
 from evalloop_assets.simulator.scoreboard.labels import measured_labels
@@ -25,6 +26,7 @@ MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
     measured_labels,
     measured_pairs,
     measured_reward,
+    measured_breaks,
     measured_credit,
     measured_policy,
     measured_ratings,

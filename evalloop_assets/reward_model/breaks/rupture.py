@@ -1,0 +1,71 @@
+"""Loss of the thread: a reply that shares nothing with all that was said, in a conversation that hangs together."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+
+from evalloop_assets.reward_model.breaks.clauses import normal
+from evalloop_assets.reward_model.breaks.lexicon import HAN
+
+LEAST_REPLIES = 3
+"""Replies that must have come before: fewer do not tell how far apart this conversation's replies are."""
+LEAST_GRAMS = 24
+"""Different runs of letters that a reply must have to be judged."""
+LANGUAGE = 0.7
+"""Evidence of a reply in another script than everything before."""
+GRAMS_KEPT = 4_000
+
+
+class Thread:
+    """The replies of one speaker and what they answer, as runs of four letters or of two Chinese characters."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._near: list[float] = []
+        self._han: list[bool] = []
+
+    def rupture(self, text: str, prompt: str) -> float:
+        """Evidence that the reply has lost the thread."""
+        if len(self._han) >= LEAST_REPLIES and _written(text):
+            han = bool(HAN.search(text))
+            if han not in self._han and re.search(r"\w{2}", prompt) and bool(HAN.search(prompt)) != han:
+                return LANGUAGE
+        grams = _grams(text)
+        if len(self._near) < LEAST_REPLIES or len(grams) < LEAST_GRAMS:
+            return 0.0
+        near = self._nearness(grams, prompt)
+        usual = sum(self._near) / len(self._near)
+        spread = math.sqrt(sum((value - usual) ** 2 for value in self._near) / len(self._near))
+        below = usual - near
+        if usual < 0.25 or below <= 0:
+            return 0.0
+        return min(0.9, max(0.0, 0.5 * below / max(3.5 * spread, 0.9 * usual)))
+
+    def note(self, text: str, prompt: str) -> None:
+        grams = _grams(text)
+        if len(grams) >= LEAST_GRAMS and self._seen:
+            self._near.append(self._nearness(grams, prompt))
+        if _written(text):
+            self._han.append(bool(HAN.search(text)))
+        if len(self._seen) < GRAMS_KEPT:
+            self._seen |= grams | _grams(prompt)
+
+    def _nearness(self, grams: frozenset[str], prompt: str) -> float:
+        asked = _grams(prompt)
+        return sum(gram in self._seen or gram in asked for gram in grams) / len(grams)
+
+
+def _written(text: str) -> bool:
+    return bool(re.search("[a-z]{3,}.*[a-z]{3,}.*[a-z]{3,}", text.casefold())) or len(HAN.findall(text)) >= 4
+
+
+@lru_cache(maxsize=1_000)
+def _grams(text: str) -> frozenset[str]:
+    letters = _NO_LETTERS.sub(" ", normal(text))
+    size = 2 if HAN.search(letters) else 4
+    return frozenset(letters[place : place + size] for place in range(len(letters) - size + 1))
+
+
+_NO_LETTERS = re.compile(r"[\W\d]+")
