@@ -124,14 +124,15 @@ def frame_asset(
     once: bool = False,
     scorer: Scorer | None = None,
     picture: Picture | None = None,
-    in_parts: bool = False,
+    own_past: int | None = None,
 ) -> Callable[[Callable[[Inputs, date, Settings], Frame]], AssetsDefinition]:
     """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
 
     With `once`, a run over a range computes its last day only: for steps that learn or decide. With a `scorer`, former
     days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another.
-    The picture is drawn once a run. A step `in_parts` (`run_in_parts`) reads what its table holds already, the day
-    itself included, and adds to it.
+    The picture is drawn once a run. A step with `own_past` runs in parts (`run_in_parts`): beside what it
+    `reads` it finds what its table holds of so many days before and of the day itself, and adds to it. That is no edge
+    of the graph and makes nothing stale: its rows are right whatever it finds.
     """
     declare(schema)
 
@@ -152,8 +153,8 @@ def frame_asset(
                 return NOTHING_STALE
             days = days[-1:] if once else days
             version = version_of(schema.name, settings)
-            run = run_in_parts if in_parts else run_frames
-            commit, metadata = run(store, schema, reads, function, days, settings, version, context.run.run_id)
+            given = (store, schema, reads, function, days, settings, version, context.run.run_id)
+            commit, metadata = run_frames(*given) if own_past is None else run_in_parts(*given, own_past)
             shown = report(store, schema, commit) | shown_picture(store, commit, picture) | dict(metadata)
             return result(context, store, schema, commit, shown)
 
@@ -277,16 +278,17 @@ def run_in_parts(
     days: Sequence[date],
     settings: Settings,
     code: str,
-    run: str = "",
+    run: str,
+    own_past: int,
 ) -> tuple[Commit, Mapping[str, Any]]:
     """Run a Python step day by day and part by part, each committed as soon as it is computed; metadata is the last
     part's.
 
-    The step finds in its own table whatever any run has committed of the window and of the day, so a run that was
-    killed goes on where it stopped. What others commit to other days meanwhile makes it compute nothing anew.
+    The step finds in its own table whatever any run has committed of the `own_past` days before and of the day, so a
+    run that was killed goes on where it stopped. What others commit to other days meanwhile makes it compute nothing
+    anew.
     """
-    others = {name: window for name, window in reads.items() if name != schema.name}
-    own = {schema.name: (reads[schema.name][0], 0)}
+    own = {schema.name: (-own_past, 0)}
     commits: list[Commit] = []
     frames: list[Frame] = []
     for day in days:
@@ -298,7 +300,7 @@ def run_in_parts(
             return _typed(frame.table, schema, day)
 
         while True:
-            commits.append(lake.replace(schema, [day], others, compute, code=code, run=run))
+            commits.append(lake.replace(schema, [day], reads, compute, code=code, run=run))
             if not frames[-1].unfinished:
                 break
     return _as_one(commits), frames[-1].metadata

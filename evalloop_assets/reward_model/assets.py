@@ -25,10 +25,10 @@ def champion_in_use(settings: Settings) -> str:
 
 @frame_asset(
     schema=TURN_EMBEDDINGS,
-    reads={"turns": (0, 0), "turn_embeddings": (-EMBEDDED_FOR, -1)},
+    reads={"turns": (0, 0)},
     group=GROUP,
     code_version="2",
-    in_parts=True,
+    own_past=EMBEDDED_FOR,
 )
 def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Each text is embedded by the encoder of the settings on the day it is first seen, messages and replies alike.

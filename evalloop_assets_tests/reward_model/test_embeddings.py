@@ -102,8 +102,8 @@ def embed(stage: Stage, encoder: HashedNgrams, days: list[date], most: int = 100
     def step(inputs: Inputs, day: date, settings: Settings) -> Frame:
         return Frame(*embed_day(inputs, day, encoder, most))
 
-    reads = {"turns": (0, 0), "turn_embeddings": (-EMBEDDED_FOR, -1)}
-    return run_in_parts(stage.lake, TURN_EMBEDDINGS, reads, step, days, stage.settings, "1")
+    reads = {"turns": (0, 0)}
+    return run_in_parts(stage.lake, TURN_EMBEDDINGS, reads, step, days, stage.settings, "1", "", EMBEDDED_FOR)
 
 
 def test_a_text_of_an_earlier_day_is_not_encoded_again(two_days: Stage):
