@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from evalloop_assets.settings.section import Section
@@ -27,6 +29,22 @@ class RewardSettings(Section):
         28, ge=0, description="newest complete days that a new champion scores anew; 0: only days to come"
     )
     seed: int = Field(0, description="seed of the training")
+    quality_threshold: float = Field(0.6, description="q0: quality of a reply at which its gate is half open")
+    quality_temperature: float = Field(0.1, gt=0, description="T: quality above q0 that opens the gate to 73%")
+    novelty_hours: float = Field(72.0, gt=0, description="hours after which a phrase that was read counts 1/e")
+    novelty_replies: int = Field(40, ge=0, description="replies of three days before that a user is taken to remember")
+    break_threshold: float = Field(0.5, ge=0, lt=1, description="delta: a break counts in credit if its score is above")
+    credit_lookback: int = Field(5, ge=0, description="n: replies before a failed one that may be charged with it")
+    drift_rate: float = Field(2.0, gt=0, description="eta: how fast blame follows drift; drift 1 is the day's median")
+    credit_form: Literal["growing", "printed"] = Field(
+        "growing", description="weight of blame: 1 - exp(-eta d), or exp(-eta d) as the paper prints it"
+    )
+    failure_penalty: float = Field(1.0, ge=0, description="taken off the return of who is to blame, in anchor SDs")
+    intra_minutes: float = Field(10.0, ge=3, description="minutes in which a reward to come falls to 1/e in a session")
+    inter_hours: float = Field(
+        24.0, ge=1, description="hours in which it falls to 1/e across the gap to a later session"
+    )
+    kappa: float = Field(1.0, gt=0, description="worth of a reward in a later session beside one in this; may exceed 1")
 
 
 class PolicySettings(Section):

@@ -1,0 +1,102 @@
+"""The gate: time and preference earn a reward only once quality clears the bar (`design.md`, section 6).
+
+    r = gate * max(r_temporal, 0) + min(r_temporal, 0),   gate = sigmoid((q - q0) / T) * penalty(a)
+
+A closed gate withholds reward and never forgives a penalty, and r never falls as q rises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evalloop_assets.reward_model.reader import Judgement, Reader
+
+Floats = NDArray[np.float64]
+Exchanges = Sequence[tuple[str | None, str | None, float]]
+"""Earlier exchanges, oldest first: message, reply, seconds from it to the reply that is valued."""
+
+
+class Scores(Protocol):
+    """A reward model, as far as the gate knows it (`model.RewardModel`)."""
+
+    def score(self, user_texts: Sequence[str | None], replies: Sequence[str | None]) -> Floats:
+        """r_temporal per reply, float64 [n]; NaN where there is nothing to judge."""
+
+
+class Gate(NamedTuple):
+    """Where the gate stands."""
+
+    threshold: float
+    """q0: the quality at which half is let through."""
+    temperature: float
+    """T > 0: how much quality opens it."""
+
+
+class Gated(NamedTuple):
+    """What replies are worth, float64 [n] each; NaN where a reply is missing or blank."""
+
+    r_temporal: Floats
+    q: Floats
+    penalty: Floats
+    gate: Floats
+    reward: Floats
+
+
+def gate(q: ArrayLike, penalty: ArrayLike, at: Gate) -> Floats:
+    """sigmoid((q - q0) / T) * penalty, in [0, 1]."""
+    opened = 0.5 * (1.0 + np.tanh(0.5 * (np.asarray(q, np.float64) - at.threshold) / at.temperature))
+    return np.asarray(opened * np.asarray(penalty, np.float64), np.float64)
+
+
+def gated(r_temporal: ArrayLike, gate: ArrayLike) -> Floats:
+    """gate * max(r_temporal, 0) + min(r_temporal, 0); NaN where either is."""
+    r = np.asarray(r_temporal, np.float64)
+    return np.asarray(np.asarray(gate, np.float64) * np.maximum(r, 0.0) + np.minimum(r, 0.0), np.float64)
+
+
+def through_gate(r_temporal: ArrayLike, judgements: Sequence[Judgement | None], at: Gate) -> Gated:
+    """The gate over n replies whose text was judged; None where there was no text."""
+    r = np.asarray(r_temporal, np.float64)
+    q = np.array([np.nan if found is None else found.q for found in judgements], np.float64)
+    penalty = np.array([np.nan if found is None else found.penalty.product for found in judgements], np.float64)
+    opened = gate(q, penalty, at)
+    return Gated(r, q, penalty, opened, gated(r, opened))
+
+
+def judged(
+    messages: Sequence[str | None],
+    replies: Sequence[str | None],
+    histories: Sequence[Exchanges] | None,
+    novelty_tau: float,
+) -> list[Judgement | None]:
+    """Each reply judged after its own history; without histories each is the first of its conversation."""
+    found = []
+    for at, (message, reply) in enumerate(zip(messages, replies, strict=True)):
+        reader = Reader(novelty_tau)
+        for said, answer, seconds in histories[at] if histories is not None else ():
+            reader.take(said, answer, -seconds)
+        found.append(reader.judge(message, reply, 0.0))
+    return found
+
+
+def gated_rewards(
+    model: Scores,
+    messages: Sequence[str | None],
+    replies: Sequence[str | None],
+    histories: Sequence[Exchanges] | None = None,
+    *,
+    at: Gate,
+    novelty_tau: float,
+) -> Gated:
+    """What each reply would be worth as an answer to its message: what policies are chosen and trained by.
+
+    Messages, replies and histories have one entry each a reply; ValueError where the lengths differ. `novelty_tau` in
+    seconds.
+    """
+    if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
+        raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
+    return through_gate(model.score(messages, replies), judged(messages, replies, histories, novelty_tau), at)

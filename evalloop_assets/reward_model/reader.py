@@ -1,0 +1,105 @@
+"""What one user has read so far, reply by reply: the measure of what is new, worn or too much for this reader."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from evalloop_assets.reward_model import penalty as discounts
+from evalloop_assets.reward_model.penalty import Penalty
+from evalloop_assets.reward_model.quality import (
+    Phrase,
+    Wording,
+    density,
+    new_content,
+    progress,
+    quality,
+    read,
+    repeated_share,
+)
+
+RECENT = 4
+"""Exchanges back to which a content word counts as just said, and a phrase as repeated."""
+
+
+class Judgement(NamedTuple):
+    """One reply, judged by its text after all that was read before it."""
+
+    density: float
+    non_repetition: float
+    progress: float
+    penalty: Penalty
+
+    @property
+    def q(self) -> float:
+        """In [0, 1]."""
+        return quality(self.density, self.non_repetition, self.progress)
+
+
+class Reader:
+    """The memory of one user. Feed it the exchanges in the order in which they were read.
+
+    Memory grows with the phrases that it has met; what is to be bounded is the log that it is fed.
+    """
+
+    def __init__(self, novelty_tau: float) -> None:
+        """`novelty_tau`: seconds after which a phrase that was met counts 1/e."""
+        self._tau = novelty_tau
+        self._exchanges = 0
+        self._arc = 0.0
+        self._said: dict[str, int] = {}
+        """Content word: the exchange in which it was said last."""
+        self._met: dict[Phrase, tuple[float, float, int]] = {}
+        """Phrase: its uses, faded to the time at which it was met last; that time; that exchange."""
+
+    def judge(self, message: str | None, reply: str | None, seconds: float) -> Judgement | None:
+        """The reply as an answer to the message at that time (never before what was taken); None if blank."""
+        return self._judged(_Text.of(message), _Text.of(reply), seconds)
+
+    def take(self, message: str | None, reply: str | None, seconds: float) -> Judgement | None:
+        """Judges the reply, then remembers the exchange."""
+        asked, said = _Text.of(message), _Text.of(reply)
+        found = self._judged(asked, said, seconds)
+        self._exchanges += 1
+        self._said.update(dict.fromkeys(asked.wording.content | said.wording.content, self._exchanges))
+        for phrase in set(said.wording.phrases):
+            self._met[phrase] = (self._uses(phrase, seconds) + 1.0, seconds, self._exchanges)
+        self._arc = discounts.moved_arc(self._arc, asked.intensity, said.intensity)
+        return found
+
+    def _judged(self, asked: _Text, said: _Text, seconds: float) -> Judgement | None:
+        if said.blank:
+            return None
+        wording, since = said.wording, self._exchanges - RECENT
+        known = {word for word in wording.content if self._said.get(word, since) > since}
+        distinct = set(wording.phrases)
+        repeated = {phrase for phrase in distinct if phrase in self._met and self._met[phrase][2] > since}
+        news, again = new_content(wording, known | asked.wording.content), repeated_share(wording, repeated)
+        return Judgement(
+            density(wording),
+            1.0 - again,
+            progress(news),
+            Penalty(
+                discounts.low_information(news, len(wording.words)),
+                discounts.repetition(again),
+                discounts.soothing(wording),
+                discounts.novelty_decay(discounts.wear([self._uses(phrase, seconds) for phrase in distinct])),
+                discounts.overdraft(said.intensity, asked.intensity, self._arc),
+            ),
+        )
+
+    def _uses(self, phrase: Phrase, seconds: float) -> float:
+        met = self._met.get(phrase)
+        return discounts.faded(met[0], seconds - met[1], self._tau) if met else 0.0
+
+
+class _Text(NamedTuple):
+    """A message or a reply as it is read."""
+
+    blank: bool
+    wording: Wording
+    intensity: float
+
+    @classmethod
+    def of(cls, text: str | None) -> _Text:
+        wording = read(text or "")
+        return cls(not (text or "").strip(), wording, discounts.intensity(text or "", wording))
