@@ -3,7 +3,7 @@
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,8 @@ class Frame:
     """The schema's columns; `day` is added where missing."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Shown in the UI beside the usual."""
+    unfinished: bool = False
+    """Of a step in parts: the day lacks rows yet, and the step is to be called again when these are committed."""
 
 
 def sql_asset(path: str, group: str, picture: Picture | None = None) -> AssetsDefinition:
@@ -122,12 +124,14 @@ def frame_asset(
     once: bool = False,
     scorer: Scorer | None = None,
     picture: Picture | None = None,
+    in_parts: bool = False,
 ) -> Callable[[Callable[[Inputs, date, Settings], Frame]], AssetsDefinition]:
     """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
 
     With `once`, a run over a range computes its last day only: for steps that learn or decide. With a `scorer`, former
     days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another.
-    The picture is drawn once a run.
+    The picture is drawn once a run. A step `in_parts` (`run_in_parts`) reads what its table holds already, the day
+    itself included, and adds to it.
     """
     declare(schema)
 
@@ -148,7 +152,8 @@ def frame_asset(
                 return NOTHING_STALE
             days = days[-1:] if once else days
             version = version_of(schema.name, settings)
-            commit, metadata = run_frames(store, schema, reads, function, days, settings, version, context.run.run_id)
+            run = run_in_parts if in_parts else run_frames
+            commit, metadata = run(store, schema, reads, function, days, settings, version, context.run.run_id)
             shown = report(store, schema, commit) | shown_picture(store, commit, picture) | dict(metadata)
             return result(context, store, schema, commit, shown)
 
@@ -262,6 +267,50 @@ def run_frames(
         return pa.concat_tables(tables)
 
     return lake.replace(schema, days, reads, compute, code=code, run=run), metadata
+
+
+def run_in_parts(
+    lake: Lake,
+    schema: TableSchema,
+    reads: Mapping[str, Window],
+    function: Callable[[Inputs, date, Settings], Frame],
+    days: Sequence[date],
+    settings: Settings,
+    code: str,
+    run: str = "",
+) -> tuple[Commit, Mapping[str, Any]]:
+    """Run a Python step day by day and part by part, each committed as soon as it is computed; metadata is the last
+    part's.
+
+    The step finds in its own table whatever any run has committed of the window and of the day, so a run that was
+    killed goes on where it stopped. What others commit to other days meanwhile makes it compute nothing anew.
+    """
+    others = {name: window for name, window in reads.items() if name != schema.name}
+    own = {schema.name: (reads[schema.name][0], 0)}
+    commits: list[Commit] = []
+    frames: list[Frame] = []
+    for day in days:
+
+        def compute(inputs: Inputs, day: date = day) -> "pa.Table":
+            known = lake.inputs(own, Days.one(day)).views
+            frame = function(replace(inputs, views={**inputs.views, **known}), day, settings)
+            frames.append(frame)
+            return _typed(frame.table, schema, day)
+
+        while True:
+            commits.append(lake.replace(schema, [day], others, compute, code=code, run=run))
+            if not frames[-1].unfinished:
+                break
+    return _as_one(commits), frames[-1].metadata
+
+
+def _as_one(commits: Sequence[Commit]) -> Commit:
+    last = commits[-1]
+    days = Days(min(commit.days.first for commit in commits), max(commit.days.last for commit in commits))
+    changed = tuple(sorted({day for commit in commits for day in commit.changed}))
+    rows = {day: count for commit in commits for day, count in commit.rows.items()}
+    before = min((commit.version - 1 for commit in commits if commit.changed), default=None)
+    return last._replace(days=days, changed=changed, rows=rows, before=before)
 
 
 def result(

@@ -43,7 +43,8 @@ def difference(lake: Lake, schema: TableSchema, commit: Commit) -> dict[date, Di
     if not commit.changed:
         return {}
     days = Days(min(commit.changed), max(commit.changed))
-    before = lake.view(schema.name, days, commit.version - 1)
+    former = commit.version - 1 if commit.before is None else commit.before
+    before = lake.view(schema.name, days, former)
     if not before.files:
         return {day: Difference(added=commit.rows[day]) for day in commit.changed}
     after = lake.view(schema.name, days, commit.version)

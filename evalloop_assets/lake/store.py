@@ -57,6 +57,8 @@ class Commit(NamedTuple):
     rows: Mapping[date, int]
     """Rows of each day of the range after the commit."""
     inputs: Mapping[str, int]
+    before: int | None = None
+    """The version that it is to be compared with, where that is not the one before: of several commits as one."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TU
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
+EMBEDDED_FOR = 27
+"""Days before its own in which a step finds the vector of a text."""
 
 
 def champion_in_use(settings: Settings) -> str:
@@ -19,26 +21,33 @@ def champion_in_use(settings: Settings) -> str:
     return champion_version(settings) or ""
 
 
-@frame_asset(schema=TURN_EMBEDDINGS, reads={"turns": (0, 0)}, group=GROUP)
+@frame_asset(
+    schema=TURN_EMBEDDINGS,
+    reads={"turns": (0, 0), "turn_embeddings": (-EMBEDDED_FOR, -1)},
+    group=GROUP,
+    code_version="2",
+    in_parts=True,
+)
 def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each distinct text of a day is embedded once, messages and replies alike, by the encoder of the settings.
+    """Each text is embedded by the encoder of the settings on the day it is first seen, messages and replies alike.
 
-    A vector depends on the text and the encoder's version only, so whoever finds it on any day may use it.
+    A vector depends on the text and the encoder's version only, so whoever finds it on any day may use it. A text that
+    was not seen for four weeks is embedded again, so that the cost of a day does not grow with the log.
     """
-    from evalloop_assets.reward_model.embeddings import embedding_rows
+    from evalloop_assets.reward_model.embeddings import embed_day
     from evalloop_assets.reward_model.encoder import find_encoder
 
-    texts = inputs.query("""
-        SELECT DISTINCT text FROM (SELECT user_text AS text FROM turns UNION ALL SELECT reply_text AS text FROM turns)
-        WHERE text IS NOT NULL
-    """)
-    encoder = find_encoder(settings.reward.encoder)
-    return Frame(embedding_rows(texts.column("text").to_pylist(), encoder), {"encoder": encoder.name})
+    return Frame(*embed_day(inputs, day, find_encoder(settings.reward.encoder)))
 
 
 @frame_asset(
     schema=REWARD_MODEL_REPORT,
-    reads={"preference_pairs": (-13, 0), "turn_embeddings": (-13, 1), "reading": (0, 0), "turns": (0, 1)},
+    reads={
+        "preference_pairs": (-13, 0),
+        "turn_embeddings": (-13 - EMBEDDED_FOR, 1),
+        "reading": (0, 0),
+        "turns": (0, 1),
+    },
     group=GROUP,
     once=True,
 )
@@ -57,7 +66,7 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=REWARDS,
-    reads={"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (0, 1), "reward_model_report": (0, 0)},
+    reads={"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-EMBEDDED_FOR, 1), "reward_model_report": (0, 0)},
     group=GROUP,
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )

@@ -62,7 +62,8 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
         f"SELECT {', '.join(PAIR_COLUMNS)} FROM preference_pairs ORDER BY md5(pair_id), pair_id LIMIT $most",
         {"most": options.max_pairs},
     )
-    encoder = CachedEncoder(find_encoder(options.encoder), inputs.query(STORED, {"encoder": options.encoder}))
+    found = find_encoder(options.encoder)
+    encoder = CachedEncoder(found, inputs.query(STORED, {"encoder": found.name}))
     pairs = read_pairs(table, encoder)
     replies = inputs.query(DAY_REPLIES, {"most": options.anchors}).to_pydict()
     result = train(
@@ -70,7 +71,7 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
         _anchors(replies, pairs, encoder, options.anchors),
         training(options),
         horizon_weights(options),
-        options.encoder,
+        encoder.name,
         day.isoformat(),
     )
     if isinstance(result, Skipped):

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evalloop_assets.reward_model.encoder import Encoder, Matrix, text_hash
+from evalloop_assets.reward_model.encoder import Encoder, Matrix, require_sound, text_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from evalloop_assets.lake.store import Inputs
+
+TEXTS_PER_PART = 100_000
+"""Texts embedded between two commits: what a killed run loses at most, and what is in memory at once."""
+TEXTS_PER_BATCH = 10_000
+
+TEXTS = """
+    SELECT md5(text) AS text_hash, any_value(text) AS text
+    FROM (SELECT user_text AS text FROM turns UNION ALL SELECT reply_text AS text FROM turns)
+    WHERE text IS NOT NULL
+    GROUP BY md5(text)
+"""
+
+KNOWN = f"""
+    SELECT text_hash, encoder, embedding
+    FROM turn_embeddings
+    WHERE day = $day AND encoder = $encoder AND len(embedding) = $dimension
+        AND text_hash IN (SELECT text_hash FROM ({TEXTS}))
+    ORDER BY text_hash
+"""
+
+NEW = f"""
+    SELECT text
+    FROM ({TEXTS})
+    WHERE text_hash NOT IN (
+        SELECT text_hash FROM turn_embeddings WHERE encoder = $encoder AND len(embedding) = $dimension
+    )
+    ORDER BY text_hash
+    LIMIT $most
+"""
 
 
 class CachedEncoder:
@@ -33,7 +65,9 @@ class CachedEncoder:
         known = np.flatnonzero(np.array(rows) >= 0)
         missing = np.flatnonzero(np.array(rows) < 0)
         vectors[known] = self._vectors[[rows[at] for at in known]]
-        vectors[missing] = self._encoder.encode([distinct[at] for at in missing])
+        vectors[missing] = require_sound(
+            self._encoder.encode([distinct[at] for at in missing]), self._encoder, len(missing)
+        )
         place = {text: at for at, text in enumerate(distinct)}
         return vectors[[place[text] for text in texts]]
 
@@ -50,11 +84,14 @@ def matrix(stored: pa.Table, dimension: int) -> tuple[Matrix, list[int]]:
 
 
 def embedding_rows(texts: Sequence[str], encoder: Encoder) -> pa.Table:
-    """Rows of `turn_embeddings`: text_hash, encoder, embedding; one per distinct text, ordered by hash."""
+    """Rows of `turn_embeddings`: text_hash, encoder, embedding; one per distinct text, ordered by hash.
+
+    UserError where the encoder gives vectors of another length, or such as are not finite.
+    """
     import pyarrow as pa
 
     ordered = sorted({text_hash(text): text for text in texts}.items())
-    vectors = encoder.encode([text for _, text in ordered])
+    vectors = require_sound(encoder.encode([text for _, text in ordered]), encoder, len(ordered))
     offsets = np.arange(len(ordered) + 1, dtype=np.int32) * encoder.dimension
     return pa.table(
         {
@@ -63,3 +100,27 @@ def embedding_rows(texts: Sequence[str], encoder: Encoder) -> pa.Table:
             "embedding": pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel(), pa.float32())),
         }
     )
+
+
+class Part(NamedTuple):
+    """Rows of `turn_embeddings` of a day, as far as they are computed."""
+
+    rows: pa.Table
+    metadata: dict[str, Any]
+    unfinished: bool
+
+
+def embed_day(inputs: Inputs, day: date, encoder: Encoder, most: int = TEXTS_PER_PART) -> Part:
+    """What the day has already, and the next `most` of its texts that no day of the window has."""
+    import pyarrow as pa
+
+    which = {"encoder": encoder.name, "dimension": encoder.dimension}
+    known = inputs.query(KNOWN, which | {"day": day})
+    new = inputs.query(NEW, which | {"most": most + 1}).column("text")
+    parts = [known]
+    for first in range(0, min(len(new), most), TEXTS_PER_BATCH):
+        batch = new.slice(first, min(TEXTS_PER_BATCH, most - first))
+        parts.append(embedding_rows(batch.to_pylist(), encoder).cast(known.schema))
+    rows = pa.concat_tables(parts)
+    shown = {"encoder": encoder.name, "embedded": rows.num_rows - known.num_rows, "known": known.num_rows}
+    return Part(rows, shown, len(new) > most)

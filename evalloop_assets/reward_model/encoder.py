@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.ngrams import HASHED, STATISTICS, ngram_vectors
+from evalloop_assets.reward_model.sentence_transformer import PREFIX, load_sentence_transformer
 
 Matrix = NDArray[np.float32]
 
 CHARS_PER_BATCH = 1_000_000
+WIDE = 504
+"""Columns of the projection of the wide encoder, `hashed-ngrams-512/1`."""
 
 
 class Encoder(Protocol):
@@ -43,12 +46,18 @@ class HashedNgrams:
     name = "hashed-ngrams-128/1"
     dimension = HASHED + STATISTICS
 
+    def __init__(self, hashed: int = HASHED) -> None:
+        """`hashed` columns hold the projection."""
+        self.hashed = hashed
+        self.dimension = hashed + STATISTICS
+        self.name = f"hashed-ngrams-{self.dimension}/1"
+
     def encode(self, texts: Sequence[str]) -> Matrix:
         distinct = list(dict.fromkeys(texts))
         place = {text: row for row, text in enumerate(distinct)}
         vectors = np.zeros((len(distinct), self.dimension), np.float32)
         for first, last in _batches([len(text) for text in distinct], CHARS_PER_BATCH):
-            vectors[first:last] = ngram_vectors(distinct[first:last])
+            vectors[first:last] = ngram_vectors(distinct[first:last], self.hashed)
         return vectors[[place[text] for text in texts]]
 
 
@@ -72,12 +81,25 @@ def text_hash(text: str) -> str:
 
 
 def find_encoder(name: str) -> Encoder:
-    """The encoder of that name and version; UserError where this release has none."""
-    known: dict[str, Encoder] = {HashedNgrams.name: HashedNgrams()}
+    """The encoder of that name and version; UserError where this release has none or its model is missing."""
+    if name.startswith(PREFIX):
+        return load_sentence_transformer(name)
+    known: dict[str, Encoder] = {encoder.name: encoder for encoder in (HashedNgrams(), HashedNgrams(WIDE))}
     if name not in known:
         raise UserError(
             f"text encoder {name!r}",
             "this release does not have it",
-            f"Set reward.encoder to one of: {', '.join(sorted(known))}",
+            f"Set reward.encoder to one of: {', '.join(sorted(known))}, {PREFIX}MODEL",
         )
     return known[name]
+
+
+def require_sound(vectors: Matrix, encoder: Encoder, texts: int) -> Matrix:
+    """The vectors; UserError where they are not float numbers [texts, encoder.dimension], all finite."""
+    if vectors.shape != (texts, encoder.dimension):
+        reason = f"it gave an array of shape {vectors.shape} for {texts} texts and dimension {encoder.dimension}"
+    elif not np.isfinite(vectors).all():
+        reason = f"{int((~np.isfinite(vectors).all(axis=1)).sum())} of {texts} vectors are not finite"
+    else:
+        return vectors
+    raise UserError(f"text encoder {encoder.name!r}", reason, "Set reward.encoder to another one, or mend the model.")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HASHED = 120
-"""Columns of the random projection."""
+"""Columns of the random projection, where nothing else is asked for."""
 STATISTICS = 8
 """Columns of text statistics behind them."""
 
@@ -41,8 +41,8 @@ class Texts(NamedTuple):
     """How many texts."""
 
 
-def ngram_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Float32 [len(texts), HASHED + STATISTICS]: unit-length hashed part, then statistics in [0, 1]; blank gives 0."""
+def ngram_vectors(texts: Sequence[str], columns: int = HASHED) -> NDArray[np.float32]:
+    """Float32 [len(texts), columns + STATISTICS]: unit-length hashed part, then statistics in [0, 1]; blank gives 0."""
     laid = _laid_out(texts)
     words, word_owner, word_lengths = _words(laid)
     pairs = _mixed(words[:-1] * PRIME + words[1:])
@@ -53,9 +53,9 @@ def ngram_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
         _distinct(pairs[within], word_owner[:-1][within]),
         _distinct(trigrams, trigram_owner),
     )
-    hashed = np.zeros((laid.rows, HASHED))
+    hashed = np.zeros((laid.rows, columns))
     for order, (features, owner, counts) in enumerate(orders):
-        hashed += ORDER_WEIGHTS[order] * _projected(features + np.uint64(order), owner, counts, laid.rows)
+        hashed += ORDER_WEIGHTS[order] * _projected(features + np.uint64(order), owner, counts, laid.rows, columns)
     norms = np.linalg.norm(hashed, axis=1, keepdims=True)
     hashed /= np.where(norms > 0, norms, 1.0)
     distinct_words, distinct_trigrams = (
@@ -135,16 +135,16 @@ def _distinct(keys: Keys, owner: Owners) -> tuple[Keys, Owners, Floats]:
     return found & mask, (found >> shift).astype(np.int64), counts.astype(np.float64)
 
 
-def _projected(features: Keys, owner: Owners, counts: Floats, rows: int) -> Floats:
-    """Float64 [rows, HASHED]: each n-gram adds ±(1 + log count) to NONZEROS columns that its hash names."""
-    total = np.zeros(rows * HASHED)
+def _projected(features: Keys, owner: Owners, counts: Floats, rows: int, columns: int) -> Floats:
+    """Float64 [rows, columns]: each n-gram adds ±(1 + log count) to NONZEROS columns that its hash names."""
+    total = np.zeros(rows * columns)
     weight = 1.0 + np.log(counts)
     for draw in np.arange(NONZEROS, dtype=np.uint64)[:, None]:
         bits = _mixed(features * PRIME + draw)
-        column = ((bits >> np.uint64(32)) % np.uint64(HASHED)).astype(np.int64)
+        column = ((bits >> np.uint64(32)) % np.uint64(columns)).astype(np.int64)
         sign = np.where(bits & np.uint64(1), 1.0, -1.0)
-        total += np.bincount(owner * HASHED + column, sign * weight, minlength=rows * HASHED)
-    return total.reshape(rows, HASHED)
+        total += np.bincount(owner * columns + column, sign * weight, minlength=rows * columns)
+    return total.reshape(rows, columns)
 
 
 def _share(part: NDArray[np.int64] | Floats, whole: NDArray[np.int64] | Floats) -> Floats:

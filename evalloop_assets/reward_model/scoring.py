@@ -27,6 +27,14 @@ KEPT_REPLIES = """
     ORDER BY r.event_id
 """
 
+STORED = """
+    SELECT text_hash, embedding
+    FROM turn_embeddings
+    WHERE encoder = $encoder
+        AND text_hash IN (SELECT md5(reply_text) FROM turns UNION SELECT md5(user_text) FROM turns)
+    QUALIFY row_number() OVER (PARTITION BY text_hash ORDER BY day) = 1
+"""
+
 
 class Scored(NamedTuple):
     """Rows of `rewards`, and what the UI shows beside them."""
@@ -48,7 +56,7 @@ def score_day(inputs: Inputs, settings: Settings) -> Scored:
         return Scored(empty, {"skipped": "no reward model was ever promoted"})
     replies = inputs.query(KEPT_REPLIES)
     name = champion.config.encoder
-    stored = inputs.query("SELECT text_hash, embedding FROM turn_embeddings WHERE encoder = $name", {"name": name})
+    stored = inputs.query(STORED, {"encoder": name})
     scores = champion.score(
         replies.column("user_text").to_pylist(),
         replies.column("reply_text").to_pylist(),

@@ -6,7 +6,7 @@ from evalloop_assets.lake.schema import Column, TableSchema
 
 TURN_EMBEDDINGS = TableSchema(
     name="turn_embeddings",
-    row="one distinct message or reply of a day, as a vector",
+    row="one message or reply that was new on a day, as a vector",
     key=("day", "text_hash", "encoder"),
     columns=(
         Column("text_hash", "VARCHAR", "md5 of the text"),

@@ -20,8 +20,8 @@ from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TU
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-13, 1), "reading": (0, 0), "turns": (0, 1)}
-SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (0, 1)}
+TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-40, 1), "reading": (0, 0), "turns": (0, 1)}
+SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-27, 1)}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model import encoder as module
-from evalloop_assets.reward_model.encoder import HashedNgrams, find_encoder, text_hash
+from evalloop_assets.reward_model.encoder import HashedNgrams, find_encoder, require_sound, text_hash
 
 ENCODER = HashedNgrams()
 
@@ -106,3 +106,18 @@ def test_text_hash_is_md5_of_the_engine():
 def test_unknown_encoder_names_the_known_ones():
     with pytest.raises(UserError, match="hashed-ngrams-128/1"):
         find_encoder("hashed-ngrams-128/0")
+
+
+def test_the_wide_encoder_is_found_by_its_name():
+    wide = find_encoder("hashed-ngrams-512/1")
+    assert wide.encode(["a lamp"]).shape == (1, wide.dimension) == (1, 512)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "why"),
+    [(np.full((1, 128), np.nan, np.float32), "1 of 1 vectors are not finite"), (np.zeros((1, 3), np.float32), "shape")],
+)
+def test_an_encoder_that_gives_nonsense_is_named(vectors, why: str):
+    with pytest.raises(UserError, match=why) as error:
+        require_sound(vectors, ENCODER, 1)
+    assert "hashed-ngrams-128/1" in str(error.value)
