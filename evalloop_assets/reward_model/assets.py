@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from evalloop_assets.lake.assets import Frame, Scorer, frame_asset
+from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
+from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
+from evalloop_assets.reward_model.pictures import PICTURES
+from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
+declare(BREAKS)
+REMEMBERED_FOR = 3
+"""Days before its own of which a reply's reader remembers what was read."""
 EMBEDDED_FOR = 27
 """Days before its own in which a step finds the vector of a text."""
 
@@ -19,6 +24,15 @@ def champion_in_use(settings: Settings) -> str:
     from evalloop_assets.reward_model.registry import champion_version
 
     return champion_version(settings) or ""
+
+
+def charged_as(settings: Settings) -> str:
+    """How failures are charged: another encoder or setting charges the newest days anew."""
+    options = settings.reward
+    return (
+        f"{options.encoder} {options.break_threshold:g} {options.credit_lookback} {options.drift_rate:g} "
+        f"{options.credit_form}"
+    )
 
 
 @frame_asset(
@@ -66,19 +80,56 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=REWARDS,
-    reads={"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-EMBEDDED_FOR, 1), "reward_model_report": (0, 0)},
+    reads={
+        "reading": (-REMEMBERED_FOR, 0),
+        "turns": (-REMEMBERED_FOR, 1),
+        "turn_embeddings": (-EMBEDDED_FOR, 1),
+        "reward_model_report": (0, 0),
+    },
     group=GROUP,
+    code_version="2",
+    picture=PICTURES["rewards"],
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
 def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Each kept reply of the day is scored by the champion, from its text and the message that it answers.
 
-    A reply without text has no reward. Where there is no champion yet, the day has no rows. Another champion scores the
-    newest days anew (`reward.rescore_days`); what was trained or decided with the former rewards stands.
+    What the champion says passes a gate: where the text tells little, says again what was said, comforts anybody about
+    anything, or wears out what its reader has read in three days, a positive reward is withheld, and a negative one
+    stands. Length as such changes nothing. A reply without text has no reward. Where there is no champion yet, the day
+    has no rows. Another champion scores the newest days anew (`reward.rescore_days`); what was trained or decided with
+    the former rewards stands.
     """
     from evalloop_assets.reward_model.scoring import score_day
 
     return Frame(*score_day(inputs, settings))
 
 
-ASSETS = [turn_embeddings, reward_model_report, rewards]
+@frame_asset(
+    schema=CREDIT,
+    reads={
+        "exits": (0, 0),
+        "reading": (0, 0),
+        "turns": (0, 1),
+        "turn_embeddings": (-EMBEDDED_FOR, 1),
+        "breaks": (0, 0),
+    },
+    group=GROUP,
+    picture=PICTURES["credit"],
+    scorer=Scorer(charged_as, lambda settings: settings.reward.rescore_days),
+)
+def credit(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """A session that was left abruptly is charged to those of its last replies that broke something, and to no other.
+
+    Looked at are the last reply and a few before it (`reward.credit_lookback`). Of those whose break score is above the
+    threshold, each is charged the more, the further it moved the dialogue. Where none is, nobody is blamed: somebody
+    left, and nothing shows why. Natural, interrupted and open ends are no failures.
+    """
+    from evalloop_assets.reward_model.failures import charge_day
+
+    return Frame(*charge_day(inputs, settings))
+
+
+trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROUP)
+
+ASSETS = [turn_embeddings, reward_model_report, rewards, credit, trajectory_returns]

@@ -8,12 +8,15 @@ A closed gate withholds reward and never forgives a penalty, and r never falls a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalloop_assets.reward_model.reader import Judgement, Reader
+
+if TYPE_CHECKING:
+    from evalloop_assets.settings import RewardSettings
 
 Floats = NDArray[np.float64]
 Exchanges = Sequence[tuple[str | None, str | None, float]]
@@ -34,6 +37,13 @@ class Gate(NamedTuple):
     """q0: the quality at which half is let through."""
     temperature: float
     """T > 0: how much quality opens it."""
+    novelty_tau: float
+    """Seconds after which a phrase that was read counts 1/e."""
+
+    @classmethod
+    def of(cls, options: RewardSettings) -> Gate:
+        """As the settings say."""
+        return cls(options.quality_threshold, options.quality_temperature, options.novelty_hours * 3600.0)
 
 
 class Gated(NamedTuple):
@@ -78,7 +88,7 @@ def judged(
     for at, (message, reply) in enumerate(zip(messages, replies, strict=True)):
         reader = Reader(novelty_tau)
         for said, answer, seconds in histories[at] if histories is not None else ():
-            reader.take(said, answer, -seconds)
+            reader.remember(said, answer, -seconds)
         found.append(reader.judge(message, reply, 0.0))
     return found
 
@@ -90,13 +100,12 @@ def gated_rewards(
     histories: Sequence[Exchanges] | None = None,
     *,
     at: Gate,
-    novelty_tau: float,
 ) -> Gated:
     """What each reply would be worth as an answer to its message: what policies are chosen and trained by.
 
-    Messages, replies and histories have one entry each a reply; ValueError where the lengths differ. `novelty_tau` in
-    seconds.
+    Messages, replies and histories have one entry each a reply; ValueError where the lengths differ.
+    `Gate.of(settings.reward)` is the gate of the settings.
     """
     if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
         raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
-    return through_gate(model.score(messages, replies), judged(messages, replies, histories, novelty_tau), at)
+    return through_gate(model.score(messages, replies), judged(messages, replies, histories, at.novelty_tau), at)

@@ -79,7 +79,7 @@ def density(reply: Wording) -> float:
 
 
 def repeated_share(reply: Wording, said: Collection[Phrase] = ()) -> float:
-    """Share in [0, 1] of the phrases that stand earlier in the reply or in `said`, the phrases of the replies before."""
+    """Share in [0, 1] of the phrases that stand earlier in the reply, or in `said`: the phrases of those before."""
     if not reply.phrases:
         return 0.0
     fresh = set(reply.phrases).difference(said)

@@ -59,12 +59,19 @@ class Reader:
         """Judges the reply, then remembers the exchange."""
         asked, said = _Text.of(message), _Text.of(reply)
         found = self._judged(asked, said, seconds)
+        self._remember(asked, said, seconds)
+        return found
+
+    def remember(self, message: str | None, reply: str | None, seconds: float) -> None:
+        """The exchange was read; what it was worth does not matter."""
+        self._remember(_Text.of(message), _Text.of(reply), seconds)
+
+    def _remember(self, asked: _Text, said: _Text, seconds: float) -> None:
         self._exchanges += 1
         self._said.update(dict.fromkeys(asked.wording.content | said.wording.content, self._exchanges))
         for phrase in set(said.wording.phrases):
             self._met[phrase] = (self._uses(phrase, seconds) + 1.0, seconds, self._exchanges)
         self._arc = discounts.moved_arc(self._arc, asked.intensity, said.intensity)
-        return found
 
     def _judged(self, asked: _Text, said: _Text, seconds: float) -> Judgement | None:
         if said.blank:

@@ -8,6 +8,8 @@ import numpy as np
 
 from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
+from evalloop_assets.reward_model.gated import Gate, through_gate
+from evalloop_assets.reward_model.judging import judge_day
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.tables import REWARDS
 
@@ -23,7 +25,7 @@ DIGITS = 5
 KEPT_REPLIES = """
     SELECT r.event_id, r.session_id, r.user_id, r.conversation_id, r.model_id, t.user_text, t.reply_text
     FROM reading AS r JOIN turns AS t ON t.event_id = r.event_id
-    WHERE r.position IS NOT NULL
+    WHERE r.position IS NOT NULL AND r.day = $day
     ORDER BY r.event_id
 """
 
@@ -31,7 +33,9 @@ STORED = """
     SELECT text_hash, embedding
     FROM turn_embeddings
     WHERE encoder = $encoder
-        AND text_hash IN (SELECT md5(reply_text) FROM turns UNION SELECT md5(user_text) FROM turns)
+        AND text_hash IN (
+            SELECT md5(reply_text) FROM turns WHERE day >= $day UNION SELECT md5(user_text) FROM turns WHERE day >= $day
+        )
     QUALIFY row_number() OVER (PARTITION BY text_hash ORDER BY day) = 1
 """
 
@@ -54,21 +58,29 @@ def score_day(inputs: Inputs, settings: Settings) -> Scored:
         schema = arrow_schema(REWARDS)
         empty = schema.remove(schema.get_field_index("day")).empty_table()
         return Scored(empty, {"skipped": "no reward model was ever promoted"})
-    replies = inputs.query(KEPT_REPLIES)
+    day = inputs.days.last
+    replies = inputs.query(KEPT_REPLIES, {"day": day})
     name = champion.config.encoder
-    stored = inputs.query(STORED, {"encoder": name})
+    stored = inputs.query(STORED, {"encoder": name, "day": day})
     scores = champion.score(
         replies.column("user_text").to_pylist(),
         replies.column("reply_text").to_pylist(),
         CachedEncoder(find_encoder(name), stored),
     )
     rows = replies.drop_columns(["user_text", "reply_text"])
-    rows = rows.append_column("reward", pa.array(np.round(scores, DIGITS), pa.float64(), from_pandas=True))
+    found = judge_day(inputs, settings)
+    gated = through_gate(
+        scores, [found[event] for event in rows.column("event_id").to_pylist()], Gate.of(settings.reward)
+    )
+    for column, values in gated._asdict().items():
+        rows = rows.append_column(column, pa.array(np.round(values, DIGITS), pa.float64(), from_pandas=True))
     rows = rows.append_column("reward_version", pa.array([champion.version] * len(scores), pa.string()))
-    known = scores[np.isfinite(scores)]
+    known = np.isfinite(scores)
     metadata = {
         "reward_version": champion.version,
-        "mean_reward": float(known.mean()) if len(known) else None,
-        "without_text": int(len(scores) - len(known)),
+        "mean_r_temporal": float(scores[known].mean()) if known.any() else None,
+        "mean_gate": float(gated.gate[known].mean()) if known.any() else None,
+        "mean_reward": float(gated.reward[known].mean()) if known.any() else None,
+        "without_text": int(len(scores) - known.sum()),
     }
     return Scored(rows, metadata)

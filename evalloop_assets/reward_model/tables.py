@@ -47,8 +47,52 @@ REWARDS = TableSchema(
         Column("conversation_id", "VARCHAR", "its conversation"),
         Column("model_id", "VARCHAR", "the model that wrote it"),
         Column(
-            "reward", "DOUBLE", "in standard deviations of the version's anchors, 0 is their mean; NULL without text"
+            "r_temporal",
+            "DOUBLE",
+            "what the model says: standard deviations of the version's anchors, 0 is their mean; NULL without text",
         ),
+        Column("q", "DOUBLE", "quality in [0, 1]: density, non-repetition and progress of the text"),
+        Column(
+            "penalty", "DOUBLE", "discount in (0, 1] for hollowness, repetition, soothing, wear and emotional overdraft"
+        ),
+        Column("gate", "DOUBLE", "sigmoid((q - q0) / T) * penalty, the share of a positive r_temporal that counts"),
+        Column("reward", "DOUBLE", "gate * max(r_temporal, 0) + min(r_temporal, 0)"),
         Column("reward_version", "VARCHAR", "the reward model that gave it"),
+    ),
+)
+
+BREAKS = TableSchema(
+    name="breaks",
+    row="one kept reply",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("session_id", "VARCHAR", "its session"),
+        Column("user_id", "VARCHAR", "who read it"),
+        Column("conversation_id", "VARCHAR", "its conversation"),
+        Column("score", "DOUBLE", "in [0, 1]"),
+        Column("kind", "VARCHAR", "contradiction, promise or rupture"),
+    ),
+)
+
+CREDIT = TableSchema(
+    name="credit",
+    row="one kept reply of a session that was left abruptly, with its share of the blame",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("session_id", "VARCHAR", "its session"),
+        Column("user_id", "VARCHAR", "who left"),
+        Column("conversation_id", "VARCHAR", "its conversation"),
+        Column("model_id", "VARCHAR", "the model that wrote it"),
+        Column("replies_after", "BIGINT", "kept replies from it to the end of the session; 0 is the last one"),
+        Column("break_score", "DOUBLE", "how surely it broke persona, promise or story, in [0, 1]; NULL where unknown"),
+        Column(
+            "drift", "DOUBLE", "how far it moved the state of the dialogue; 1 is the median over the day's failures"
+        ),
+        Column("weight", "DOUBLE", "w(t, t'), in [0, 1]"),
+        Column(
+            "blame", "DOUBLE", "weight over max(1, sum of the session's weights); 0 where nothing speaks against it"
+        ),
     ),
 )

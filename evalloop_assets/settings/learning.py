@@ -35,7 +35,9 @@ class RewardSettings(Section):
     novelty_replies: int = Field(40, ge=0, description="replies of three days before that a user is taken to remember")
     break_threshold: float = Field(0.5, ge=0, lt=1, description="delta: a break counts in credit if its score is above")
     credit_lookback: int = Field(5, ge=0, description="n: replies before a failed one that may be charged with it")
-    drift_rate: float = Field(2.0, gt=0, description="eta: how fast blame follows drift; drift 1 is the day's median")
+    drift_rate: float = Field(
+        2.0, gt=0, description="eta: how fast blame follows drift; drift 1 is the median of the day's failures"
+    )
     credit_form: Literal["growing", "printed"] = Field(
         "growing", description="weight of blame: 1 - exp(-eta d), or exp(-eta d) as the paper prints it"
     )

@@ -21,7 +21,7 @@ from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
 TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-40, 1), "reading": (0, 0), "turns": (0, 1)}
-SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-27, 1)}
+SCORING = {"reading": (-3, 0), "turns": (-3, 1), "turn_embeddings": (-27, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +84,17 @@ def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInP
     rewards = {row["event_id"]: row for row in stage.rows("rewards")}
     assert set(rewards) == kept
     assert {row["reward_version"] for row in rewards.values()} == {champion.version}
-    without = {event for event, row in rewards.items() if row["reward"] is None}
-    assert without == {"e1-00000", "e1-00001"}
+    for column in ("r_temporal", "q", "penalty", "gate", "reward"):
+        without = {event for event, row in rewards.items() if row[column] is None}
+        assert without == {"e1-00000", "e1-00001"}
     known = sorted(set(rewards) - without)
     scores = champion.score(*([turns[event][name] for event in known] for name in ("user_text", "reply_text")))
-    assert [rewards[event]["reward"] for event in known] == pytest.approx(scores.tolist(), abs=1e-4)
+    assert [rewards[event]["r_temporal"] for event in known] == pytest.approx(scores.tolist(), abs=1e-4)
+    for event in known:
+        row = rewards[event]
+        assert 0 <= row["gate"] <= row["penalty"] <= 1
+        gated = row["gate"] * max(row["r_temporal"], 0) + min(row["r_temporal"], 0)
+        assert row["reward"] == pytest.approx(gated, abs=2e-5)
     assert metadata(result, "rewards")["without_text"] == 2
 
 

@@ -9,8 +9,8 @@ from evalloop_assets.reward_model.gated import Gate, gate, gated, gated_rewards
 from evalloop_assets.reward_model.reader import Reader
 from evalloop_assets_tests.reward_model.test_quality import ADVANCING, EMPTY
 
-AT = Gate(threshold=0.6, temperature=0.1)
 TAU = 72 * 3600.0
+AT = Gate(threshold=0.6, temperature=0.1, novelty_tau=TAU)
 UNIT = st.floats(0, 1)
 POSITIVE = st.floats(0.01, 1)
 
@@ -52,7 +52,7 @@ def test_a_gate_withholds_reward_and_forgives_no_penalty(r: float, q: float, pen
 
 def test_padding_earns_less_than_the_same_reply_alone():
     replies = [ADVANCING[0], f"{ADVANCING[0]} {EMPTY} I am here for you.", " ".join(ADVANCING), None, "  "]
-    found = gated_rewards(Constant(), ["And then?"] * 5, replies, at=AT, novelty_tau=TAU)
+    found = gated_rewards(Constant(), ["And then?"] * 5, replies, at=AT)
     alone, padded, long, *nothing = found.reward
     assert padded < 0.7 * alone
     assert long > 0.95 * alone
@@ -62,7 +62,7 @@ def test_padding_earns_less_than_the_same_reply_alone():
 
 def test_a_history_counts_as_if_it_had_been_read():
     history = [("Hello", ADVANCING[1], 5000.0), ("Go on", ADVANCING[0], 60.0), (None, None, 30.0)]
-    found = gated_rewards(Constant(), ["And then?"] * 2, [ADVANCING[0]] * 2, [history, []], at=AT, novelty_tau=TAU)
+    found = gated_rewards(Constant(), ["And then?"] * 2, [ADVANCING[0]] * 2, [history, []], at=AT)
     reader = Reader(TAU)
     for message, reply, seconds in history:
         reader.take(message, reply, 9000.0 - seconds)
@@ -74,9 +74,9 @@ def test_a_history_counts_as_if_it_had_been_read():
 
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="one history"):
-        gated_rewards(Constant(), ["a"], ["b"], [[], []], at=AT, novelty_tau=TAU)
+        gated_rewards(Constant(), ["a"], ["b"], [[], []], at=AT)
     with pytest.raises(ValueError, match="2 messages"):
-        gated_rewards(Constant(), ["a", "b"], ["b"], at=AT, novelty_tau=TAU)
+        gated_rewards(Constant(), ["a", "b"], ["b"], at=AT)
 
 
 def test_a_gate_far_from_its_threshold_is_finite():

@@ -43,7 +43,11 @@ READING_TABLE = TableSchema(
     columns=(
         *_text("event_id", "session_id", "user_id", "conversation_id", "model_id"),
         Column("position", "BIGINT", ""),
+        Column("shown_at", "TIMESTAMP", ""),
     ),
+)
+EXITS_TABLE = TableSchema(
+    name="exits", row="one session", key=("session_id",), columns=_text("session_id", "user_id", "kind")
 )
 
 
@@ -137,13 +141,14 @@ def fill(lake: Lake, pairs: list[dict[str, Any]], turns: list[dict[str, Any]], d
     """Writes one day of pairs, turns and reading, and an empty day of battles."""
     reading = [
         {
-            **{name: turn.get(name) for name in ("event_id", "user_id", "conversation_id", "model_id")},
+            **{name: turn.get(name) for name in ("event_id", "user_id", "conversation_id", "model_id", "shown_at")},
             "session_id": f"s-{turn['conversation_id']}",
             "position": None if turn["event_id"].endswith("8") else at + 1,
         }
         for at, turn in enumerate(turns)
     ]
-    for schema, rows in ((PAIRS_TABLE, pairs), (TURNS, turns), (READING_TABLE, reading), (BATTLES, [])):
+    tables = ((PAIRS_TABLE, pairs), (TURNS, turns), (READING_TABLE, reading), (EXITS_TABLE, []), (BATTLES, []))
+    for schema, rows in tables:
         table = _table(schema, rows, day)
         lake.replace(schema, Days.one(day), {}, lambda inputs, table=table: table)
 
