@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from evalloop_assets.reward_model.gated import Gate, gate, gated, gated_rewards
 from evalloop_assets.reward_model.reader import Reader
+from evalloop_assets.settings import RewardSettings
 from evalloop_assets_tests.reward_model.test_quality import ADVANCING, EMPTY
 
 TAU = 72 * 3600.0
@@ -82,3 +83,7 @@ def test_lengths_must_agree():
 def test_a_gate_far_from_its_threshold_is_finite():
     assert gate([-1e6, 1e6], [1, 1], AT).tolist() == [0, 1]
     assert math.isnan(float(gate(np.nan, 1, AT)))
+
+
+def test_the_gate_of_the_settings():
+    assert Gate.of(RewardSettings(quality_threshold=0.3, novelty_hours=2)) == Gate(0.3, 0.1, 7200.0)
