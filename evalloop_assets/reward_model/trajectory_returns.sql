@@ -16,7 +16,7 @@ columns:
   model_id: VARCHAR, the model that wrote it
   reward: DOUBLE, its own, gated; NULL without text
   blame: DOUBLE, its share in the failure of its session; 0 where that did not fail, or nothing speaks against it
-  trajectory_return: DOUBLE, rewards of its user from this reply on, discounted by real time, less the penalty for blame; NULL until mature, and without text
+  trajectory_return: DOUBLE, rewards of its user from this reply on, each less the mean of its day and discounted by real time, less the penalty for blame; NULL until mature, and without text
   matures_on: DATE, UTC day that must be complete to tell it
   reward_version: VARCHAR, the reward model that gave its reward
 */
@@ -24,6 +24,9 @@ WITH placed AS (
   SELECT
     rewards.day, rewards.event_id, rewards.session_id, rewards.user_id, rewards.conversation_id, rewards.model_id,
     rewards.reward, rewards.reward_version,
+    -- The gate takes from the good and leaves the bad, so rewards count from their mean of the day: from 0, going on
+    -- would cost by itself.
+    rewards.reward - AVG(rewards.reward) OVER (PARTITION BY rewards.day, rewards.reward_version) AS gain,
     EPOCH_MS(reading.shown_at)                                                       AS at_ms
   FROM rewards
   JOIN reading ON reading.event_id = rewards.event_id AND reading.day = rewards.day
@@ -41,11 +44,11 @@ aged AS (
 summed AS (
   SELECT
     *,
-    EXP(session_age) * SUM(EXP(-session_age) * reward) OVER (
+    EXP(session_age) * SUM(EXP(-session_age) * gain) OVER (
       PARTITION BY session_id ORDER BY at_ms RANGE BETWEEN CURRENT ROW AND 259200000 FOLLOWING) AS within_session,
-    EXP(age) * SUM(EXP(-age) * reward) OVER (
+    EXP(age) * SUM(EXP(-age) * gain) OVER (
       PARTITION BY session_id ORDER BY at_ms RANGE BETWEEN CURRENT ROW AND 259200000 FOLLOWING) AS faded_session,
-    EXP(age) * SUM(EXP(-age) * reward) OVER (
+    EXP(age) * SUM(EXP(-age) * gain) OVER (
       PARTITION BY user_id ORDER BY at_ms RANGE BETWEEN CURRENT ROW AND 259200000 FOLLOWING)    AS faded
   FROM aged
 )

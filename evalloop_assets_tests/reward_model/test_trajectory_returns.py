@@ -63,8 +63,9 @@ def test_the_table_gives_what_the_formula_gives():
     rows = log()
     found = returns(rows, FIRST + timedelta(days=8))
     by = Discounting(tau_intra=600.0, tau_inter=86_400.0, kappa=1.4, horizon=3 * 86_400.0)
+    gain = rows["reward"] - rows.groupby("day")["reward"].transform("mean")
     wanted = rewards_to_go(
-        pd.factorize(rows["user_id"])[0], pd.factorize(rows["session_id"])[0], rows["seconds"], rows["reward"], by
+        pd.factorize(rows["user_id"])[0], pd.factorize(rows["session_id"])[0], rows["seconds"], gain, by
     )
     wanted = wanted - 0.8 * rows["blame"].fillna(0.0).to_numpy()
     assert found["trajectory_return"].to_numpy() == pytest.approx(wanted, rel=1e-9, nan_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from evalloop_assets.simulator.scoreboard.ab import measured_ab
 from evalloop_assets.simulator.scoreboard.credit import measured_credit
 from evalloop_assets.simulator.scoreboard.exits import measured_exits
+from evalloop_assets.simulator.scoreboard.gate import measured_gate
 from evalloop_assets.simulator.scoreboard.labels import measured_labels
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.pairs import measured_pairs
@@ -25,6 +26,7 @@ MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
     measured_labels,
     measured_pairs,
     measured_reward,
+    measured_gate,
     measured_credit,
     measured_policy,
     measured_ratings,
