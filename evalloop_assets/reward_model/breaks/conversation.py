@@ -1,0 +1,138 @@
+"""One conversation, heard message by message: what each speaker has said, and what the next message breaks of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from evalloop_assets.reward_model.breaks import contradiction
+from evalloop_assets.reward_model.breaks.claims import Attribute, Claim, Said, read
+from evalloop_assets.reward_model.breaks.promises import Promises
+from evalloop_assets.reward_model.breaks.rupture import Thread
+from evalloop_assets.reward_model.breaks.words import SELF, clauses_of, normal
+
+REMEMBERED = 60
+"""Messages of one speaker that a later one is held against."""
+CONTRADICTION, PROMISE, RUPTURE = "contradiction", "promise", "rupture"
+
+
+class Break(NamedTuple):
+    """What one message breaks."""
+
+    score: float
+    kind: str | None
+
+
+NONE = Break(0.0, None)
+
+
+class Conversation:
+    """Hears the messages of one conversation in their order."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, list[Said]] = defaultdict(list)
+        self._index: dict[str, dict[str, list[Claim]]] = defaultdict(lambda: defaultdict(list))
+        self._attributes: dict[str, dict[str, Attribute]] = defaultdict(dict)
+        self._promises: dict[str, Promises] = defaultdict(Promises)
+        self._threads: dict[str, Thread] = defaultdict(Thread)
+        self._last: tuple[str, str] | None = None
+        self._texts: dict[str, list[str]] = defaultdict(list)
+
+    def hear(self, speaker: str, text: str, persona: str, user: bool) -> Break:
+        """What this message breaks; the user's never does."""
+        prompt = self._last if self._last and self._last[0] != speaker else None
+        said = _read(text, prompt[1] if prompt else "")
+        found = NONE if user or not text.strip() else self._held(speaker, said, text, prompt, persona)
+        self._note(speaker, said, text, prompt)
+        return found
+
+    def _held(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None, persona: str) -> Break:
+        asked = clauses_of(prompt[1]) if prompt else ()
+        users = self._said[prompt[0]] if prompt else []
+        own = self._said[speaker]
+        index, attributes = _persona(persona) if persona else ({}, ())
+        new = [claim for claim in said.claims if not contradiction.supported(claim.clause, index)]
+        evidence = [
+            contradiction.against(new, self._index[speaker], False),
+            contradiction.attribute_conflict(self._attributes[speaker].values(), said.attributes),
+            contradiction.within(said),
+            max(
+                (contradiction.answer_conflict(before.answer, said.answer) for before in own if before.answer),
+                default=0.0,
+            )
+            if said.answer
+            else 0.0,
+            contradiction.forgotten(asked, said, users),
+            contradiction.mixed_up(said, own, users),
+        ]
+        if persona:
+            evidence += [
+                contradiction.against(said.claims, index, True),
+                contradiction.attribute_conflict(attributes, said.attributes),
+            ]
+        told = contradiction.out_of_character(said, persona, own)
+        scores = {
+            CONTRADICTION: _together(evidence),
+            PROMISE: self._promises[speaker].broken(said, asked),
+            RUPTURE: max(told, self._threads[speaker].rupture(text, prompt[1] if prompt else "")),
+        }
+        kind = max(scores, key=lambda name: scores[name])
+        return Break(scores[kind], kind) if scores[kind] > 0 else NONE
+
+    def _note(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None) -> None:
+        if text.strip():
+            self._last = (speaker, text)
+        past = self._said[speaker]
+        past.append(said)
+        index = self._index[speaker]
+        for claim in said.claims:
+            for token in claim.clause.tokens:
+                index[token].append(claim)
+        for attribute in said.attributes:
+            self._attributes[speaker][attribute.name] = attribute
+        self._promises[speaker].note(said)
+        self._threads[speaker].note(text, prompt[1] if prompt else "")
+        if len(past) > REMEMBERED:
+            for claim in past.pop(0).claims:
+                for token in claim.clause.tokens:
+                    if index[token] and index[token][0] is claim:
+                        index[token].pop(0)
+
+
+def _together(evidence: Sequence[float]) -> float:
+    """The strongest evidence, raised a little by the rest; hints alone never reach 0.5."""
+    strongest = max(evidence, default=0.0)
+    rest = 1.0
+    for score in sorted(evidence)[:-1]:
+        rest *= 1.0 - score
+    raised = strongest + (1.0 - strongest) * 0.3 * (1.0 - rest)
+    return min(raised, 0.99) if strongest >= 0.5 else min(raised, 0.49)
+
+
+@lru_cache(maxsize=20_000)
+def _read(text: str, prompt: str) -> Said:
+    return read(text, clauses_of(prompt) if prompt else ())
+
+
+@lru_cache(maxsize=5_000)
+def _persona(persona: str) -> tuple[dict[str, list[Claim]], tuple[Attribute, ...]]:
+    """Claims of a persona by token, and its attributes; whoever is named in it is the speaker."""
+    lines = [line for line in persona.splitlines() if line.strip()]
+    read_lines = [[clause._replace(subject=SELF) for clause in clauses_of(line)] for line in lines]
+    named = {token for clauses in read_lines for clause in clauses for token in clause.tokens}
+    if len(lines) > 2:
+        held = {token: sum(any(token in clause.tokens for clause in line) for line in read_lines) for token in named}
+        named = {token for token, lines_with in held.items() if lines_with > len(lines) / 2 and token[0] != "@"}
+    else:
+        named = set()
+    index: dict[str, list[Claim]] = defaultdict(list)
+    for clauses in read_lines:
+        for clause in clauses:
+            kept = {token: sign for token, sign in clause.tokens.items() if token not in named}
+            for token in kept:
+                index[token].append(Claim(clause._replace(tokens=kept)))
+    first_person = normal(persona)
+    attributes = [attribute for line in first_person.splitlines() for attribute in read(line).attributes]
+    return dict(index), tuple(attributes)
