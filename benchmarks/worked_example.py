@@ -111,7 +111,9 @@ def study(logs: list[Log]) -> list[Arm]:
     tests = [_test_pairs(log, np.random.default_rng(number)) for number, log in enumerate(logs)]
     hits: dict[str, Floats] = {}
     swaps: dict[str, Floats] = {}
-    users = np.concatenate([log.user[pairs[:, 0]] for log, pairs in zip(logs, tests, strict=True)])
+    users = np.concatenate(
+        [np.char.add(log.user[rows[:, 0]], f"/{at}") for at, (log, rows) in enumerate(zip(logs, tests, strict=True))]
+    )
     readers = []
     for number, (log, pairs) in enumerate(zip(logs, tests, strict=True)):
         out = is_held_out(log.user.tolist())

@@ -22,7 +22,7 @@ JOIN turns ON turns.event_id = rewards.event_id
 
 
 def measured_gate(run: Run) -> list[Measured]:
-    """By how much a model that pads its replies is rewarded beside the champion, and what the gate sees of true quality.
+    """By how much a model that pads is rewarded beside the champion, and what the gate sees of true quality.
 
     The first is the difference in means, in standard deviations of the champion's replies, of the model of the scenario
     that pads most; not measured where none pads more than the champion does.

@@ -16,6 +16,7 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.scoreboard.policy import measured_policy
 from evalloop_assets.simulator.scoreboard.ratings import measured_ratings
 from evalloop_assets.simulator.scoreboard.reading import measured_reading
+from evalloop_assets.simulator.scoreboard.returns import measured_returns
 from evalloop_assets.simulator.scoreboard.reward import measured_reward
 from evalloop_assets.simulator.scoreboard.verdicts import measured_verdicts
 
@@ -28,6 +29,7 @@ MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
     measured_reward,
     measured_gate,
     measured_credit,
+    measured_returns,
     measured_policy,
     measured_ratings,
     measured_ab,
