@@ -53,33 +53,42 @@ class Reader:
 
     def judge(self, message: str | None, reply: str | None, seconds: float) -> Judgement | None:
         """The reply as an answer to the message at that time (never before what was taken); None if blank."""
-        return self._judged(_Text.of(message), _Text.of(reply), seconds)
+        said = _Text.of(reply)
+        return self._judged(_Text.of(message), said, self._uses(said.wording, seconds))
 
     def take(self, message: str | None, reply: str | None, seconds: float) -> Judgement | None:
         """Judges the reply, then remembers the exchange."""
         asked, said = _Text.of(message), _Text.of(reply)
-        found = self._judged(asked, said, seconds)
-        self._remember(asked, said, seconds)
+        uses = self._uses(said.wording, seconds)
+        found = self._judged(asked, said, uses)
+        self._remember(asked, said, uses, seconds)
         return found
 
     def remember(self, message: str | None, reply: str | None, seconds: float) -> None:
         """The exchange was read; what it was worth does not matter."""
-        self._remember(_Text.of(message), _Text.of(reply), seconds)
+        said = _Text.of(reply)
+        self._remember(_Text.of(message), said, self._uses(said.wording, seconds), seconds)
 
-    def _remember(self, asked: _Text, said: _Text, seconds: float) -> None:
+    def _uses(self, wording: Wording, seconds: float) -> dict[Phrase, float]:
+        """How often each phrase of the text was met before, faded."""
+        uses = dict.fromkeys(wording.phrases, 0.0)
+        for phrase in uses.keys() & self._met.keys():
+            count, at, _ = self._met[phrase]
+            uses[phrase] = discounts.faded(count, seconds - at, self._tau)
+        return uses
+
+    def _remember(self, asked: _Text, said: _Text, uses: dict[Phrase, float], seconds: float) -> None:
         self._exchanges += 1
         self._said.update(dict.fromkeys(asked.wording.content | said.wording.content, self._exchanges))
-        for phrase in set(said.wording.phrases):
-            self._met[phrase] = (self._uses(phrase, seconds) + 1.0, seconds, self._exchanges)
+        self._met.update({phrase: (count + 1.0, seconds, self._exchanges) for phrase, count in uses.items()})
         self._arc = discounts.moved_arc(self._arc, asked.intensity, said.intensity)
 
-    def _judged(self, asked: _Text, said: _Text, seconds: float) -> Judgement | None:
+    def _judged(self, asked: _Text, said: _Text, uses: dict[Phrase, float]) -> Judgement | None:
         if said.blank:
             return None
         wording, since = said.wording, self._exchanges - RECENT
         known = {word for word in wording.content if self._said.get(word, since) > since}
-        distinct = set(wording.phrases)
-        repeated = {phrase for phrase in distinct if phrase in self._met and self._met[phrase][2] > since}
+        repeated = {phrase for phrase, count in uses.items() if count and self._met[phrase][2] > since}
         news, again = new_content(wording, known | asked.wording.content), repeated_share(wording, repeated)
         return Judgement(
             density(wording),
@@ -89,14 +98,10 @@ class Reader:
                 discounts.low_information(news, len(wording.words)),
                 discounts.repetition(again),
                 discounts.soothing(wording),
-                discounts.novelty_decay(discounts.wear([self._uses(phrase, seconds) for phrase in distinct])),
+                discounts.novelty_decay(discounts.wear(uses.values())),
                 discounts.overdraft(said.intensity, asked.intensity, self._arc),
             ),
         )
-
-    def _uses(self, phrase: Phrase, seconds: float) -> float:
-        met = self._met.get(phrase)
-        return discounts.faded(met[0], seconds - met[1], self._tau) if met else 0.0
 
 
 class _Text(NamedTuple):
