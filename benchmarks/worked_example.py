@@ -36,7 +36,7 @@ SHRINK = 3.0
 SUSTAINED = 3
 """Replies that follow a good one at least, as `labels.sustained_turns` has it for pairs."""
 TESTED = 4_000
-"""Random pairs of one session, of held-out users, a product."""
+"""Pairs of held-out users that are drawn a product, of two users and of one session."""
 
 REPLIES = """
     SELECT
@@ -60,6 +60,7 @@ class Log(NamedTuple):
     event: NDArray[np.str_]
     user: NDArray[np.str_]
     session: Ints
+    script: NDArray[np.str_]
     good: Bools
     """Read slowly, and the user went on: both against everybody's."""
     bad: Bools
@@ -78,11 +79,6 @@ class Log(NamedTuple):
         """[n, 2 d + 1]: reply, then context."""
         return np.concatenate([self.reply, self.context], axis=1)
 
-    @property
-    def engagement(self) -> Floats:
-        """Mean log length of the user's messages in the session so far."""
-        return self.context[:, -1]
-
 
 class Model(NamedTuple):
     """A linear score of reply and context; every arm has this form."""
@@ -98,42 +94,49 @@ class Arm(NamedTuple):
     """One way to learn from reading speed, tested on held-out users."""
 
     name: str
-    accuracy: Estimate
-    """Share of random pairs of one session in which it prefers the truly better reply."""
-    gain: Estimate
-    """That, less the single-reply classifier's, in points of a share."""
-    swap: Estimate
-    """The same reply after an engaged user's messages, less after a disengaged one's, in SDs of the score."""
+    across: Estimate
+    """Share of random pairs of replies of two users in which it prefers the truly better one."""
+    across_gain: Estimate
+    """That, less the single-reply classifier's."""
+    within: Estimate
+    """The same for two replies of one session."""
+    within_gain: Estimate
+    moved: Estimate
+    """By how much the score of a reply moves when only the user's messages are another user's, in SDs of the score."""
 
 
 def study(logs: list[Log]) -> list[Arm]:
     """The three arms on all products together."""
-    tests = [_test_pairs(log, np.random.default_rng(number)) for number, log in enumerate(logs)]
-    hits: dict[str, Floats] = {}
-    swaps: dict[str, Floats] = {}
-    users = np.concatenate(
-        [np.char.add(log.user[rows[:, 0]], f"/{at}") for at, (log, rows) in enumerate(zip(logs, tests, strict=True))]
-    )
-    readers = []
-    for number, (log, pairs) in enumerate(zip(logs, tests, strict=True)):
+    hits: dict[str, list[list[Floats]]] = {}
+    users: list[list[NDArray[np.str_]]] = [[], [], []]
+    for number, log in enumerate(logs):
+        draw = np.random.default_rng(number)
         out = is_held_out(log.user.tolist())
-        readers.append(np.char.add(log.user[out], f"/{number}"))
-        better = np.sign(log.quality[pairs[:, 0]] - log.quality[pairs[:, 1]])
-        for name, model in _arms(log, ~out, np.random.default_rng(100 + number)).items():
-            scores = model.score(log.reply, log.context)
-            agreed = 0.5 + 0.5 * np.sign(scores[pairs[:, 0]] - scores[pairs[:, 1]]) * better
-            hits[name] = np.append(hits.get(name, np.zeros(0)), agreed)
-            swaps[name] = np.append(swaps.get(name, np.zeros(0)), _swapped(model, log, out))
-    who = np.concatenate(readers)
-    first = next(iter(hits))
+        tests = [_pairs(log, out, draw, of_one_session) for of_one_session in (False, True)]
+        other = _others(log, out, draw)
+        for part, rows in zip(users, [*(first for first, _ in tests), np.flatnonzero(out)], strict=True):
+            part.append(np.char.add(log.user[rows], f"/{number}"))
+        for name, model in _arms(log, ~out, draw).items():
+            score = model.score(log.reply, log.context)
+            moved = np.abs(model.score(log.reply[out], log.context[other]) - score[out]) / score[out].std()
+            agreed = [
+                0.5 + 0.5 * np.sign(score[a] - score[b]) * np.sign(log.quality[a] - log.quality[b]) for a, b in tests
+            ]
+            for part, values in zip(hits.setdefault(name, [[], [], []]), [*agreed, moved], strict=True):
+                part.append(values)
+    across, within, all_replies = (np.concatenate(part) for part in users)
+    found = {name: [np.concatenate(part) for part in parts] for name, parts in hits.items()}
+    first = next(iter(found.values()))
     return [
         Arm(
             name,
-            share_over_users(hits[name], users),
-            mean_over_users(hits[name] - hits[first], users),
-            mean_over_users(swaps[name], who),
+            share_over_users(one, across),
+            mean_over_users(one - first[0], across),
+            share_over_users(two, within),
+            mean_over_users(two - first[1], within),
+            mean_over_users(moved, all_replies),
         )
-        for name in hits
+        for name, (one, two, moved) in found.items()
     ]
 
 
@@ -177,28 +180,27 @@ def _fit(log: Log, inputs: Floats, label: Floats) -> Model:
     return Model(weight[: log.reply.shape[1]], weight[log.reply.shape[1] :])
 
 
-def _test_pairs(log: Log, rng: np.random.Generator) -> Ints:
-    """Rows of two random replies of one session of a held-out user, of which one is truly better [k, 2]."""
-    rows = np.flatnonzero(is_held_out(log.user.tolist()))
-    a = rng.choice(rows, TESTED)
-    first, size = np.unique(log.session, return_index=True, return_counts=True)[1:]
-    b = first[log.session[a]] + (rng.random(TESTED) * size[log.session[a]]).astype(np.int64)
-    told = np.abs(log.quality[a] - log.quality[b]) > 1e-9
-    return np.stack([a[told], b[told]], axis=1)
+def _pairs(log: Log, out: Bools, draw: np.random.Generator, of_one_session: bool) -> tuple[Ints, Ints]:
+    """Rows of two random replies of held-out users in the same script, of which one is truly better."""
+    a = draw.choice(np.flatnonzero(out), TESTED)
+    if of_one_session:
+        first, size = np.unique(log.session, return_index=True, return_counts=True)[1:]
+        b = first[log.session[a]] + (draw.random(TESTED) * size[log.session[a]]).astype(np.int64)
+        told = np.full(TESTED, True)
+    else:
+        b = draw.choice(np.flatnonzero(out), TESTED)
+        told = (log.user[a] != log.user[b]) & (log.script[a] == log.script[b])
+    told &= np.abs(log.quality[a] - log.quality[b]) > 1e-9
+    return a[told], b[told]
 
 
-def _swapped(model: Model, log: Log, out: Bools) -> Floats:
-    """For each held-out reply: its score after the mean context of the most engaged third less after the least engaged.
-
-    In standard deviations of the scores of held-out replies where they stand.
-    """
-    low, high = np.quantile(log.engagement[out], [1 / 3, 2 / 3])
-    engaged, idle = out & (log.engagement >= high), out & (log.engagement <= low)
-    spread = model.score(log.reply[out], log.context[out]).std()
-    # By user, so that the interval knows how much contexts differ among them.
-    effect = log.context[out] @ model.context
-    share = np.where(engaged[out], out.sum() / engaged.sum(), 0.0) - np.where(idle[out], out.sum() / idle.sum(), 0.0)
-    return np.asarray(effect * share / spread, np.float64)
+def _others(log: Log, out: Bools, draw: np.random.Generator) -> Ints:
+    """For each held-out reply another held-out one in the same script, whose context it is given."""
+    other = np.arange(len(out))
+    for script in np.unique(log.script):
+        rows = np.flatnonzero(out & (log.script == script))
+        other[rows] = draw.permutation(rows)
+    return other[out]
 
 
 def read_log(replies: pa.Table, pairs: pa.Table) -> Log:
@@ -223,6 +225,7 @@ def read_log(replies: pa.Table, pairs: pa.Table) -> Log:
         event,
         np.array(column["user_id"]),
         session,
+        np.array(column["script"]),
         slow & (went_on >= SUSTAINED),
         fast & (went_on < 5),
         encoder.encode(column["reply"]).astype(np.float64),
@@ -278,18 +281,26 @@ def lines(found: list[Log]) -> Iterator[str]:
     """A Markdown table of the arms, and what it was made from."""
     arms = study(found)
     replies, pairs = (sum(map(len, parts)) for parts in ([log.event for log in found], [log.pairs for log in found]))
-    tested = arms[0].accuracy
+    across, within = arms[0].across, arms[0].within
     yield (
         f"{len(found)} products of {USERS} users and {DAYS} days: {replies:,} kept replies, "
         f"{pairs:,} pairs of one session."
     )
-    yield f"Tested on {tested.n:,} random pairs of one session of {tested.users} held-out users."
+    yield (
+        f"Tested on random pairs of replies of {across.users} held-out users: {across.n:,} of two users, "
+        f"{within.n:,} of one session."
+    )
     yield ""
-    yield "| learned from | prefers the truly better reply | gain over the classifier | same reply, engaged user |"
-    yield "|---|---|---|---|"
+    titles = (
+        "learned from", "better of two users' replies", "gain", "better of one session's", "gain",
+        "moved by others' words",
+    )  # fmt: skip
+    yield f"| {' | '.join(titles)} |"
+    yield "|---|---|---|---|---|---|"
     for arm in arms:
-        gain = "" if arm is arms[0] else f"{_told(arm.gain, 100, 1)} points"
-        yield f"| {arm.name} | {_told(arm.accuracy, 100, 1)} % | {gain} | {_told(arm.swap, 1, 2)} SD |"
+        gains = ["" if arm is arms[0] else _told(gain, 100, 1) for gain in (arm.across_gain, arm.within_gain)]
+        shares = [f"{_told(share, 100, 1)} %" for share in (arm.across, arm.within)]
+        yield f"| {arm.name} | {shares[0]} | {gains[0]} | {shares[1]} | {gains[1]} | {_told(arm.moved, 1, 2)} SD |"
 
 
 def _told(found: Estimate, scale: float, digits: int) -> str:
@@ -313,12 +324,14 @@ as much of it each.
 
 %s
 
-Intervals are 95%%, clustered by user.
+Gains are points over the classifier. Intervals are 95%%, clustered by user.
 
-**Context contamination** is in the last column: the same reply, scored after the messages of the most engaged third of
-held-out sessions, and of the least engaged third, in standard deviations of the score. A model of replies would say 0.
-What the classifier learned is in part who is engaged, and it gives that to whatever reply comes next. For pairs of one
-session it is 0 by construction; what remains is the reply.
+**Context contamination** is in the last column: by how much the score of one and the same reply moves when nothing but
+what the user had written is exchanged for what another user had, in standard deviations of the score. A model of replies
+would say 0. The classifier gives in part what its reader was like, to whatever reply comes next, and pairs across users
+learn no less of that. For pairs of one session it is 0 by construction; what remains is the reply. So the gain is largest
+where replies of different users are compared, as in every comparison of models: within a session most of the context is
+shared, and misleads little.
 
 The loop's reward model never sees the context but through its likeness to the reply (`pair_features` in
 `reward_model/model.py`). What it reaches is in [the scoreboard](scoreboard.md).
