@@ -327,11 +327,11 @@ as much of it each.
 Gains are points over the classifier. Intervals are 95%%, clustered by user.
 
 **Context contamination** is in the last column: by how much the score of one and the same reply moves when nothing but
-what the user had written is exchanged for what another user had, in standard deviations of the score. A model of replies
-would say 0. The classifier gives in part what its reader was like, to whatever reply comes next, and pairs across users
-learn no less of that. For pairs of one session it is 0 by construction; what remains is the reply. So the gain is largest
-where replies of different users are compared, as in every comparison of models: within a session most of the context is
-shared, and misleads little.
+what the user had written is exchanged for what another user had, in standard deviations of the score. A model of
+replies would say 0. The classifier gives in part what its reader was like, to whatever reply comes next, and pairs
+across users learn no less of that. For pairs of one session it is 0 by construction; what remains is the reply. So the
+gain is largest where replies of different users are compared, as in every comparison of models: within a session most
+of the context is shared, and misleads little.
 
 The loop's reward model never sees the context but through its likeness to the reply (`pair_features` in
 `reward_model/model.py`). What it reaches is in [the scoreboard](scoreboard.md).

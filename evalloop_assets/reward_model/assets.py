@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import date
 
 from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
-from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.reward_model.pictures import PICTURES
 from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
-declare(BREAKS)
 REMEMBERED_FOR = 3
 """Days before its own of which a reply's reader remembers what was read."""
 EMBEDDED_FOR = 27
 """Days before its own in which a step finds the vector of a text."""
+BREAK_HISTORY = 6
+"""Days before its own whose replies a reply is held against."""
 
 
 def champion_in_use(settings: Settings) -> str:
@@ -52,6 +52,23 @@ def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     from evalloop_assets.reward_model.encoder import find_encoder
 
     return Frame(*embed_day(inputs, day, find_encoder(settings.reward.encoder)))
+
+
+@frame_asset(
+    schema=BREAKS,
+    reads={"reading": (-BREAK_HISTORY, 0), "turns": (-BREAK_HISTORY, 1), "characters": (None, 0)},
+    group=GROUP,
+)
+def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Each kept reply is held against its persona and what was said in its conversation in the week before.
+
+    Found are contradictions of the persona or of what the character has said, promises denied or overdue, and replies
+    that lose the thread, by rules over the text, English and Chinese; a score of 0.5 or more is a break. Replies that
+    the user had written anew are no part of the conversation.
+    """
+    from evalloop_assets.reward_model.breaks.daily import break_day
+
+    return Frame(*break_day(inputs, day))
 
 
 @frame_asset(
@@ -132,4 +149,4 @@ def credit(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROUP)
 
-ASSETS = [turn_embeddings, reward_model_report, rewards, credit, trajectory_returns]
+ASSETS = [turn_embeddings, breaks, reward_model_report, rewards, credit, trajectory_returns]

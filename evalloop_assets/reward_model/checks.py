@@ -28,6 +28,18 @@ UNREWARDED_TEXTS = """
     WHERE w.reward IS NULL AND t.reply_text IS NOT NULL
 """
 
+UNSOUND_BREAKS = """
+    SELECT count(*) AS rows FROM breaks
+    WHERE score IS NULL OR NOT (score >= 0 AND score <= 1) OR (score > 0) <> (kind IS NOT NULL)
+        OR kind NOT IN ('contradiction', 'promise', 'rupture')
+"""
+
+UNJUDGED_REPLIES = """
+    SELECT count(*) AS rows
+    FROM reading AS r LEFT JOIN breaks AS b ON b.day = r.day AND b.event_id = r.event_id
+    WHERE r.position IS NOT NULL AND b.event_id IS NULL
+"""
+
 
 def beats_chance(lake: Lake, days: Days) -> AssetCheckResult:
     """Passes where the lower bound of the held-out accuracy is above one half on each day with a training."""
@@ -56,6 +68,28 @@ def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
     )
 
 
+def breaks_sound(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes where each kept reply has a score in [0, 1], and a kind just where that is above 0."""
+    inputs = lake.inputs({"breaks": (0, 0), "reading": (0, 0)}, days)
+    unsound = inputs.query(UNSOUND_BREAKS).column("rows")[0].as_py()
+    missing = inputs.query(UNJUDGED_REPLIES).column("rows")[0].as_py()
+    return AssetCheckResult(
+        passed=not (unsound or missing),
+        description=f"{unsound} rows without a sound score or kind, {missing} kept replies without a row",
+        metadata={"unsound": unsound, "missing": missing},
+    )
+
+
+@asset_check(
+    asset="breaks",
+    description="Each kept reply has a score from 0 to 1, and a kind just where it is above 0.",
+    blocking=True,
+)
+def breaks_complete_and_sound(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return breaks_sound(store, days_to_check(context, store, "breaks"))
+
+
 @asset_check(
     asset="reward_model_report",
     description="The reward model tells the preferences of held-out users surely better than chance.",
@@ -75,4 +109,4 @@ def rewards_complete_and_finite(context: AssetCheckExecutionContext, lake: LakeR
     return rewards_sound(store, days_to_check(context, store, "rewards"))
 
 
-CHECKS = [reward_model_beats_chance, rewards_complete_and_finite]
+CHECKS = [breaks_complete_and_sound, reward_model_beats_chance, rewards_complete_and_finite]

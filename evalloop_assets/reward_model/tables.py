@@ -15,6 +15,20 @@ TURN_EMBEDDINGS = TableSchema(
     ),
 )
 
+BREAKS = TableSchema(
+    name="breaks",
+    row="one kept reply, with how surely it breaks what its conversation has established",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("session_id", "VARCHAR", "its session"),
+        Column("user_id", "VARCHAR", "who read it"),
+        Column("conversation_id", "VARCHAR", "its conversation"),
+        Column("score", "DOUBLE", "from 0 to 1; from 0.5 on it is taken for a break"),
+        Column("kind", "VARCHAR", "contradiction, promise, rupture; NULL where the score is 0"),
+    ),
+)
+
 REWARD_MODEL_REPORT = TableSchema(
     name="reward_model_report",
     row="one figure about the reward model trained at the end of a day",
@@ -58,20 +72,6 @@ REWARDS = TableSchema(
         Column("gate", "DOUBLE", "sigmoid((q - q0) / T) * penalty, the share of a positive r_temporal that counts"),
         Column("reward", "DOUBLE", "gate * max(r_temporal, 0) + min(r_temporal, 0)"),
         Column("reward_version", "VARCHAR", "the reward model that gave it"),
-    ),
-)
-
-BREAKS = TableSchema(
-    name="breaks",
-    row="one kept reply",
-    key=("event_id",),
-    columns=(
-        Column("event_id", "VARCHAR", "the reply"),
-        Column("session_id", "VARCHAR", "its session"),
-        Column("user_id", "VARCHAR", "who read it"),
-        Column("conversation_id", "VARCHAR", "its conversation"),
-        Column("score", "DOUBLE", "in [0, 1]"),
-        Column("kind", "VARCHAR", "contradiction, promise or rupture"),
     ),
 )
 

@@ -47,7 +47,11 @@ def put(stage: Stage, schema: TableSchema, rows: list[dict]) -> None:
 
 def test_the_stage_runs_and_its_checks_pass(result: ExecuteInProcessResult):
     assert result.success
-    assert verdicts(result) == {"reward_model_beats_chance": True, "rewards_complete_and_finite": True}
+    assert verdicts(result) == {
+        "breaks_complete_and_sound": True,
+        "reward_model_beats_chance": True,
+        "rewards_complete_and_finite": True,
+    }
 
 
 def test_every_text_of_the_day_is_embedded_once(stage: Stage, result: ExecuteInProcessResult):

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
+from evalloop_assets.reward_model.breaks.clauses import OPEN, OTHER, SELF, THIRD, Clause, clauses_of
+from evalloop_assets.reward_model.breaks.lexicon import HAN_DIGITS, NUMBERS, stem, word_lists
 from evalloop_assets.reward_model.breaks.places import place_of
-from evalloop_assets.reward_model.breaks.words import (
-    HAN_DIGITS,
-    NUMBERS,
-    OPEN,
-    OTHER,
-    SELF,
-    THIRD,
-    Clause,
-    clauses_of,
-    stem,
-)
 
 
 class Claim(NamedTuple):
@@ -60,9 +52,7 @@ class Said(NamedTuple):
     answer: Answer | None
 
 
-ENGLISH_YES = re.compile(
-    r"^(?:yes|yeah|yep|yup|sure|of course|absolutely|definitely|i do\b|i am\b|i have\b|i did\b|i can\b)"
-)
+ENGLISH_YES = re.compile(r"^(?:yes|yeah|yep|yup|sure|of course|absolutely|definitely|i (?:do|am|have|did|can)\b)")
 ENGLISH_NO = re.compile(r"^(?:no\b|nope|nah|not |never|i do not|i am not|i have not|i did not|i cannot)")
 CHINESE_YES = re.compile("^(?:是|对|嗯|恩|会|有|当然|可以|喜欢|想|能|爱|在|养|去过|结了)")
 KNOWS = re.compile(r"\byou (?:know|remember|think|guess|mean)\b|你(?:还)?(?:知道|记得|觉得|认为|猜)")
@@ -77,7 +67,8 @@ WH = re.compile(r"\b(?:what|who|whom|where|when|why|which|how)\b|什么|哪|谁|
 
 NUMBER = "|".join(sorted(NUMBERS, key=len, reverse=True))
 AGE_EN = re.compile(
-    rf"\bi am (?:only |now |almost |about )?(\d{{1,3}}|{NUMBER})(?: ?[- ]?(?:years?[- ]old|yrs?|yo)\b|\s*[.!]*$)"
+    rf"\bi am (?:only |now |almost |about )?(\d{{1,3}}|{NUMBER})"
+    r"(?: ?[- ]?(?:years?[- ]old|yrs?|yo)\b|\s*[.!]*$)"
 )
 OWNS = re.compile(r"\b(?:have|had|has|got|own|owns|keep|raise|raised|with)\b")
 COUNT_EN = re.compile(rf"\b(\d{{1,3}}|{NUMBER})\s+(?:\w+\s+)?([a-z]{{3,}})")
@@ -88,7 +79,7 @@ JOB_EN = re.compile(r"\bi (?:am|work as|was trained as) an? (?:[a-z]+ ){0,2}?([a
 FAVOURITE_EN = re.compile(r"\bmy (?:favou?rite|fav) (?:[a-z]+ )??([a-z]+) (?:is|are) (?:the )?([a-z' ]{3,30})")
 
 GENDER_EN = re.compile(r"\bi am an? (?:[a-z]+ )?(man|guy|male|boy|gentleman|husband|woman|female|girl|lady|wife)\b")
-MALE = frozenset("man guy male boy gentleman husband".split())
+MALE = frozenset(["man", "guy", "male", "boy", "gentleman", "husband"])
 GENDER_ZH = re.compile("我(?:可)?(?:就)?是(?:一个|个)?(男|女)")
 
 DIGITS = "[零一二两三四五六七八九十百俩]+|[0-9]+"
@@ -96,125 +87,20 @@ AGE_ZH = re.compile(f"(?:我|今年|已经|都|才|刚|快)*({DIGITS})(?:多)?(?
 BORN_ZH = re.compile("([0-9]{2})(?:年|后)")
 COUNT_ZH = re.compile(f"({DIGITS})(?:个|只|条|位|匹|辆)(?:小)?([\u3400-\u9fff]{{1,3}})")
 NAME_ZH = re.compile("我(?:的名字)?(?:叫|是叫|名叫)([\u3400-\u9fffa-z]{2,4})")
-HOME_ZH = re.compile("(?:我|也|老家|家)*(?:来自|家在|老家是|老家在|是)(?:中国)?([㐀-鿿]{2,6}?)(?:人|的|$)|我(?:们)?家([㐀-鿿]{2,4})的")
-LIVE_ZH = re.compile("(?:住在|住|在)([㐀-鿿]{2,6}?)(?:这边|那边|上班|工作|上学|读|住|生活|打工|$)")
+HOME_ZH = re.compile(
+    "(?:我|也|老家|家)*(?:来自|家在|老家是|老家在|是)(?:中国)?([\u3400-\u9fff]{2,6}?)(?:人|的|$)|"
+    "我(?:们)?家([\u3400-\u9fff]{2,4})的"
+)
+LIVE_ZH = re.compile(
+    "(?:住在|住|在)([\u3400-\u9fff]{2,6}?)"
+    "(?:这边|那边|上班|工作|上学|读|住|生活|打工|$)"
+)  # fmt: skip
 JOB_ZH = re.compile("我?(?:是|做|当|干)(?:一名|一个|一位|个|名)?([\u3400-\u9fff]{0,6}?)(?:的|工作)?$")
 
-ENGLISH_JOBS = frozenset(
-    stem(word)
-    for word in [
-        "teacher",
-        "doctor",
-        "nurse",
-        "lawyer",
-        "engineer",
-        "student",
-        "waiter",
-        "waitress",
-        "chef",
-        "cook",
-        "baker",
-        "driver",
-        "pilot",
-        "farmer",
-        "artist",
-        "painter",
-        "singer",
-        "musician",
-        "writer",
-        "author",
-        "actor",
-        "actress",
-        "model",
-        "dancer",
-        "programmer",
-        "developer",
-        "accountant",
-        "manager",
-        "cashier",
-        "clerk",
-        "salesman",
-        "saleswoman",
-        "salesperson",
-        "plumber",
-        "electrician",
-        "mechanic",
-        "carpenter",
-        "builder",
-        "soldier",
-        "sailor",
-        "fisherman",
-        "fireman",
-        "firefighter",
-        "policeman",
-        "detective",
-        "veterinarian",
-        "vet",
-        "dentist",
-        "pharmacist",
-        "scientist",
-        "professor",
-        "librarian",
-        "secretary",
-        "receptionist",
-        "barber",
-        "hairdresser",
-        "designer",
-        "architect",
-        "journalist",
-        "photographer",
-        "barista",
-        "bartender",
-        "butcher",
-        "tailor",
-        "nun",
-        "priest",
-        "monk",
-        "captain",
-        "smuggler",
-        "merchant",
-        "blacksmith",
-        "miner",
-        "welder",
-        "therapist",
-        "psychologist",
-        "surgeon",
-        "paramedic",
-        "janitor",
-        "maid",
-        "nanny",
-        "babysitter",
-        "banker",
-        "trader",
-        "consultant",
-        "analyst",
-        "translator",
-        "tutor",
-        "coach",
-        "athlete",
-        "boxer",
-        "wrestler",
-        "gardener",
-        "florist",
-        "realtor",
-        "contractor",
-        "technician",
-        "operator",
-        "streamer",
-        "entrepreneur",
-    ]
-)
-CHINESE_JOBS = re.compile(
-    "老师|教师|医生|护士|律师|工程师|学生|厨师|司机|农民|画家|歌手|作家|演员|模特|程序员|会计|经理|销售|收银|服务员|前台|设计师|"
-    "设计|警察|消防员|军人|兵|法医|法官|记者|摄影师|翻译|教练|运动员|保安|保洁|快递员|外卖|主播|老板|文员|财务|行政|人事|导游|"
-    "理发师|美容师|科学家|教授|秘书|公务员|店主|网店|船长|道士|道长|和尚|尼姑|木匠|铁匠|裁缝|渔夫|猎人|商人|掌柜|侠客|捕快|"
-    "幼师|银行|保险|搬砖|文案|策划|策划|医疗|土木|建筑|电商|客服|运营"
-)
 
-
-def read(text: str, prompt: Sequence[Clause] = (), default: str = OPEN) -> Said:
+def read(text: str, prompt: Sequence[Clause] = ()) -> Said:
     """What a message claims; `prompt` are the clauses of the message that it answers."""
-    clauses = clauses_of(text, default)
+    clauses = clauses_of(text)
     claims = [Claim(clause) for clause in clauses if _claims(clause)]
     attributes = [attribute for clause in clauses if _stated(clause) for attribute in attributes_of(clause)]
     answer = None
@@ -283,6 +169,18 @@ def grams(clause: Clause) -> frozenset[str]:
     return frozenset(letters[place : place + 2] for place in range(len(letters) - 1))
 
 
+@cache
+def english_jobs() -> frozenset[str]:
+    """Stems of professions."""
+    return frozenset(stem(word) for word in word_lists()["english_jobs"].split())
+
+
+@cache
+def chinese_jobs() -> re.Pattern[str]:
+    """Finds professions."""
+    return re.compile("|".join(sorted(word_lists()["chinese_jobs"].split(), key=len, reverse=True)))
+
+
 def attributes_of(clause: Clause) -> list[Attribute]:
     """Attributes that the clause gives its speaker; none where it denies."""
     if clause.fact < 0:
@@ -302,13 +200,15 @@ def _english_attributes(clause: Clause) -> list[Attribute]:
             found.append(Attribute("age", _number(match[1]), True))
         if match := GENDER_EN.search(text):
             found.append(Attribute("gender", "male" if match[1] in MALE else "female", True))
-        if (match := JOB_EN.search(text)) and stem(match[1]) in ENGLISH_JOBS:
+        if (match := JOB_EN.search(text)) and stem(match[1]) in english_jobs():
             found.append(Attribute("job", stem(match[1]), True))
         if match := FAVOURITE_EN.search(text):
             found.append(Attribute(f"favourite {stem(match[1])}", match[2].strip(), True))
-        for match in COUNT_EN.finditer(text) if OWNS.search(text) else ():
-            if (token := _counted(clause, match[2])) and not _measures(match[2]):
-                found.append(Attribute(f"number of {token}", _number(match[1]), True))
+        found += [
+            Attribute(f"number of {token}", _number(match[1]), True)
+            for match in (COUNT_EN.finditer(text) if OWNS.search(text) else ())
+            if (token := _counted(clause, match[2])) and stem(match[2]) not in NO_POSSESSION
+        ]
     return found
 
 
@@ -317,22 +217,8 @@ def _counted(clause: Clause, word: str) -> str:
     return root if root in clause.tokens or any(token[0] == "@" for token in clause.tokens) else ""
 
 
-def _measures(word: str) -> bool:
-    return stem(word) in {
-        "year",
-        "month",
-        "week",
-        "day",
-        "hour",
-        "minut",
-        "time",
-        "mil",
-        "of",
-        "or",
-        "and",
-        "more",
-        "dollar",
-    }
+NOT_OWNED = ("year", "month", "week", "day", "hour", "minute", "time", "mile", "dollar", "of", "or", "and", "more")
+NO_POSSESSION = frozenset(map(stem, NOT_OWNED))
 
 
 def _chinese_attributes(clause: Clause) -> list[Attribute]:
@@ -348,17 +234,20 @@ def _chinese_attributes(clause: Clause) -> list[Attribute]:
             found.append(Attribute(name, place, True))
     if (match := JOB_ZH.search(text)) and (jobs := _jobs(match[1])):
         found.append(Attribute("job", jobs, clause.subject == SELF))
-    for match in COUNT_ZH.finditer(text):
-        if match[2][0] not in "大小多月半小时左":
-            found.append(Attribute(f"number of {match[2][:2]}", _number(match[1]), clause.subject == SELF))
-    return found
+    return found + [
+        Attribute(f"number of {match[2][:2]}", _number(match[1]), clause.subject == SELF)
+        for match in COUNT_ZH.finditer(text)
+        if match[2][0] not in "大小多月半小时左"
+    ]
 
 
 ASKED = {
     "age": re.compile("多大|几岁|\\bhow old\\b|\\byour age\\b"),
     "home": re.compile("哪里人|哪人|是哪的|哪儿人|是哪里的|来自哪|\\bwhere (?:are|do) (?:you|i) (?:come )?from\\b"),
     "residence": re.compile("住哪|住在哪|现在在哪|\\bwhere do (?:you|i) live\\b"),
-    "job": re.compile("什么工作|做什么的|\\bwhat do (?:you|i) do\\b(?! (?:for fun|in|on|when))|\\byour job\\b|\\bfor a living\\b"),
+    "job": re.compile(
+        "什么工作|做什么的|\\bwhat do (?:you|i) do\\b(?! (?:for fun|in|on|when))|\\byour job\\b|\\bfor a living\\b"
+    ),
     "name": re.compile("叫什么|什么名字|\\bmy name\\b|\\byour name\\b"),
 }
 """What a question asks for, by the attribute of whom it asks."""
@@ -395,7 +284,7 @@ SAME_JOB = {"教师": "老师", "幼师": "老师", "会计": "财务", "大学�
 
 def _jobs(text: str) -> str:
     """The professions that a text names, joined by |; empty where it names none."""
-    return "|".join(sorted({SAME_JOB.get(job, job) for job in CHINESE_JOBS.findall(text)} - {""}))
+    return "|".join(sorted({SAME_JOB.get(job, job) for job in chinese_jobs().findall(text)} - {""}))
 
 
 def _number(text: str) -> str:

@@ -1,7 +1,7 @@
-"""How strongly one message contradicts what its speaker, or the persona, said before; and how far it mixes up who is who.
+"""How strongly a message contradicts its persona or what its speaker said before, or mixes up who is who.
 
-Every function gives evidence in [0, 1]; 0.5 and more is a contradiction that the words leave little doubt about, less is
-a hint. The weights were set on one half of CDConv and on sentences of our own.
+Every function gives evidence in [0, 1]; from 0.5 on it is a contradiction that the words leave little doubt about,
+below that a hint. The weights were set on one half of CDConv and on sentences of our own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalloop_assets.reward_model.breaks.claims import Answer, Attribute, Claim, Said, asked_for, grams
-from evalloop_assets.reward_model.breaks.words import OPEN, OTHER, SELF, Clause
+from evalloop_assets.reward_model.breaks.clauses import OPEN, OTHER, SELF, Clause
 
 CONCEPT, STEM, PAIR = 1.0, 0.8, 0.5
 """Weight of a shared concept, an English stem, a pair of Chinese characters."""
@@ -23,7 +23,8 @@ COVER = 0.5
 
 
 DEGREE = re.compile(
-    r"\b(?:not|never) (?:have |get |do )?(?:a lot|much|many|very|too|really|so|always|exactly|all|every|often|any more)\b|"
+    r"\b(?:not|never) (?:have |get |do )?"
+    r"(?:a lot|much|many|very|too|really|so|always|exactly|all|every|often|any more)\b|"
     "不太|不怎么|不算|没那么|不是很|不一定|不总|不常|不大"
 )
 
@@ -173,21 +174,21 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
                 shared = (clause.tokens.keys() & earlier.tokens.keys()) - user_tokens
                 if shared and sum(map(weight, shared)) >= 0.5 * sum(map(weight, clause.tokens)):
                     found = max(found, 0.35 if clause.question else 0.45)
-        if mine and ALSO.search(clause.text) and clause.subject == SELF and not clause.question:
-            if not clause.tokens.keys() & latest_tokens and not any(
-                earlier.subject == SELF and not earlier.question for earlier in latest
-            ):
-                shared_own = any(clause.tokens.keys() & earlier.tokens.keys() for earlier in mine)
-                found = max(found, 0.45 if shared_own else 0.3)
+        also = mine and clause.subject == SELF and not clause.question and ALSO.search(clause.text)
+        told = any(earlier.subject == SELF and not earlier.question for earlier in latest)
+        if also and not told and not clause.tokens.keys() & latest_tokens:
+            shared_own = any(clause.tokens.keys() & earlier.tokens.keys() for earlier in mine)
+            found = max(found, 0.45 if shared_own else 0.3)
     return found
 
 
 ALSO = re.compile(r"\b(?:me too|i also|i am .* too|so do i)\b|我也")
+MACHINE_NAMES = r"(?:ai|artificial intelligence|(?:large )?language model|chat ?bot|virtual assistant"
 MACHINE = re.compile(
-    r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|chat ?bot|virtual assistant)\b|"
-    r"\bi am (?:just |only )?(?:an? )?(?:ai|artificial intelligence|(?:large )?language model|chat ?bot|bot|robot|computer program|virtual assistant)\b|"
+    rf"\bas an? {MACHINE_NAMES})\b|\bi am (?:just |only )?(?:an? )?{MACHINE_NAMES}|bot|robot|computer program)\b|"
     r"\b(?:trained|created|developed) by (?:openai|google|anthropic|meta)\b|"
-    "作为(?:一个|一名)?(?:ai|人工智能|语言模型|机器人|虚拟助手)|我(?:只)?是(?:一个|一款|个)?(?:ai|人工智能|语言模型|大语言模型|聊天机器人|机器人|虚拟助手|智能助手)"
+    "作为(?:一个|一名)?(?:ai|人工智能|语言模型|机器人|虚拟助手)|"
+    "我(?:只)?是(?:一个|一款|个)?(?:ai|人工智能|(?:大)?语言模型|(?:聊天)?机器人|虚拟助手|智能助手)"
 )
 MACHINE_PERSONA = re.compile(
     r"\b(?:ai|artificial|android|robot|bot|machine|cyborg|computer|assistant)\b|人工智能|机器人|仿生|助手|智能"
@@ -195,7 +196,7 @@ MACHINE_PERSONA = re.compile(
 
 
 def out_of_character(said: Said, persona: str, earlier: Sequence[Said]) -> float:
-    """Evidence that a persona speaks as the program behind it; 0 for a persona that is one, or says so from the start."""
+    """Evidence that a persona speaks as the program behind it; 0 for a persona that is one."""
     if not any(MACHINE.search(clause.text) and clause.fact > 0 for clause in said.clauses):
         return 0.0
     if persona:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from evalloop_assets.reward_model.breaks import contradiction
 from evalloop_assets.reward_model.breaks.claims import Attribute, Claim, Said, read
+from evalloop_assets.reward_model.breaks.clauses import SELF, clauses_of, normal
 from evalloop_assets.reward_model.breaks.promises import Promises
 from evalloop_assets.reward_model.breaks.rupture import Thread
-from evalloop_assets.reward_model.breaks.words import SELF, clauses_of, normal
 
 REMEMBERED = 60
 """Messages of one speaker that a later one is held against."""

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evalloop_assets.reward_model.breaks.claims import Said
-from evalloop_assets.reward_model.breaks.words import OTHER, Clause
+from evalloop_assets.reward_model.breaks.clauses import OTHER, Clause
 
+LATER = "(?:等会儿?|待会儿?|过会儿?|回头|明天|今晚|下次|改天)"
 PROMISE = re.compile(
-    r"\bi (?:will|am going to|shall|promise(?: to)?|swear to)\b(?! (?:not|never|be|have to|see)\b)|\byou will hear\b|\bi promise\b|"
-    "我(?:会|一定|答应|保证|明天|今晚|等会儿?|待会儿?|回头|下次|改天|马上|过会儿?)|(?:等会儿?|待会儿?|回头|明天|今晚|下次|改天)再?(?:我|给你|告诉你|说给你|讲给你|跟你)"
+    r"\bi (?:will|am going to|shall|promise(?: to)?|swear to)\b(?! (?:not|never|be|have to|see)\b)|"
+    r"\byou will hear\b|\bi promise\b|"
+    f"我(?:会|一定|答应|保证|马上|{LATER})|{LATER}再?(?:我|给你|告诉你|说给你|讲给你|跟你)"
 )
 DENIED = re.compile(
-    r"\bi (?:never|did not|have never|have not) (?:promise|promised|say|said|told|tell|agree|agreed)\b|\bwhat promise\b|"
+    r"\bi (?:never|did not|have never|have not) (?:promised?|say|said|told|tell|agreed?)\b|\bwhat promise\b|"
     "我(?:可)?(?:没|没有|从没|从来没|不曾|哪有|什么时候)(?:答应|说过|说|保证|承诺)|谁答应"
 )
 REFUSED = re.compile(

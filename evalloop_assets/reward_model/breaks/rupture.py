@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from evalloop_assets.reward_model.breaks.words import HAN, normal
+from evalloop_assets.reward_model.breaks.clauses import normal
+from evalloop_assets.reward_model.breaks.lexicon import HAN
 
 LEAST_REPLIES = 3
 """Replies that must have come before: fewer do not tell how far apart this conversation's replies are."""
 LEAST_GRAMS = 24
-"""Character trigrams that a reply must have to be judged."""
+"""Different runs of letters that a reply must have to be judged."""
 LANGUAGE = 0.7
 """Evidence of a reply in another script than everything before."""
 GRAMS_KEPT = 4_000
 
 
 class Thread:
-    """The replies of one speaker with the messages that they answer, as sets of character trigrams."""
+    """The replies of one speaker and what they answer, as runs of four letters or of two Chinese characters."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -27,7 +29,11 @@ class Thread:
         """Evidence that the reply has lost the thread."""
         if len(self._han) >= LEAST_REPLIES and _written(text):
             han = bool(HAN.search(text))
-            if all(before != han for before in self._han) and bool(HAN.search(prompt)) != han and _written(prompt):
+            if (
+                all(before != han for before in self._han)
+                and bool(HAN.search(prompt)) != han
+                and re.search(r"\w{2}", prompt)
+            ):
                 return LANGUAGE
         grams = _grams(text)
         if len(self._near) < LEAST_REPLIES or len(grams) < LEAST_GRAMS:
@@ -42,23 +48,27 @@ class Thread:
 
     def note(self, text: str, prompt: str) -> None:
         grams = _grams(text)
-        if len(grams) >= LEAST_GRAMS:
-            if self._seen:
-                self._near.append(self._nearness(grams, prompt))
+        if len(grams) >= LEAST_GRAMS and self._seen:
+            self._near.append(self._nearness(grams, prompt))
         if _written(text):
             self._han.append(bool(HAN.search(text)))
         if len(self._seen) < GRAMS_KEPT:
             self._seen |= grams | _grams(prompt)
 
-    def _nearness(self, grams: set[str], prompt: str) -> float:
-        return len(grams & (self._seen | _grams(prompt))) / len(grams)
+    def _nearness(self, grams: frozenset[str], prompt: str) -> float:
+        asked = _grams(prompt)
+        return sum(gram in self._seen or gram in asked for gram in grams) / len(grams)
 
 
 def _written(text: str) -> bool:
     return bool(re.search("[a-z]{3,}.*[a-z]{3,}.*[a-z]{3,}", text.casefold())) or len(HAN.findall(text)) >= 4
 
 
-def _grams(text: str) -> set[str]:
-    letters = re.sub(r"[\W\d]+", " ", normal(text))
+@lru_cache(maxsize=1_000)
+def _grams(text: str) -> frozenset[str]:
+    letters = _NO_LETTERS.sub(" ", normal(text))
     size = 2 if HAN.search(letters) else 4
-    return {letters[place : place + size] for place in range(len(letters) - size + 1)}
+    return frozenset(letters[place : place + size] for place in range(len(letters) - size + 1))
+
+
+_NO_LETTERS = re.compile(r"[\W\d]+")

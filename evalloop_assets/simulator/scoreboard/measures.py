@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from evalloop_assets.simulator.scoreboard.ab import measured_ab
+from evalloop_assets.simulator.scoreboard.breaks import measured_breaks
 from evalloop_assets.simulator.scoreboard.credit import measured_credit
 from evalloop_assets.simulator.scoreboard.exits import measured_exits
 from evalloop_assets.simulator.scoreboard.gate import measured_gate
@@ -28,6 +29,7 @@ MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
     measured_pairs,
     measured_reward,
     measured_gate,
+    measured_breaks,
     measured_credit,
     measured_returns,
     measured_policy,

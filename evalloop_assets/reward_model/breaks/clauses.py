@@ -1,0 +1,208 @@
+"""From text to clauses: whom each speaks of, whether it denies, asks or supposes, in English and Chinese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from evalloop_assets.reward_model.breaks.lexicon import CHINESE_NEGATORS, HAN, NO_NEGATION, WORD, tokens_of
+
+MOST_CHARS = 2_000
+"""Of one text, from its beginning, that are read."""
+
+SELF, OTHER, THIRD, OPEN = "self", "other", "third", ""
+
+
+class Clause(NamedTuple):
+    """One clause of a text."""
+
+    text: str
+    """As it was written, lower case."""
+    tokens: Mapping[str, int]
+    """What it is about: concepts (`@swim`), stems or pairs of characters; each with 1, or -1 where the word denies the
+    concept (an only child has no sibling)."""
+    subject: str
+    """SELF, OTHER, THIRD, or OPEN where nobody is named."""
+    fact: int
+    """-1 where it denies, else 1."""
+    attitude: int
+    """1 for a liking, -1 for a dislike or fear, 0 for neither; negation is counted in."""
+    question: bool
+    past: bool
+    """Says how it used to be, or when."""
+    unreal: bool
+    """A condition, a wish, a quotation: claims nothing."""
+    han: bool
+
+
+ENGLISH_NEGATORS = frozenset(
+    ["not", "never", "no", "none", "nobody", "nothing", "neither", "nor", "without", "hardly", "cannot", "nope"]
+)
+ENGLISH_NO_NEGATION = re.compile(
+    r"\bnothing more than\b|\bnot only\b|\bno (?:problem|worries|doubt|wonder|matter|longer wait)\b|\bwhy not\b|"
+    r"\bnot to mention\b|\bnever mind\b|\bno,|\bcannot wait\b|\bnot just\b|\bnot bad\b|\bno one but\b"
+)
+A_NOT_A = re.compile("(.)[不没]\\1|是不是|有没有|会不会|能不能|要不要|喜不喜欢|知不知道")
+CHINESE_QUESTION = re.compile("[吗么]\\s*$|[你您]呢\\s*$")
+CHINESE_WH = re.compile(
+    "什么|哪[里儿个位些]|谁|几[个只岁点时]|多少|多大|怎么|为什么|为啥|咋|啥"
+)  # fmt: skip
+ENGLISH_QUESTION = re.compile(
+    r"^(?:and |so |but |ok |oh |well |hi |hey )*(?:what|who|whom|whose|when|where|why|which|how|do|does|did|are|is|was|"
+    r"were|have|has|can|could|will|would|should|shall|may|am)\b"
+)
+UNREAL = re.compile(
+    r"\bif\b|\bwish\b|\b(?:i|we|it) (?:would|could|might)\b(?! never| not)|\bmaybe\b|\bimagine\b|\bwhether\b|"
+    r"\bsuppose\b|\bpretend\b|\bguess\b|如果|要是|假如|假设|希望|也许|可能|或许|好像|听说|万一|的话|想象"
+)
+PAST = re.compile(
+    r"\bused to\b|\bformerly\b|\bback then\b|\bas a (?:kid|child)\b|\banymore\b|\bany more\b|\bno longer\b|"
+    "以前|曾经|过去|小时候|当年|不再|后来|将来|以后|打算|现在"
+)
+FIRST = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours"])
+SECOND = frozenset(["you", "your", "yours", "yourself"])
+OTHERS = frozenset(
+    [
+        "he",
+        "she",
+        "they",
+        "him",
+        "her",
+        "them",
+        "his",
+        "their",
+        "hers",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "who",
+    ]
+)
+CHINESE_PERSON = re.compile("我们|咱们|你们|他们|她们|它们|人家|贫道|贫僧|老夫|在下|本官|本人|我|咱|俺|你|您|他|她|它")
+CHINESE_SELF = frozenset(["我们", "咱们", "贫道", "贫僧", "老夫", "在下", "本官", "本人", "我", "咱", "俺"])
+
+
+def clauses_of(text: str) -> list[Clause]:
+    """The clauses of a text in their order."""
+    return [clause for sentence in _sentences(normal(text)) for clause in _clauses(sentence)]
+
+
+@lru_cache(maxsize=50_000)
+def _clauses(sentence: str) -> tuple[Clause, ...]:
+    han = bool(HAN.search(sentence))
+    asked, stated = sentence[-1] in "?？", sentence[-1] in ".!"
+    parts = [part.strip() for part in _parts(sentence, han) if part.strip(" .!?。！？,，;；:：")]
+    found: list[Clause] = []
+    for place, part in enumerate(parts):
+        question = _asks(part, asked and place == len(parts) - 1, han, stated)
+        found.append(_clause(part, found[-1] if found else None, question, han))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1_000)
+def normal(text: str) -> str:
+    """Lower case, one width, English contractions written out, cut to MOST_CHARS."""
+    short = unicodedata.normalize("NFKC", text[:MOST_CHARS]).casefold().replace("\u2019", "'")
+    if "'" in short or " m " in short or " t " in short:
+        short = _written_out(short)
+    return short.replace("set foot in", "been in")
+
+
+def _written_out(text: str) -> str:
+    text = re.sub(r"\bcan ?'? ?t\b", "cannot", text)
+    text = re.sub(r"\bwon ?'? ?t\b", "will not", text)
+    text = re.sub(r"\b(do|does|did|is|are|was|were|ha[sd]|have|would|could|should|need)n ?'? ?t\b", r"\1 not", text)
+    text = re.sub(r"\bi ?'? ?m\b", "i am", text)
+    text = re.sub(r"\bain't\b", "am not", text)
+    return re.sub(r"'(re|ve|ll|d|s|m)\b", lambda found: WRITTEN_OUT.get(found[1], ""), text)
+
+
+WRITTEN_OUT = {"re": " are", "ve": " have", "ll": " will"}
+_SENTENCE = re.compile(r"[^.!?。！？\n…]+[.!?。！？\n…]*")
+_ENGLISH_CLAUSE = re.compile(
+    r"[,;:()]+|\b(?:but|because|although|though|while|however|yet|since|for(?= i\b)|so(?= i\b))\b|"
+    r"\b(?:and|or)\b(?= (?:i|my|you|your|he|she|it|they|we|never|not|do|have|cannot)\b)|"
+    r"(?<=[a-z]) (?=i (?:am|have|never|cannot)\b)"
+)
+_CHINESE_CLAUSE = re.compile(r"[,，;；:：()（）\s~～]+|但是|可是|因为|所以|毕竟|而且")
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for found in _SENTENCE.finditer(text):
+        sentence = found[0].strip()
+        if sentence and sentence.strip(".!?。！？…"):
+            yield sentence
+
+
+def _parts(sentence: str, han: bool) -> list[str]:
+    return (_CHINESE_CLAUSE if han else _ENGLISH_CLAUSE).split(sentence)
+
+
+def _asks(clause: str, marked: bool, han: bool, stated: bool) -> bool:
+    if han:
+        if marked or CHINESE_QUESTION.search(clause) or A_NOT_A.search(clause):
+            return True
+        return bool(CHINESE_WH.search(clause)) and clause.lstrip()[:1] in "你您" and not CHINESE_NEGATORS.search(clause)
+    return marked or (not stated and bool(ENGLISH_QUESTION.match(clause)))
+
+
+def _clause(text: str, before: Clause | None, question: bool, han: bool) -> Clause:
+    tokens, attitude, rest = tokens_of(text, han)
+    if han:
+        denied = len(CHINESE_NEGATORS.findall(A_NOT_A.sub("", NO_NEGATION.sub("", rest)))) % 2 == 1
+    else:
+        denied = any(word in ENGLISH_NEGATORS for word in WORD.findall(ENGLISH_NO_NEGATION.sub(" ", rest)))
+    subject = _subject(text, before, han)
+    inherits = bool((ELLIPSIS_ZH if han else REFERS).search(text)) and (denied or attitude != 0)
+    if before is not None and not tokens and not question and inherits:
+        concepts = {token: sign for token, sign in before.tokens.items() if token[0] == "@"}
+        tokens = concepts or dict(before.tokens)  # the topic is said once
+    if subject == SELF and _plural(text) and not any(token[0] == "@" for token in tokens):
+        subject = THIRD  # what we do together is no claim of one of us
+    fact = -1 if denied else 1
+    return Clause(
+        text, tokens, subject, fact, attitude * fact, question, bool(PAST.search(text)), bool(UNREAL.search(text)), han
+    )  # fmt: skip
+
+
+REFERS = re.compile(r"\b(?:it|them|one|that|so|word|any)\b")
+PLURAL = re.compile(r"\b(?:we|us|our)\b|我们|咱们")
+NOBODY = re.compile(r"(?:nobody|no one|nothing|none of|everybody|everyone)\b|没有?人|谁[也都]|人人|大家")
+ELLIPSIS_EN = re.compile(
+    r"^(?:and |but |or |so |yes |no |well |oh |just |only |always |also |still |currently |really )*"
+    r"(?:love|like|hate|enjoy|prefer|adore|have|had|got|never|not|no|am|been|work|live|used|going|trying|single|married)\b"
+)
+ELLIPSIS_ZH = re.compile(
+    "^[不没喜讨有会能想在是就也都很太真还从爱怕养吃喝看听做去来当住学刚快早今已单每偶经从其才只特最非挺比]"
+)
+
+
+def _subject(text: str, before: Clause | None, han: bool) -> str:
+    """Whom a clause speaks of; where it names nobody, itself as far as it reads like half a sentence."""
+    if NOBODY.match(text):
+        return THIRD
+    if han:
+        person = CHINESE_PERSON.search(text)
+        if person:
+            return SELF if person[0] in CHINESE_SELF else OTHER if person[0][0] in "你您" else THIRD
+        if ELLIPSIS_ZH.match(text) or len(text) <= 4:
+            return before.subject if before is not None else OPEN
+        return THIRD
+    if re.match(r"as an? ", text):
+        return SELF
+    for word in WORD.findall(text):
+        if word in FIRST or word in SECOND or word in OTHERS:
+            return SELF if word in FIRST else OTHER if word in SECOND else THIRD
+    if ELLIPSIS_EN.match(text) or len(text.split()) <= 2:
+        return before.subject if before is not None else OPEN
+    return THIRD
+
+
+def _plural(text: str) -> bool:
+    return bool(PLURAL.search(text)) and not re.search(r"\b(?:i|my)\b|我(?!们)", text)
