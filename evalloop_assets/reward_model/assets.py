@@ -38,7 +38,7 @@ def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=REWARD_MODEL_REPORT,
-    reads={"preference_pairs": (-13, 0), "turn_embeddings": (-13, 1), "reading": (0, 0), "turns": (0, 1)},
+    reads={"preference_pairs": (-13, 0), "turn_embeddings": (-14, 1), "reading": (-14, 0), "turns": (-14, 1)},
     group=GROUP,
     once=True,
 )
@@ -57,19 +57,20 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=REWARDS,
-    reads={"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (0, 1), "reward_model_report": (0, 0)},
+    reads={"reading": (-7, 0), "turns": (-7, 1), "turn_embeddings": (-7, 1), "reward_model_report": (0, 0)},
     group=GROUP,
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
 def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each kept reply of the day is scored by the champion, from its text and the message that it answers.
+    """Each kept reply of the day is scored by the champion, from its text, the message that it answers, and what was
+    said in its conversation on the day and the seven before.
 
     A reply without text has no reward. Where there is no champion yet, the day has no rows. Another champion scores the
     newest days anew (`reward.rescore_days`); what was trained or decided with the former rewards stands.
     """
     from evalloop_assets.reward_model.scoring import score_day
 
-    return Frame(*score_day(inputs, settings))
+    return Frame(*score_day(inputs, day, settings))
 
 
 ASSETS = [turn_embeddings, reward_model_report, rewards]

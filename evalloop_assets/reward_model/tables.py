@@ -18,14 +18,15 @@ TURN_EMBEDDINGS = TableSchema(
 REWARD_MODEL_REPORT = TableSchema(
     name="reward_model_report",
     row="one figure about the reward model trained at the end of a day",
-    key=("day", "metric", "horizon", "source"),
+    key=("day", "metric", "horizon", "source", "slice"),
     columns=(
         Column(
             "reward_version", "VARCHAR", "the model: last day of training and content hash; NULL where none was trained"
         ),
-        Column("metric", "VARCHAR", "accuracy, log_loss (nats), or skipped where no model was trained"),
+        Column("metric", "VARCHAR", "what it is, see docs/reward-model.md; skipped where no model was trained"),
         Column("horizon", "VARCHAR", "immediate, delayed_5, delayed_session: that head; all: the reward, every label"),
         Column("source", "VARCHAR", "pairs of that source (tail, regeneration, battle) or all"),
+        Column("slice", "VARCHAR", "pairs of that slice (later days, locale=…, role_type=…, channel=…) or all"),
         Column("value", "DOUBLE", "the figure on users who were held out of training"),
         Column("low", "DOUBLE", "lower 95% bound, clustered by user"),
         Column("high", "DOUBLE", "upper 95% bound"),
@@ -46,9 +47,15 @@ REWARDS = TableSchema(
         Column("user_id", "VARCHAR", "who read it"),
         Column("conversation_id", "VARCHAR", "its conversation"),
         Column("model_id", "VARCHAR", "the model that wrote it"),
+        Column("r_base", "DOUBLE", "what it is worth by itself and as an answer; NULL without text, like all of these"),
+        Column("r_consistency", "DOUBLE", "how it goes with the earlier replies of its conversation"),
+        Column("r_progress", "DOUBLE", "what it adds to what was said"),
         Column(
-            "reward", "DOUBLE", "in standard deviations of the version's anchors, 0 is their mean; NULL without text"
+            "r_temporal",
+            "DOUBLE",
+            "r_base + alpha · r_consistency + beta · r_progress, in standard deviations of the version's anchors, 0 is their mean",
         ),
+        Column("reward", "DOUBLE", "r_temporal"),
         Column("reward_version", "VARCHAR", "the reward model that gave it"),
     ),
 )
