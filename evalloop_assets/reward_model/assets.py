@@ -11,8 +11,6 @@ from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REP
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
-REMEMBERED_FOR = 3
-"""Days before its own of which a reply's reader remembers what was read."""
 EMBEDDED_FOR = 27
 """Days before its own in which a step finds the vector of a text."""
 BREAK_HISTORY = 6
@@ -75,9 +73,9 @@ def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
     schema=REWARD_MODEL_REPORT,
     reads={
         "preference_pairs": (-13, 0),
-        "turn_embeddings": (-13 - EMBEDDED_FOR, 1),
-        "reading": (0, 0),
-        "turns": (0, 1),
+        "turn_embeddings": (-14 - EMBEDDED_FOR, 1),
+        "reading": (-14, 0),
+        "turns": (-14, 1),
     },
     group=GROUP,
     once=True,
@@ -98,9 +96,9 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 @frame_asset(
     schema=REWARDS,
     reads={
-        "reading": (-REMEMBERED_FOR, 0),
-        "turns": (-REMEMBERED_FOR, 1),
-        "turn_embeddings": (-EMBEDDED_FOR, 1),
+        "reading": (-7, 0),
+        "turns": (-7, 1),
+        "turn_embeddings": (-7 - EMBEDDED_FOR, 1),
         "reward_model_report": (0, 0),
     },
     group=GROUP,
@@ -109,7 +107,8 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
 def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each kept reply of the day is scored by the champion, from its text and the message that it answers.
+    """Each kept reply of the day is scored by the champion, from its text, the message that it answers, and what was
+    said in its conversation on the day and the seven before.
 
     What the champion says passes a gate: where the text tells little, says again what was said, comforts anybody about
     anything, or wears out what its reader has read in three days, a positive reward is withheld, and a negative one
@@ -119,7 +118,7 @@ def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """
     from evalloop_assets.reward_model.scoring import score_day
 
-    return Frame(*score_day(inputs, settings))
+    return Frame(*score_day(inputs, day, settings))
 
 
 @frame_asset(

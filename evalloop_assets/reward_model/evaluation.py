@@ -24,6 +24,8 @@ class Reading(NamedTuple):
     source: str
     """tail, regeneration, battle, or `all`."""
     estimate: Estimate
+    slice: str = ALL
+    """`later days`, `locale=en-GB` and the like, or `all`."""
 
 
 def evaluate(model: RewardModel, held_out: Pairs) -> list[Reading]:
@@ -33,15 +35,14 @@ def evaluate(model: RewardModel, held_out: Pairs) -> list[Reading]:
     """
     if not len(held_out.ids):
         return []
-    raw_a, raw_b = model.raw(held_out.a), model.raw(held_out.b)
-    reward_margin = model.reward(raw_a) - model.reward(raw_b)
+    reward_margin, margins = model.margin(held_out.difference), model.values(held_out.difference)
     readings = []
     for source in (ALL, *sorted(set(held_out.sources.tolist()))):
         chosen = np.full(len(held_out.ids), True) if source == ALL else held_out.sources == source
         readings.append(Reading("accuracy", ALL, source, reward_accuracy(reward_margin, held_out, chosen)))
         for at, head in enumerate(model.config.heads):
             if head.weight > 0:
-                margin, target = (raw_a - raw_b)[:, at], held_out.targets[:, at]
+                margin, target = margins[:, at], held_out.targets[:, at]
                 decided, known = chosen & held_out.decided[:, at], chosen & np.isfinite(target)
                 hits = _hits(margin[decided], target[decided])
                 loss = _log_loss(margin[known] / head.temperature, target[known])
@@ -74,8 +75,7 @@ def compare(challenger: RewardModel, champion: RewardModel, held_out: Pairs, hel
     targets, users = held_out.targets[row, horizon], held_out.users[row]
 
     def hits(model: RewardModel, pairs: Pairs) -> Floats:
-        margin = model.reward(model.raw(pairs.a)) - model.reward(model.raw(pairs.b))
-        return _hits(margin[row], targets)
+        return _hits(model.margin(pairs.difference)[row], targets)
 
     new, old = hits(challenger, held_out), hits(champion, held_out_champion)
     if not len(row):

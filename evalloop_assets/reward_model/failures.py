@@ -48,9 +48,9 @@ def charge_day(inputs: Inputs, settings: Settings) -> Charged:
     import pyarrow as pa
 
     options = settings.reward
-    replies = inputs.query(FAILED)
-    stored = inputs.query(STORED, {"encoder": options.encoder, "day": inputs.days.last})
-    encoder = CachedEncoder(find_encoder(options.encoder), stored)
+    replies, found = inputs.query(FAILED), find_encoder(options.encoder)
+    stored = inputs.query(STORED, {"encoder": found.name})
+    encoder = CachedEncoder(found, stored)
     messages, texts = (
         encoder.encode([text or "" for text in replies.column(name).to_pylist()])
         for name in ("user_text", "reply_text")

@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from evalloop_assets.reward_model.encoder import Encoder
+from evalloop_assets.reward_model.history import History
 from evalloop_assets.reward_model.reader import Judgement, Reader
 
 if TYPE_CHECKING:
     from evalloop_assets.settings import RewardSettings
 
 Floats = NDArray[np.float64]
-Exchanges = Sequence[tuple[str | None, str | None, float]]
-"""Earlier exchanges, oldest first: message, reply, seconds from it to the reply that is valued."""
 
 
 class Scores(Protocol):
     """A reward model, as far as the gate knows it (`model.RewardModel`)."""
 
-    def score(self, user_texts: Sequence[str | None], replies: Sequence[str | None]) -> Floats:
+    def score(
+        self,
+        user_texts: Sequence[str | None],
+        replies: Sequence[str | None],
+        encoder: Encoder | None = None,
+        histories: Sequence[History] | None = None,
+    ) -> Floats:
         """r_temporal per reply, float64 [n]; NaN where there is nothing to judge."""
 
 
@@ -80,7 +86,7 @@ def through_gate(r_temporal: ArrayLike, judgements: Sequence[Judgement | None], 
 def judged(
     messages: Sequence[str | None],
     replies: Sequence[str | None],
-    histories: Sequence[Exchanges] | None,
+    histories: Sequence[History] | None,
     novelty_tau: float,
 ) -> list[Judgement | None]:
     """Each reply judged after its own history; without histories each is the first of its conversation."""
@@ -97,7 +103,7 @@ def gated_rewards(
     model: Scores,
     messages: Sequence[str | None],
     replies: Sequence[str | None],
-    histories: Sequence[Exchanges] | None = None,
+    histories: Sequence[History] | None = None,
     *,
     at: Gate,
 ) -> Gated:
@@ -108,4 +114,6 @@ def gated_rewards(
     """
     if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
         raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
-    return through_gate(model.score(messages, replies), judged(messages, replies, histories, at.novelty_tau), at)
+    return through_gate(
+        model.score(messages, replies, histories=histories), judged(messages, replies, histories, at.novelty_tau), at
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.gated import Gate, through_gate
 from evalloop_assets.reward_model.judging import judge_day
+from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.tables import REWARDS
 
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 DIGITS = 5
 """Decimals of a stored reward: beyond them single precision differs from machine to machine."""
 
+CONVERSATIONS = "SELECT conversation_id FROM reading WHERE day = $day AND position IS NOT NULL"
+
 KEPT_REPLIES = """
     SELECT r.event_id, r.session_id, r.user_id, r.conversation_id, r.model_id, t.user_text, t.reply_text
     FROM reading AS r JOIN turns AS t ON t.event_id = r.event_id
-    WHERE r.position IS NOT NULL AND r.day = $day
+    WHERE r.day = $day AND r.position IS NOT NULL
     ORDER BY r.event_id
 """
 
@@ -33,9 +37,7 @@ STORED = """
     SELECT text_hash, embedding
     FROM turn_embeddings
     WHERE encoder = $encoder
-        AND text_hash IN (
-            SELECT md5(reply_text) FROM turns WHERE day >= $day UNION SELECT md5(user_text) FROM turns WHERE day >= $day
-        )
+        AND text_hash IN (SELECT md5(reply_text) FROM turns UNION SELECT md5(user_text) FROM turns)
     QUALIFY row_number() OVER (PARTITION BY text_hash ORDER BY day) = 1
 """
 
@@ -47,7 +49,7 @@ class Scored(NamedTuple):
     metadata: dict[str, Any]
 
 
-def score_day(inputs: Inputs, settings: Settings) -> Scored:
+def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
     """One row per kept reply; none where there is no champion."""
     import pyarrow as pa
 
@@ -58,21 +60,17 @@ def score_day(inputs: Inputs, settings: Settings) -> Scored:
         schema = arrow_schema(REWARDS)
         empty = schema.remove(schema.get_field_index("day")).empty_table()
         return Scored(empty, {"skipped": "no reward model was ever promoted"})
-    day = inputs.days.last
     replies = inputs.query(KEPT_REPLIES, {"day": day})
     name = champion.config.encoder
-    stored = inputs.query(STORED, {"encoder": name, "day": day})
-    scores = champion.score(
-        replies.column("user_text").to_pylist(),
-        replies.column("reply_text").to_pylist(),
-        CachedEncoder(find_encoder(name), stored),
-    )
+    stored = inputs.query(STORED, {"encoder": name})
+    columns = [replies.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
+    places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
+    components = champion.components_of(places, CachedEncoder(find_encoder(name), stored))
+    scores = champion.temporal(components)
+    judged = judge_day(inputs, day, settings)
+    gated = through_gate(scores, [judged[event] for event in columns[0]], Gate.of(settings.reward))
     rows = replies.drop_columns(["user_text", "reply_text"])
-    found = judge_day(inputs, settings)
-    gated = through_gate(
-        scores, [found[event] for event in rows.column("event_id").to_pylist()], Gate.of(settings.reward)
-    )
-    for column, values in gated._asdict().items():
+    for column, values in (components._asdict() | gated._asdict()).items():
         rows = rows.append_column(column, pa.array(np.round(values, DIGITS), pa.float64(), from_pandas=True))
     rows = rows.append_column("reward_version", pa.array([champion.version] * len(scores), pa.string()))
     known = np.isfinite(scores)

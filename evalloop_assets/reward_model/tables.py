@@ -32,14 +32,15 @@ BREAKS = TableSchema(
 REWARD_MODEL_REPORT = TableSchema(
     name="reward_model_report",
     row="one figure about the reward model trained at the end of a day",
-    key=("day", "metric", "horizon", "source"),
+    key=("day", "metric", "horizon", "source", "slice"),
     columns=(
         Column(
             "reward_version", "VARCHAR", "the model: last day of training and content hash; NULL where none was trained"
         ),
-        Column("metric", "VARCHAR", "accuracy, log_loss (nats), or skipped where no model was trained"),
+        Column("metric", "VARCHAR", "what it is, see docs/reward-model.md; skipped where no model was trained"),
         Column("horizon", "VARCHAR", "immediate, delayed_5, delayed_session: that head; all: the reward, every label"),
         Column("source", "VARCHAR", "pairs of that source (tail, regeneration, battle) or all"),
+        Column("slice", "VARCHAR", "pairs of that slice (later days, locale=…, role_type=…, channel=…) or all"),
         Column("value", "DOUBLE", "the figure on users who were held out of training"),
         Column("low", "DOUBLE", "lower 95% bound, clustered by user"),
         Column("high", "DOUBLE", "upper 95% bound"),
@@ -60,10 +61,14 @@ REWARDS = TableSchema(
         Column("user_id", "VARCHAR", "who read it"),
         Column("conversation_id", "VARCHAR", "its conversation"),
         Column("model_id", "VARCHAR", "the model that wrote it"),
+        Column("r_base", "DOUBLE", "what it is worth by itself and as an answer; NULL without text, like all of these"),
+        Column("r_consistency", "DOUBLE", "how it goes with the earlier replies of its conversation"),
+        Column("r_progress", "DOUBLE", "what it adds to what was said"),
         Column(
             "r_temporal",
             "DOUBLE",
-            "what the model says: standard deviations of the version's anchors, 0 is their mean; NULL without text",
+            "r_base + alpha · r_consistency + beta · r_progress, in standard deviations of the version's anchors, 0 is "
+            "their mean; NULL without text",
         ),
         Column("q", "DOUBLE", "quality in [0, 1]: density, non-repetition and progress of the text"),
         Column(

@@ -35,8 +35,8 @@ aged AS (
   SELECT
     placed.*,
     -- In units of tau, since the session and since the user's trajectory began: exponents stay where doubles reach.
-    LEAST((at_ms - MIN(at_ms) OVER (PARTITION BY session_id)) / (intra_minutes * 6e4), 6e2) AS session_age,
-    (at_ms - MIN(at_ms) OVER (PARTITION BY user_id)) / (inter_hours * 3.6e6)         AS age,
+    LEAST((at_ms - MIN(at_ms) OVER (PARTITION BY session_id)) / NULLIF(intra_minutes * 6e4, 0e0), 6e2) AS session_age,
+    (at_ms - MIN(at_ms) OVER (PARTITION BY user_id)) / NULLIF(inter_hours * 3.6e6, 0e0) AS age,
     intra_minutes, inter_hours, kappa, failure_penalty
   FROM placed
   CROSS JOIN settings

@@ -16,9 +16,12 @@ class RewardSettings(Section):
     immediate_weight: float = Field(0.2, ge=0, description="share of the preference right now in the reward")
     delayed_5_weight: float = Field(0.3, ge=0, description="share of the next five turns in the reward")
     delayed_session_weight: float = Field(0.5, ge=0, description="share of the return in the reward")
-    hidden: int = Field(32, ge=0, description="width of the hidden layer; 0 leaves a linear model")
-    epochs: int = Field(20, ge=1, description="most passes over the pairs")
-    penalty: float = Field(0.01, ge=0, description="weight of the squared coefficients in the loss")
+    alpha: float = Field(1.0, ge=0, description="share of the consistency with the history in the reward")
+    beta: float = Field(1.0, ge=0, description="share of the progress in the reward")
+    epochs: int = Field(40, ge=1, description="most rounds of five steps over the pairs")
+    penalty: float = Field(
+        1.0, ge=0, description="weight of the squared coefficients beside the summed loss of the labels"
+    )
     min_labels: int = Field(50, ge=1, description="decided labels of a horizon below which it is not learned")
     max_pairs: int = Field(50_000, ge=1, description="pairs of one training; more are sampled by hash")
     anchors: int = Field(2_000, ge=2, description="replies of the frozen set that fixes a version's scale")
@@ -28,7 +31,6 @@ class RewardSettings(Section):
     rescore_days: int = Field(
         28, ge=0, description="newest complete days that a new champion scores anew; 0: only days to come"
     )
-    seed: int = Field(0, description="seed of the training")
     quality_threshold: float = Field(0.6, description="q0: quality of a reply at which its gate is half open")
     quality_temperature: float = Field(0.1, gt=0, description="T: quality above q0 that opens the gate to 73%")
     novelty_hours: float = Field(72.0, gt=0, description="hours after which a phrase that was read counts 1/e")

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalloop_assets.reward_model.gated import Gate, gate, gated, gated_rewards
+from evalloop_assets.reward_model.history import Exchange
 from evalloop_assets.reward_model.reader import Reader
 from evalloop_assets.settings import RewardSettings
 from evalloop_assets_tests.reward_model.test_quality import ADVANCING, EMPTY
@@ -19,7 +20,7 @@ POSITIVE = st.floats(0.01, 1)
 class Constant:
     """A reward model that gives every reply the same."""
 
-    def score(self, user_texts, replies):
+    def score(self, user_texts, replies, encoder=None, histories=None):
         return np.array([1.0 if reply and reply.strip() else np.nan for reply in replies])
 
 
@@ -62,7 +63,11 @@ def test_padding_earns_less_than_the_same_reply_alone():
 
 
 def test_a_history_counts_as_if_it_had_been_read():
-    history = [("Hello", ADVANCING[1], 5000.0), ("Go on", ADVANCING[0], 60.0), (None, None, 30.0)]
+    history = [
+        Exchange("Hello", ADVANCING[1], 5000.0),
+        Exchange("Go on", ADVANCING[0], 60.0),
+        Exchange(None, None, 30.0),
+    ]
     found = gated_rewards(Constant(), ["And then?"] * 2, [ADVANCING[0]] * 2, [history, []], at=AT)
     reader = Reader(TAU)
     for message, reply, seconds in history:

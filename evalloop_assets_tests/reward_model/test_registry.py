@@ -24,7 +24,7 @@ from evalloop_assets.reward_model.registry import (
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.reward_model.test_evaluation import model as model_of
 
-NOTES = Notes({"hidden": 0}, {"accuracy": 0.7}, {"loss": (0.6, 0.5)}, {"input.preference_pairs": "4"})
+NOTES = Notes({"penalty": 1.0}, {"accuracy": 0.7}, {"loss": (0.6, 0.5)}, {"input.preference_pairs": "4"})
 YES, NO = Verdict(True, "better"), Verdict(False, "worse")
 NUMBERS = count(100)
 
