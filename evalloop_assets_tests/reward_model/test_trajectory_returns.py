@@ -44,18 +44,22 @@ def log(seed: int = 0, replies: int = 150) -> pd.DataFrame:
     )
 
 
-def returns(rows: pd.DataFrame, watermark: date) -> pd.DataFrame:
-    """The table over all days of the log."""
+def tables(rows: pd.DataFrame) -> dict[str, pa.Table]:
+    """What the transform reads of the log."""
     start = datetime(FIRST.year, FIRST.month, FIRST.day)
     shown = rows.assign(shown_at=[start + timedelta(seconds=one) for one in rows["seconds"]])
-    tables = {}
+    found = {}
     for schema, part in ((REWARDS, shown), (READING_TABLE, shown), (CREDIT, shown[shown["blame"].notna()])):
         whole = part.reindex(columns=[*schema.column_names, "day"])
-        tables[schema.name] = pa.Table.from_pandas(whole, arrow_schema(schema), preserve_index=False)
+        found[schema.name] = pa.Table.from_pandas(whole, arrow_schema(schema), preserve_index=False)
+    return found
+
+
+def returns(rows: pd.DataFrame, watermark: date) -> pd.DataFrame:
+    """The table over all days of the log."""
+    days = Days(FIRST, FIRST + timedelta(days=5))
     with duckdb.connect() as connection:
-        found = compute(
-            connection, TRANSFORM, tables, Days(FIRST, FIRST + timedelta(days=5)), SETTINGS, Clock(watermark, None)
-        )
+        found = compute(connection, TRANSFORM, tables(rows), days, SETTINGS, Clock(watermark, None))
     return found.to_pandas().set_index("event_id").loc[rows["event_id"]].reset_index()
 
 
