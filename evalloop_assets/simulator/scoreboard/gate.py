@@ -9,12 +9,12 @@ from evalloop_assets.simulator.scoreboard.measure import Measured, numbers, rank
 from evalloop_assets.simulator.scoreboard.pipeline import Run
 
 STAGE = "reward_model"
-UNGATED, DWELL, LENGTH = "reward without the gate", "raw dwell", "length"
+UNGATED, DWELL, LENGTH = "reward without the gate", "logarithm of dwell", "length"
 
 REPLIES = """
 SELECT
   rewards.model_id, rewards.q, rewards.gate, rewards.reward, rewards.r_temporal, truth_turns.quality,
-  CAST(turns.dwell_ms AS DOUBLE) AS dwell, CAST(LENGTH(turns.reply_text) AS DOUBLE) AS chars
+  LN(GREATEST(turns.dwell_ms, 1)) AS dwell, CAST(LENGTH(turns.reply_text) AS DOUBLE) AS chars
 FROM rewards
 JOIN truth_turns ON truth_turns.event_id = rewards.event_id
 JOIN turns ON turns.event_id = rewards.event_id

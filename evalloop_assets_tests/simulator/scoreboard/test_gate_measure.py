@@ -30,11 +30,14 @@ def run(scenario: str) -> TinyRun:
 
 
 def test_what_padding_gains_by_hand():
-    """The champion's rewards have mean 0 and SD 1, its dwell mean 2 s and SD 1 s."""
+    """The champion's rewards have mean 0 and SD 1.
+
+    Logarithms of dwell are 6.9078 and 8.0064, their mean 7.4571 and SD 0.5493; 8.5172 lies 1.9300 SDs above.
+    """
     found = measured_gate(run("padding"))
     assert values(found) == pytest.approx({RANK: 1.0, LEAD: -0.5})
     assert values(found, UNGATED) == pytest.approx({RANK: 1.0, LEAD: 0.5})
-    assert values(found, DWELL) == pytest.approx({LEAD: 3.0})
+    assert values(found, DWELL) == pytest.approx({LEAD: 1.93}, abs=1e-3)
     assert values(found, LENGTH)[RANK] < 0
 
 
