@@ -47,8 +47,8 @@ def lines() -> Iterator[str]:
 
 
 def contradictions(name: str, folder: Path) -> Iterator[str]:
-    """AUC of contradictions against none, and what a threshold of 0.5 finds, on the half that rules were tuned on and on
-    the other; beside it what needs no rules."""
+    """AUC of contradictions against none, and what a threshold of 0.5 finds, on the half that rules were tuned on
+    (`read`) and on the other; beside it what needs no rules."""
     frame, truth = talk.cdconv(folder)
     found, spent = timed(frame)
     score = found["score"].to_numpy().reshape(-1, 4)[:, 3]
@@ -64,7 +64,8 @@ def contradictions(name: str, folder: Path) -> Iterator[str]:
             yield f"breaks: {name}, {half} half, AUC of {shown}: {judged(value, label > 0, rated.group, of)}"
         for kind, about in KINDS.items():
             which = of & ((label == kind) | (label == 0))
-            yield f"breaks: {name}, {half} half, AUC of contradictions {about}: {judged(score, label == kind, rated.group, which)}"
+            told = judged(score, label == kind, rated.group, which)
+            yield f"breaks: {name}, {half} half, AUC of contradictions {about}: {told}"
         taken, broken = score[of] >= 0.5, label[of] > 0
         yield (
             f"breaks: {name}, {half} half, at 0.5: recall {taken[broken].mean():.3f}, precision "

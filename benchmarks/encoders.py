@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.measure import cost
-from evalloop_assets.reward_model.encoder import WIDE, Encoder, HashedNgrams, find_encoder
+from evalloop_assets.reward_model.encoder import NARROW, WIDE, Encoder, HashedNgrams, find_encoder
 from evalloop_assets_tests import real_data
 
 FOLDS = 5
@@ -78,7 +78,7 @@ def cdconv(folder: Path) -> Rated:
     )
 
 
-def lines(encoders: Sequence[Encoder] = (HashedNgrams(), HashedNgrams(WIDE))) -> Iterator[str]:
+def lines(encoders: Sequence[Encoder] = (HashedNgrams(NARROW), HashedNgrams(), HashedNgrams(WIDE))) -> Iterator[str]:
     folder = real_data.FOLDER
     sets = {"usr_pc": usr, "cdconv": cdconv}
     missing = [name for name in sets if not (folder / name).is_dir()]

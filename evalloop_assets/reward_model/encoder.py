@@ -16,8 +16,8 @@ from evalloop_assets.reward_model.sentence_transformer import PREFIX, load_sente
 Matrix = NDArray[np.float32]
 
 CHARS_PER_BATCH = 1_000_000
-WIDE = 504
-"""Columns of the projection of the wide encoder, `hashed-ngrams-512/1`."""
+NARROW, WIDE = 120, 504
+"""Columns of the projection of `hashed-ngrams-128/1` and `hashed-ngrams-512/1`, beside the default."""
 
 
 class Encoder(Protocol):
@@ -43,14 +43,15 @@ class HashedNgrams:
     of the reward model's training and is dropped at scoring (design, section 6).
     """
 
-    name = "hashed-ngrams-128/1"
+    name = "hashed-ngrams-256/1"
     dimension = HASHED + STATISTICS
 
     def __init__(self, hashed: int = HASHED) -> None:
         """`hashed` columns hold the projection."""
         self.hashed = hashed
-        self.dimension = hashed + STATISTICS
-        self.name = f"hashed-ngrams-{self.dimension}/1"
+        if hashed != HASHED:
+            self.dimension = hashed + STATISTICS
+            self.name = f"hashed-ngrams-{self.dimension}/1"
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         distinct = list(dict.fromkeys(texts))
@@ -84,7 +85,7 @@ def find_encoder(name: str) -> Encoder:
     """The encoder of that name and version; UserError where this release has none or its model is missing."""
     if name.startswith(PREFIX):
         return load_sentence_transformer(name)
-    known: dict[str, Encoder] = {encoder.name: encoder for encoder in (HashedNgrams(), HashedNgrams(WIDE))}
+    known: dict[str, Encoder] = {encoder.name: encoder for encoder in map(HashedNgrams, (NARROW, HASHED, WIDE))}
     if name not in known:
         raise UserError(
             f"text encoder {name!r}",

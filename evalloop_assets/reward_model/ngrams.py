@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-HASHED = 120
+HASHED = 248
 """Columns of the random projection, where nothing else is asked for."""
 STATISTICS = 8
 """Columns of text statistics behind them."""

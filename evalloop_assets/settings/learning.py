@@ -12,7 +12,10 @@ from evalloop_assets.settings.section import Section
 class RewardSettings(Section):
     """Reward model."""
 
-    encoder: str = Field("hashed-ngrams-128/1", description="text encoder, name and version")
+    encoder: str = Field(
+        "hashed-ngrams-256/1",
+        description="text encoder, name and version; sentence-transformers:MODEL takes a folder or a name on the hub",
+    )
     immediate_weight: float = Field(0.2, ge=0, description="share of the preference right now in the reward")
     delayed_5_weight: float = Field(0.3, ge=0, description="share of the next five turns in the reward")
     delayed_session_weight: float = Field(0.5, ge=0, description="share of the return in the reward")

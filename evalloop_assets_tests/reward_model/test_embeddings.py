@@ -54,7 +54,9 @@ def test_stored_vectors_that_are_damaged_are_not_used():
     stored = pa.table(
         {
             "text_hash": [text_hash("nan"), text_hash("short"), text_hash("null"), text_hash("a")],
-            "embedding": pa.array([[float("nan")] * 128, [1.0, 2.0], None, good.tolist()], pa.list_(pa.float32())),
+            "embedding": pa.array(
+                [[float("nan")] * ENCODER.dimension, [1.0, 2.0], None, good.tolist()], pa.list_(pa.float32())
+            ),
         }
     )
     inner = Counting()

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model import encoder as module
 from evalloop_assets.reward_model.encoder import HashedNgrams, find_encoder, require_sound, text_hash
+from evalloop_assets.reward_model.ngrams import HASHED
 
 ENCODER = HashedNgrams()
 
 
 def likeness(first: str, second: str) -> float:
-    a, b = ENCODER.encode([first, second])[:, :120]
+    a, b = ENCODER.encode([first, second])[:, :HASHED]
     return float(a @ b)
 
 
@@ -44,10 +45,10 @@ def test_is_the_same_in_another_process():
 def test_any_text_gives_finite_values_that_do_not_depend_on_its_neighbours(texts):
     vectors = ENCODER.encode(texts)
     assert np.isfinite(vectors).all()
-    norms = np.linalg.norm(vectors[:, :120], axis=1)
+    norms = np.linalg.norm(vectors[:, :HASHED], axis=1)
     assert (np.isclose(norms, 1, atol=1e-5) | np.isclose(norms, 0)).all()
-    assert (vectors[:, 120:] >= 0).all()
-    assert (vectors[:, 120:] <= 1).all()
+    assert (vectors[:, HASHED:] >= 0).all()
+    assert (vectors[:, HASHED:] <= 1).all()
     np.testing.assert_allclose(vectors[-1], ENCODER.encode([texts[-1]])[0], atol=1e-6)
 
 
@@ -75,9 +76,9 @@ def test_repetition_shows_in_the_statistics_and_length_does_not():
     varied, repeated, twice = ENCODER.encode(
         ["a ship left the old harbour", "so so so so so so so", "a ship left the old harbour"]
     )
-    assert varied[120] == 1.0
-    assert repeated[120] == pytest.approx(1 / 7)
-    assert repeated[121] < varied[121]
+    assert varied[HASHED] == 1.0
+    assert repeated[HASHED] == pytest.approx(1 / 7)
+    assert repeated[HASHED + 1] < varied[HASHED + 1]
     assert (varied == twice).all()
 
 
@@ -104,20 +105,21 @@ def test_text_hash_is_md5_of_the_engine():
 
 
 def test_unknown_encoder_names_the_known_ones():
-    with pytest.raises(UserError, match="hashed-ngrams-128/1"):
+    with pytest.raises(UserError, match="hashed-ngrams-256/1"):
         find_encoder("hashed-ngrams-128/0")
 
 
-def test_the_wide_encoder_is_found_by_its_name():
-    wide = find_encoder("hashed-ngrams-512/1")
-    assert wide.encode(["a lamp"]).shape == (1, wide.dimension) == (1, 512)
+@pytest.mark.parametrize("dimension", [128, 256, 512])
+def test_each_width_is_found_by_its_name(dimension: int):
+    encoder = find_encoder(f"hashed-ngrams-{dimension}/1")
+    assert encoder.encode(["a lamp"]).shape == (1, encoder.dimension) == (1, dimension)
 
 
 @pytest.mark.parametrize(
     ("vectors", "why"),
-    [(np.full((1, 128), np.nan, np.float32), "1 of 1 vectors are not finite"), (np.zeros((1, 3), np.float32), "shape")],
+    [(np.full((1, 256), np.nan, np.float32), "1 of 1 vectors are not finite"), (np.zeros((1, 3), np.float32), "shape")],
 )
 def test_an_encoder_that_gives_nonsense_is_named(vectors, why: str):
     with pytest.raises(UserError, match=why) as error:
         require_sound(vectors, ENCODER, 1)
-    assert "hashed-ngrams-128/1" in str(error.value)
+    assert "hashed-ngrams-256/1" in str(error.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.breaks.conversation import Conversation
 
@@ -39,15 +41,16 @@ def find_breaks(turns: pd.DataFrame) -> pd.DataFrame:
     texts = plain["text"].tolist()
     speakers = plain["speaker"].tolist()
     personas = plain["persona"].tolist() if "persona" in plain.columns else [None] * len(plain)
-    place = plain["position"].rank(method="first", na_option="bottom").to_numpy()
-    for rows in plain.groupby("conversation_id", sort=False, dropna=False).indices.values():
-        ordered = rows[place[rows].argsort(kind="stable")].tolist()
-        conversation = Conversation()
-        for row in ordered:
-            text = texts[row] if isinstance(texts[row], str) else ""
-            persona = personas[row] if isinstance(personas[row], str) else ""
-            found = conversation.hear(str(speakers[row]), text, persona, speakers[row] == USER)
-            scores[row], kinds[row] = round(found.score, DIGITS), found.kind
+    order = plain["position"].rank(method="first", na_option="bottom").to_numpy()
+    number, _ = pd.factorize(plain["conversation_id"], use_na_sentinel=False)
+    conversation, heard = Conversation(), -1
+    for row in np.lexsort((order, number)).tolist():
+        if number[row] != heard:
+            conversation, heard = Conversation(), number[row]
+        text = texts[row] if isinstance(texts[row], str) else ""
+        persona = personas[row] if isinstance(personas[row], str) else ""
+        found = conversation.hear(str(speakers[row]), text, persona, speakers[row] == USER)
+        scores[row], kinds[row] = round(found.score, DIGITS), found.kind
     return pd.DataFrame(
         {
             "conversation_id": plain["conversation_id"],

@@ -11,6 +11,9 @@ from evalloop_assets.reward_model.breaks.clauses import OPEN, OTHER, SELF, THIRD
 from evalloop_assets.reward_model.breaks.lexicon import HAN_DIGITS, NUMBERS, stem, word_lists
 from evalloop_assets.reward_model.breaks.places import place_of
 
+MOST_CLAUSES = 60
+"""Different clauses of one message that are read: comparing them grows with their square."""
+
 
 class Claim(NamedTuple):
     """A clause that its speaker stands for."""
@@ -80,6 +83,7 @@ FAVOURITE_EN = re.compile(r"\bmy (?:favou?rite|fav) (?:[a-z]+ )??([a-z]+) (?:is|
 
 GENDER_EN = re.compile(r"\bi am an? (?:[a-z]+ )?(man|guy|male|boy|gentleman|husband|woman|female|girl|lady|wife)\b")
 MALE = frozenset(["man", "guy", "male", "boy", "gentleman", "husband"])
+FAVOURITE_ZH = re.compile("我?最(?:喜欢|爱)的?([\u3400-\u9fff]{1,4}?)是([\u3400-\u9fff]{1,6})")
 GENDER_ZH = re.compile("我(?:可)?(?:就)?是(?:一个|个)?(男|女)")
 
 DIGITS = "[零一二两三四五六七八九十百俩]+|[0-9]+"
@@ -100,7 +104,7 @@ JOB_ZH = re.compile("我?(?:是|做|当|干)(?:一名|一个|一位|个|名)?([\
 
 def read(text: str, prompt: Sequence[Clause] = ()) -> Said:
     """What a message claims; `prompt` are the clauses of the message that it answers."""
-    clauses = clauses_of(text)
+    clauses = list({clause.text: clause for clause in clauses_of(text)}.values())[:MOST_CLAUSES]
     claims = [Claim(clause) for clause in clauses if _claims(clause)]
     attributes = [attribute for clause in clauses if _stated(clause) for attribute in attributes_of(clause)]
     answer = None
@@ -227,6 +231,8 @@ def _chinese_attributes(clause: Clause) -> list[Attribute]:
         found.append(Attribute("name", match[1], True))
     if match := AGE_ZH.search(text):
         found.append(Attribute("age", _number(match[1] or match[2]), clause.subject == SELF))
+    if match := FAVOURITE_ZH.search(text):
+        found.append(Attribute(f"favourite {match[1]}", match[2], True))
     if match := GENDER_ZH.search(text):
         found.append(Attribute("gender", "male" if match[1] == "男" else "female", True))
     for name, pattern in (("home", HOME_ZH), ("residence", LIVE_ZH)):

@@ -83,9 +83,9 @@ def _opposed(one: Clause, other: Clause, token: str) -> float:
         return 0.9 if a != b else 0.0
     if not a and not b:
         return 0.85 if first != second else 0.0
-    attitude, fact = (a, second) if a else (b, first)
+    attitude, fact, way_of_life = (a, second, other.tokens[token] < 0) if a else (b, first, one.tokens[token] < 0)
     if attitude > 0 and fact < 0:
-        return 0.4
+        return 0.65 if way_of_life else 0.4
     return 0.0
 
 

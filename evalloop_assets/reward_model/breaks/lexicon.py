@@ -41,7 +41,6 @@ NO_NEGATION = re.compile(
     "不少|不断|不然|无聊|无论|无所谓|无辣不欢|离不得|离不开|特别|别人|别的|区别|分别|个别|告别|非常|未来|未必|不小了|"
     "不怎么样|不用说|没想到|不愧|不止|不禁|不由|忍不住|不可思议|不料|非得|莫非|沉没"
 )
-NOT_LOVE = re.compile("爱好|爱情|恋爱|可爱|亲爱|爱人|爱心")
 CHINESE_STOP = re.compile(
     "[的了呢吗啊呀吧嘛哦哈呵嗯噢哎唉哇嘿么着过得地是在有和跟与就都也还很太真好挺最更又再才只来去到把被让给对从那这哪谁"
     "我你您他她它们咱个些点儿里上下中前后大小多少年月日天号岁时候么之所以因为但可不没一二三四五六七八九十两几0-9]+|"
@@ -92,7 +91,7 @@ def _chinese_tokens(clause: str) -> tuple[dict[str, int], int, str]:
                 found.setdefault(concept, sign)
         return " "
 
-    rest = lexicon.chinese.sub(note, NOT_LOVE.sub(" ", clause))
+    rest = lexicon.chinese.sub(note, clause)
     content = CHINESE_STOP.sub(" ", NO_NEGATION.sub(" ", CHINESE_NEGATORS.sub(" ", rest)))
     for run in re.findall("[\u3400-\u9fff]+|[a-z]{3,}", content):
         if run[0] < "\u3400":
@@ -111,6 +110,8 @@ def stem(word: str) -> str:
     for ending, kept in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ied", "y"), ("ed", ""), ("es", "e"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is", "news")):
             root = word[: len(word) - len(ending)] + kept
+            if ending == "s":
+                return stem(root)
             if ending in ("ing", "ed") and len(root) > 3 and root[-1] == root[-2] and root[-1] not in "lsz":
                 root = root[:-1]
             return root[:-1] if root.endswith("e") and len(root) > 4 else root
@@ -165,6 +166,11 @@ def lexicon_of_concepts() -> Lexicon:
         add(words, f"@{concept}", 1)
     add(given["likes"], LIKE, 1)
     add(given["dislikes"], LIKE, -1)
+    for region, places in word_lists()["regions"].items():
+        for place in places:
+            if HAN.match(place):
+                meanings.setdefault(place, []).append((f"@in {region}", 1))
+                meanings.setdefault(f"{place}人", []).append((f"@from {region}", 1))
     longest_first = sorted(meanings, key=len, reverse=True)
     return Lexicon(
         {word: tuple(found) for word, found in english.items()},

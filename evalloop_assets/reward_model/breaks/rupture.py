@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 
@@ -29,18 +30,14 @@ class Thread:
         """Evidence that the reply has lost the thread."""
         if len(self._han) >= LEAST_REPLIES and _written(text):
             han = bool(HAN.search(text))
-            if (
-                all(before != han for before in self._han)
-                and bool(HAN.search(prompt)) != han
-                and re.search(r"\w{2}", prompt)
-            ):
+            if han not in self._han and re.search(r"\w{2}", prompt) and bool(HAN.search(prompt)) != han:
                 return LANGUAGE
         grams = _grams(text)
         if len(self._near) < LEAST_REPLIES or len(grams) < LEAST_GRAMS:
             return 0.0
         near = self._nearness(grams, prompt)
         usual = sum(self._near) / len(self._near)
-        spread = (sum((value - usual) ** 2 for value in self._near) / len(self._near)) ** 0.5
+        spread = math.sqrt(sum((value - usual) ** 2 for value in self._near) / len(self._near))
         below = usual - near
         if usual < 0.25 or below <= 0:
             return 0.0
