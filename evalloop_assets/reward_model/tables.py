@@ -53,7 +53,7 @@ REWARDS = TableSchema(
         Column(
             "r_temporal",
             "DOUBLE",
-            "r_base + alpha · r_consistency + beta · r_progress, in standard deviations of the version's anchors, 0 is their mean",
+            "r_base + alpha · r_consistency + beta · r_progress; mean 0 and SD 1 on the version's anchors",
         ),
         Column("reward", "DOUBLE", "r_temporal"),
         Column("reward_version", "VARCHAR", "the reward model that gave it"),
