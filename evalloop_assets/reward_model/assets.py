@@ -6,7 +6,7 @@ from datetime import date
 
 from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.reward_model.pictures import PICTURES
+from evalloop_assets.reward_model.reward_pictures import PICTURES
 from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
 

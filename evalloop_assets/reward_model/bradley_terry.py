@@ -177,8 +177,8 @@ def _tensors(pairs: Pairs, scale: Matrix, rows: slice) -> _Data:
     """These rows of the pairs, on the GPU if there is one."""
     import torch
 
-    pairs = Pairs(*(column[rows] for column in pairs))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    pairs = pairs.where(rows)
+    device = f"cuda:{_rank() % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
     known = np.isfinite(pairs.targets)
     inputs = np.empty((len(known), len(scale) + 1), np.float32)
     np.multiply(pairs.difference, scale, out=inputs[:, :-1])

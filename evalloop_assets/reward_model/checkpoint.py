@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-LISTS, TENSORS, NUMBERS = ("old_dirs", "old_stps", "ro"), ("d", "prev_flat_grad"), ("t", "n_iter", "func_evals")
-"""State of `torch.optim.LBFGS`; H_diag and prev_loss are numbers or tensors of one."""
+LISTS = ("old_dirs", "old_stps", "ro")
+SINGLES = ("d", "prev_flat_grad", "t", "n_iter", "func_evals", "H_diag", "prev_loss")
+"""State of `torch.optim.LBFGS`: lists of tensors, and what is a number or a tensor."""
 
 
 class Checkpoints:
@@ -40,7 +42,7 @@ class Checkpoints:
         digest = hashlib.sha256(json.dumps(asdict(training), sort_keys=True).encode())  # type: ignore[call-overload]
         for column in columns:
             digest.update(f"{column.dtype} {column.shape}".encode())
-            digest.update(np.ascontiguousarray(column).view(np.uint8))
+            digest.update(np.ascontiguousarray(column).tobytes())
         return cls(folder / f"{digest.hexdigest()[:32]}.safetensors")
 
     def restore(self, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> tuple[list[float], list[float]]:
@@ -51,15 +53,14 @@ class Checkpoints:
         if self.path is None or not self.path.exists():
             return [], []
         with safe_open(self.path, "pt", device=str(weights.device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies, since sums over memory that lies differently come out differently in the last bit.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             known = json.loads(file.metadata()["state"])
         with torch.no_grad():
             weights.copy_(tensors.pop("weights"))
         state = optimiser.state[weights]
         state.update(known["numbers"])
-        for name in ("H_diag", "prev_loss", *TENSORS):
-            if name in tensors:
-                state[name] = tensors[name]
+        state.update({name: tensors[name] for name in SINGLES if name in tensors})
         for name in LISTS:
             state[name] = [tensors[f"{name}.{at}"] for at in range(known["lengths"][name])]
         state["al"] = [None] * known["history"]
@@ -70,20 +71,16 @@ class Checkpoints:
     ) -> None:
         """Replaces the file; UserError where it cannot be written."""
         import torch
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         if self.path is None:
             return
         state = optimiser.state[weights]
         tensors = {"weights": weights.detach()}
-        tensors |= {name: state[name] for name in TENSORS if state.get(name) is not None}
         tensors |= {f"{name}.{at}": one for name in LISTS for at, one in enumerate(state.get(name) or [])}
-        numbers: dict[str, Any] = {name: state[name] for name in NUMBERS if name in state}
-        for name in ("H_diag", "prev_loss"):
-            if isinstance(state.get(name), torch.Tensor):
-                tensors[name] = state[name]
-            elif name in state:
-                numbers[name] = state[name]
+        tensors |= {name: state[name] for name in SINGLES if isinstance(state.get(name), torch.Tensor)}
+        numbers = {name: state[name] for name in SINGLES if isinstance(state.get(name), int | float)}
         about = {
             "numbers": numbers,
             "lengths": {name: len(state.get(name) or []) for name in LISTS},
@@ -97,8 +94,9 @@ class Checkpoints:
             copies = {name: one.detach().clone().contiguous() for name, one in tensors.items()}
             save_file(copies, partial, {"state": json.dumps(about)})
             partial.replace(self.path)
-        except Exception as error:
-            partial.unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise UserError(
                 f"checkpoint {self.path}",
                 f"it cannot be written ({error})",

@@ -17,9 +17,10 @@ from evalloop_assets.reward_model.features import features
 from evalloop_assets.reward_model.gate import Verdict, judge
 from evalloop_assets.reward_model.logged import Log, logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS, RewardModel
+from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_by_user
 from evalloop_assets.reward_model.registry import Notes, register
-from evalloop_assets.reward_model.report import Report, figures_of, report, skipped
+from evalloop_assets.reward_model.report import Report, findings_of, report, skipped
 from evalloop_assets.reward_model.training import Skipped, Trained, train
 
 if TYPE_CHECKING:
@@ -73,10 +74,11 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     encoder = CachedEncoder(found, inputs.query(STORED, {**drawn, "encoder": found.name}))
     log = read_log(inputs, CONVERSATIONS, drawn)
     pairs = read_pairs(table, encoder, log)
-    anchors = inputs.query(ANCHORS, {"anchors": options.anchors, "day": day})
+    replies = inputs.query(ANCHORS, {"anchors": options.anchors, "day": day})
+    anchors = _anchors(replies, table, log, encoder, options.anchors)
     result = train(
         pairs,
-        _anchors(anchors, table, log, encoder, options.anchors),
+        anchors,
         training(options),
         mix(options),
         encoder.name,
@@ -89,9 +91,10 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     def verdict(champion: RewardModel | None) -> Verdict:
         return _verdict(result, champion, table, log, options.promotion_slack)
 
-    figures = figures_of(result, inputs.query(SLICES, {"pairs": options.max_pairs}))
-    registered = register(settings.home, result.model, _notes(result, figures, options, inputs.versions), verdict)
-    return report(result, figures, registered, table.num_rows)
+    pushed = sweep(result.split.fit, anchors, training(options), mix(options), options.encoder)
+    found = findings_of(result, inputs.query(SLICES, {"pairs": options.max_pairs}), pushed)
+    notes = _notes(result, found.readings, options, inputs.versions)
+    return report(result, found, register(settings.home, result.model, notes, verdict), table.num_rows)
 
 
 def training(options: RewardSettings) -> Training:

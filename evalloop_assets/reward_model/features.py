@@ -1,6 +1,7 @@
 """What the model reads off a reply in its place: three disjoint groups of features, one for each component.
 
-base         the reply, and how it takes up the message: words (lexical.py), the encoder's vector, likeness to the message
+base         the reply and how it takes up the message: words (lexical.py), the encoder's vector, likeness to the
+             message
 consistency  likeness to the own earlier replies, exponentially forgotten in real time, and how it drifts from them
 progress     what is new: the share of its n-grams that was said before, and how near the nearest earlier reply is
 
@@ -72,11 +73,11 @@ def _parts(places: Situations, encoder: Encoder) -> Iterator[tuple[slice, Matrix
     bits = _with_blank(signatures(places.texts))
     for first in range(0, len(places.reply), ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
-        yield rows, _features(Situations(places.texts, *(part[rows] for part in places[1:])), vectors, norms, bits)
+        yield rows, _features(places.rows(rows), vectors, norms, bits)
 
 
 def _features(places: Situations, vectors: Matrix, norms: Matrix, bits: Signatures) -> Matrix:
-    unit = vectors / np.where(norms > 0, norms, 1.0)[:, None]
+    unit = np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], np.float32)
     message, reply = unit[places.message], unit[places.reply]
     own, theirs = unit[places.earlier_replies], unit[places.earlier_messages]
     forgotten = _forgotten(places)
@@ -110,7 +111,8 @@ def _features(places: Situations, vectors: Matrix, norms: Matrix, bits: Signatur
 
 def _forgotten(places: Situations) -> Matrix:
     """[n, time constants, H] weight of each earlier exchange: exp(-seconds / constant); 0 where there is none."""
-    return np.exp(-places.seconds[:, None, :] / np.array(TIME_CONSTANTS)[None, :, None]).astype(np.float32)
+    weights = np.exp(-places.seconds[:, None, :] / np.array(TIME_CONSTANTS)[None, :, None])
+    return np.asarray(weights, np.float32)
 
 
 def _means(weights: Matrix, vectors: Matrix) -> Matrix:
@@ -127,4 +129,4 @@ def _likenesses(reply: Matrix, means: Matrix) -> Matrix:
 
 def _with_blank(rows: Array) -> Array:
     """The rows with one of zeros behind them, which the index NO_TEXT finds."""
-    return np.concatenate([rows, np.zeros((1, rows.shape[1]), rows.dtype)])  # type: ignore[return-value]
+    return np.concatenate([rows, np.zeros((1, rows.shape[1]), rows.dtype)])

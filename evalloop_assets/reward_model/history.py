@@ -45,6 +45,17 @@ class Situations(NamedTuple):
     seconds: Floats
     """[n, H] since each earlier reply; infinite where there is none."""
 
+    def rows(self, chosen: slice) -> Situations:
+        """Those of some replies, with the same texts."""
+        return Situations(
+            self.texts,
+            self.message[chosen],
+            self.reply[chosen],
+            self.earlier_messages[chosen],
+            self.earlier_replies[chosen],
+            self.seconds[chosen],
+        )
+
 
 def situations(
     user_texts: Sequence[str | None], replies: Sequence[str | None], histories: Sequence[History] | None = None

@@ -1,7 +1,7 @@
 """The words of a text as the model sees them beside the encoder's vector: n-gram counts, and which n-grams it has.
 
-A text encoder keeps what a text means; which phrases it uses, and whether they were used before, it blurs. Both are read
-from the same runs of one to three words; a Chinese or Japanese character counts as a word.
+A text encoder keeps what a text means; which phrases it uses, and whether they were used before, it blurs. Both are
+read from the same runs of one to three words; a Chinese or Japanese character counts as a word.
 """
 
 from __future__ import annotations

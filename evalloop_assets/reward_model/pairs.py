@@ -49,8 +49,17 @@ class Pairs(NamedTuple):
     targets: NDArray[np.float64]
     """Per horizon [n, heads]: 1 where a is preferred, 0 where b is, 0.5 for a tie, NaN where censored."""
 
-    def where(self, chosen: NDArray[np.bool_]) -> Pairs:
-        return Pairs(*(column[chosen] for column in self))
+    def where(self, chosen: NDArray[np.bool_] | slice) -> Pairs:
+        return Pairs(
+            self.ids[chosen],
+            self.users[chosen],
+            self.sources[chosen],
+            self.days[chosen],
+            self.difference[chosen],
+            self.log_length_ratio[chosen],
+            self.position_lead[chosen],
+            self.targets[chosen],
+        )
 
     @property
     def decided(self) -> NDArray[np.bool_]:
@@ -134,7 +143,7 @@ def last_fitted_day(days: NDArray[np.datetime64]) -> np.datetime64:
     distinct = np.unique(days)
     if not len(distinct):
         return np.datetime64("NaT")
-    return distinct[-1 - LATER_DAYS] if len(distinct) >= LEAST_DAYS else distinct[-1]
+    return np.datetime64(distinct[-1 - LATER_DAYS] if len(distinct) >= LEAST_DAYS else distinct[-1])
 
 
 def is_held_out(users: Sequence[str]) -> NDArray[np.bool_]:
@@ -143,8 +152,12 @@ def is_held_out(users: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _place(user: str) -> float:
-    """A number in [0, 1) that depends on the user only."""
-    digest = hashlib.sha256(b"reward-model-split/" + user.encode("utf-8", "surrogatepass")).digest()
+    return place_of(user, "reward-model-split")
+
+
+def place_of(user: str, purpose: str) -> float:
+    """A number in [0, 1) that depends on the user and the purpose only."""
+    digest = hashlib.sha256(f"{purpose}/{user}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 

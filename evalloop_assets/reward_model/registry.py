@@ -118,7 +118,8 @@ def register(
 ) -> Registered:
     """Logs the training, registers the model as challenger, and makes it champion if `judge` promotes it.
 
-    `judge` gets the champion, None where there is none that this release reads. The verdict is kept with the version: registering the same
+    `judge` gets the champion, None where there is none that this release reads.
+    The verdict is kept with the version: registering the same
     content again asks no second time and moves no alias that has moved on since.
     """
     with _registry(home, writing=True) as client:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from dagster import MetadataValue
+from numpy.typing import NDArray
 
+from evalloop_assets.lake.picture import drawn_by
 from evalloop_assets.reward_model.evaluation import ALL, Reading, evaluate
+from evalloop_assets.reward_model.intervals import Estimate
+from evalloop_assets.reward_model.over_optimisation import GROUPS, Sweep
+from evalloop_assets.reward_model.pairs import Pairs
+from evalloop_assets.reward_model.pictures import draw_training
+from evalloop_assets.reward_model.probes import Frontier, length_frontier, probes
 from evalloop_assets.reward_model.registry import Registered
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT
 from evalloop_assets.reward_model.training import Skipped, Trained
@@ -15,10 +24,43 @@ from evalloop_assets.reward_model.training import Skipped, Trained
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LEAST_PAIRS = 30
+"""Held-out pairs of a slice below which it is not reported."""
 
-def figures_of(trained: Trained, slices: pa.Table) -> list[Reading]:
-    """All figures; `slices` has pair_id and columns such as locale, whose values are slices."""
-    return trained.readings
+
+class Findings(NamedTuple):
+    """What was found out about a model on held-out pairs."""
+
+    readings: list[Reading]
+    frontier: list[Frontier]
+    sweep: Sweep
+
+
+def findings_of(trained: Trained, slices: pa.Table, sweep: Sweep) -> Findings:
+    """Accuracy and calibration by source and slice, probes; `slices` has pair_id and columns such as locale."""
+    held_out = trained.split.held_out
+    readings = evaluate(trained.model, held_out, {"later days": trained.split.later, **_slices(held_out, slices)})
+    readings += probes(trained.model, held_out)
+    for one in sweep.points:
+        half = 1.96 * one.gold_se
+        gold = Estimate(one.gold, one.gold - half, one.gold + half, GROUPS, 0)
+        readings.append(Reading("gold_of_best", ALL, ALL, gold, f"n={one.n}"))
+    return Findings(readings, length_frontier(trained.model, held_out), sweep)
+
+
+def _slices(pairs: Pairs, slices: pa.Table) -> dict[str, NDArray[np.bool_]]:
+    """Pairs [n] of each `column=value` with at least LEAST_PAIRS of them."""
+    ids = slices.column("pair_id").to_pylist()
+    found = {}
+    for name in slices.column_names:
+        if name != "pair_id":
+            of = dict(zip(ids, slices.column(name).to_pylist(), strict=True))
+            values = [of.get(pair) for pair in pairs.ids.tolist()]
+            for value in sorted({value for value in values if value}):
+                chosen = np.array([one == value for one in values], np.bool_)
+                if chosen.sum() >= LEAST_PAIRS:
+                    found[f"{name}={value}"] = chosen
+    return found
 
 
 class Report(NamedTuple):
@@ -28,8 +70,9 @@ class Report(NamedTuple):
     metadata: dict[str, Any]
 
 
-def report(trained: Trained, figures: Sequence[Reading], registered: Registered, pairs: int) -> Report:
+def report(trained: Trained, found: Findings, registered: Registered, pairs: int) -> Report:
     """What is known of a model that was registered."""
+    figures = found.readings
     rows: list[dict[str, object]] = [
         {
             "reward_version": registered.reward_version,
@@ -47,8 +90,8 @@ def report(trained: Trained, figures: Sequence[Reading], registered: Registered,
         }
         for reading in figures
     ]
-    if not rows:
-        rows = [_row("untested", registered, "no decided label of a held-out user")]
+    if not any(one.metric == "accuracy" for one in figures):
+        rows += [_row("untested", registered, "no decided label of a held-out user")]
     accuracies = {
         f"accuracy {reading.horizon}": f"{reading.estimate.value:.3f} "
         f"({reading.estimate.low:.3f} to {reading.estimate.high:.3f}, {reading.estimate.n} labels)"
@@ -64,8 +107,27 @@ def report(trained: Trained, figures: Sequence[Reading], registered: Registered,
         "mlflow_run": registered.run_id,
         "epochs": len(trained.fitted.losses),
         **accuracies,
+        "over_optimised": found.sweep.falls,
+        "length_frontier": _frontier_table(found.frontier),
+        **_picture(trained, found),
     }
     return Report(_table(rows), metadata)
+
+
+def _frontier_table(frontier: Sequence[Frontier]) -> MetadataValue:
+    lines = [f"| {one.penalty:g} | {one.correlation:+.3f} | {one.accuracy:.3f} |" for one in frontier]
+    head = ["| penalty per log length | correlation with length | accuracy |", "|---|---|---|"]
+    return MetadataValue.md("\n".join([*head, *lines]))
+
+
+def _picture(trained: Trained, found: Findings) -> dict[str, MetadataValue]:
+    curves = {"fitted": trained.fitted.losses, "tuning": trained.fitted.tuning_losses}
+
+    def draw(figure: Any) -> None:
+        draw_training(figure, curves, trained.model, trained.split.held_out, found.frontier, found.sweep)
+
+    encoded = base64.b64encode(drawn_by(draw)).decode()
+    return {"picture": MetadataValue.md(f"![training](data:image/png;base64,{encoded})")}
 
 
 def skipped(found: Skipped, pairs: int) -> Report:

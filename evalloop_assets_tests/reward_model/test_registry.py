@@ -123,7 +123,7 @@ def test_run_holds_parameters_metrics_tags_and_safe_artefacts(settings: Settings
         run = client.get_run(registered.run_id)
         losses = [entry.value for entry in client.get_metric_history(registered.run_id, "loss")]
     assert run.info.status == "FINISHED"
-    assert run.data.params == {"hidden": "0"}
+    assert run.data.params == {"penalty": "1.0"}
     assert run.data.metrics["accuracy"] == 0.7
     assert losses == [0.6, 0.5]
     assert run.data.tags["input.preference_pairs"] == "4"

@@ -7,7 +7,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.picture import drawn
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.reward_model.pictures import PICTURES
+from evalloop_assets.reward_model.reward_pictures import PICTURES
 from evalloop_assets.reward_model.tables import CREDIT, REWARDS
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY
