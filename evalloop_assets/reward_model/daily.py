@@ -70,8 +70,8 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     options = settings.reward
     drawn = {"pairs": options.max_pairs, "anchors": options.anchors, "day": day}
     table = inputs.query(f"SELECT {', '.join(PAIR_COLUMNS)} FROM ({SAMPLE})", {"pairs": options.max_pairs})
-    found = find_encoder(options.encoder)
-    encoder = CachedEncoder(found, inputs.query(STORED, {**drawn, "encoder": found.name}))
+    bare = find_encoder(options.encoder)
+    encoder = CachedEncoder(bare, inputs.query(STORED, {**drawn, "encoder": bare.name}))
     log = read_log(inputs, CONVERSATIONS, drawn)
     pairs = read_pairs(table, encoder, log)
     replies = inputs.query(ANCHORS, {"anchors": options.anchors, "day": day})

@@ -67,7 +67,7 @@ REWARDS = TableSchema(
         Column(
             "r_temporal",
             "DOUBLE",
-            "r_base + alpha · r_consistency + beta · r_progress; mean 0 and SD 1 on the version's anchors; NULL without text",
+            "r_base + alpha · r_consistency + beta · r_progress, mean 0 and SD 1 on the anchors; NULL without text",
         ),
         Column("q", "DOUBLE", "quality in [0, 1]: density, non-repetition and progress of the text"),
         Column(
