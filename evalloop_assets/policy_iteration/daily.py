@@ -42,7 +42,7 @@ PROMOTED = "SELECT DISTINCT reward_version FROM reward_model_report WHERE promot
 
 ACCURACY = """
     SELECT low FROM reward_model_report
-    WHERE reward_version = $version AND metric = 'accuracy' AND horizon = 'all' AND source = 'all'
+    WHERE reward_version = $version AND metric = 'accuracy' AND horizon = 'all' AND source = 'all' AND slice = 'all'
 """
 
 BASE_REPLIES = """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from evalloop_assets.lake.assets import Frame, Scorer, frame_asset
+from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.reward_model.tables import BREAKS, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
+from evalloop_assets.reward_model.reward_pictures import PICTURES
+from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
@@ -21,6 +22,15 @@ def champion_in_use(settings: Settings) -> str:
     from evalloop_assets.reward_model.registry import champion_version
 
     return champion_version(settings) or ""
+
+
+def charged_as(settings: Settings) -> str:
+    """How failures are charged: another encoder or setting charges the newest days anew."""
+    options = settings.reward
+    return (
+        f"{options.encoder} {options.break_threshold:g} {options.credit_lookback} {options.drift_rate:g} "
+        f"{options.credit_form}"
+    )
 
 
 @frame_asset(
@@ -63,9 +73,9 @@ def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
     schema=REWARD_MODEL_REPORT,
     reads={
         "preference_pairs": (-13, 0),
-        "turn_embeddings": (-13 - EMBEDDED_FOR, 1),
-        "reading": (0, 0),
-        "turns": (0, 1),
+        "turn_embeddings": (-14 - EMBEDDED_FOR, 1),
+        "reading": (-14, 0),
+        "turns": (-14, 1),
     },
     group=GROUP,
     once=True,
@@ -85,19 +95,57 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=REWARDS,
-    reads={"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-EMBEDDED_FOR, 1), "reward_model_report": (0, 0)},
+    reads={
+        "reading": (-7, 0),
+        "turns": (-7, 1),
+        "turn_embeddings": (-7 - EMBEDDED_FOR, 1),
+        "reward_model_report": (0, 0),
+    },
     group=GROUP,
+    code_version="2",
+    picture=PICTURES["rewards"],
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
 def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each kept reply of the day is scored by the champion, from its text and the message that it answers.
+    """Each kept reply of the day is scored by the champion, from its text, the message that it answers, and what was
+    said in its conversation on the day and the seven before.
 
-    A reply without text has no reward. Where there is no champion yet, the day has no rows. Another champion scores the
-    newest days anew (`reward.rescore_days`); what was trained or decided with the former rewards stands.
+    What the champion says passes a gate: where the text tells little, says again what was said, comforts anybody about
+    anything, or wears out what its reader has read in three days, a positive reward is withheld, and a negative one
+    stands. Length as such changes nothing. A reply without text has no reward. Where there is no champion yet, the day
+    has no rows. Another champion scores the newest days anew (`reward.rescore_days`); what was trained or decided with
+    the former rewards stands.
     """
     from evalloop_assets.reward_model.scoring import score_day
 
-    return Frame(*score_day(inputs, settings))
+    return Frame(*score_day(inputs, day, settings))
 
 
-ASSETS = [turn_embeddings, breaks, reward_model_report, rewards]
+@frame_asset(
+    schema=CREDIT,
+    reads={
+        "exits": (0, 0),
+        "reading": (0, 0),
+        "turns": (0, 1),
+        "turn_embeddings": (-EMBEDDED_FOR, 1),
+        "breaks": (0, 0),
+    },
+    group=GROUP,
+    picture=PICTURES["credit"],
+    scorer=Scorer(charged_as, lambda settings: settings.reward.rescore_days),
+)
+def credit(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """A session that was left abruptly is charged to those of its last replies that broke something, and to no other.
+
+    Looked at are the last reply and a few before it (`reward.credit_lookback`). Of those whose break score is above the
+    threshold, each is charged the more, the further it moved the dialogue. Where none is, nobody is blamed: somebody
+    left, and nothing shows why. Natural, interrupted and open ends are no failures.
+    """
+    from evalloop_assets.reward_model.failures import charge_day
+
+    return Frame(*charge_day(inputs, settings))
+
+
+trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROUP)
+
+ASSETS = [turn_embeddings, breaks, reward_model_report, rewards, credit, trajectory_returns]

@@ -1,8 +1,11 @@
 """Training: one Bradley-Terry model per horizon over shared features, with censored labels masked.
 
-P(a preferred) = sigmoid(f_h(a) - f_h(b) + c_h * log length ratio). A tie counts half for each side. The length term
+P(a preferred) = sigmoid(w_h · (x_a - x_b) + c_h * log length ratio). A tie counts half for each side. The length term
 takes up what people's length habits explain and is dropped at scoring. There is no intercept, so swapping a and b of a
 pair together with its label changes nothing, and it does no harm when every pair is written with its winner first.
+
+The loss with its penalty is convex, so there is one best fit: it depends on no seed and no order of the pairs, and
+several processes that share the pairs find it as one does.
 """
 
 from __future__ import annotations
@@ -10,13 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model.checkpoint import Checkpoints
 from evalloop_assets.reward_model.encoder import Matrix
-from evalloop_assets.reward_model.model import HORIZONS
+from evalloop_assets.reward_model.features import shares_and_likenesses
+from evalloop_assets.reward_model.model import HORIZONS, LINEAR, SCALE
 from evalloop_assets.reward_model.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -24,26 +31,27 @@ if TYPE_CHECKING:
 
 Weights = dict[str, Matrix]
 
-NEWTON_STEPS = 15
+SHARE_SCALE = 0.05
+"""Standard deviation that a share or likeness is given, beside the columns of words whose vectors have length 1."""
+STEPS = 5
+"""Steps between two checkpoints."""
+MEMORY = 10
+"""Former steps by which L-BFGS knows the curvature."""
+SMALLEST_GAIN = 1e-5
+"""Fall of the loss, relative to it, below which training ends."""
 
 
 @dataclass(frozen=True)
 class Training:
     """How the heads are fitted. The same values and pairs give the same weights, bit for bit, on one machine."""
 
-    hidden: int = 32
-    """Width of the hidden layer beside the linear one; 0 leaves a linear model."""
-    epochs: int = 20
-    batch: int = 128
-    learning_rate: float = 0.003
-    penalty: float = 0.01
-    """Weight of the squared coefficients in the loss."""
-    patience: int = 4
-    """Epochs without a better tuning loss before training stops."""
+    epochs: int = 40
+    """Most rounds of STEPS steps of L-BFGS, each of which looks at all pairs at least once."""
+    penalty: float = 1.0
+    """Weight of the squared coefficients beside the summed loss of the labels: the precision of their prior, halved."""
     min_labels: int = 50
     """Decided labels of a horizon among the fitted pairs below which it is not learned."""
     threads: int = 1
-    seed: int = 0
 
 
 class Fitted(NamedTuple):
@@ -55,7 +63,9 @@ class Fitted(NamedTuple):
     learned: tuple[bool, ...]
     """Per horizon; the output of one not learned means nothing."""
     losses: tuple[float, ...]
-    """Loss on the tuning pairs (on the fitted pairs where there are none) after each epoch, in nats."""
+    """Mean loss of the fitted labels before each epoch, penalty included, in nats."""
+    tuning_losses: tuple[float, ...]
+    """Mean loss of the tuning labels after each epoch; empty without any."""
 
 
 def learnable(pairs: Pairs, min_labels: int) -> tuple[bool, ...]:
@@ -63,16 +73,29 @@ def learnable(pairs: Pairs, min_labels: int) -> tuple[bool, ...]:
     return tuple(bool(count >= min_labels) for count in pairs.decided.sum(axis=0))
 
 
-def fit(pairs: Pairs, tune: Pairs, training: Training) -> Fitted:
-    """Fits the heads whose horizon has enough labels; ValueError where none has, or where a feature is not finite."""
+def fit(pairs: Pairs, tune: Pairs, training: Training, checkpoints: Path | None = None) -> Fitted:
+    """Fits the heads whose horizon has enough labels; ValueError where none has, or where a feature is not finite.
+
+    With a folder for `checkpoints`, a run that was killed goes on from its last epoch when it is called again with the
+    same pairs, and ends with the same weights. UserError where the folder cannot be written or a GPU is too small.
+    """
     learned = learnable(pairs, training.min_labels)
     if not any(learned):
         raise ValueError(f"no horizon has {training.min_labels} decided labels")
     for part in (pairs, tune):
-        if not (np.isfinite(part.a).all() and np.isfinite(part.b).all()):
+        if not np.isfinite(part.difference).all():
             raise ValueError("features hold NaN or infinity: the text encoder is at fault")
+    import torch
+
     with _threads(training.threads):
-        return _fit(_learned_only(pairs, learned), _learned_only(tune, learned), learned, training)
+        try:
+            return _fit(_learned_only(pairs, learned), _learned_only(tune, learned), learned, training, checkpoints)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                "training of the reward model",
+                f"the GPU has too little memory for {len(pairs.ids)} pairs",
+                "Lower reward.max_pairs, or hide the GPU: CUDA_VISIBLE_DEVICES=",
+            ) from error
 
 
 def _learned_only(pairs: Pairs, learned: tuple[bool, ...]) -> Pairs:
@@ -82,112 +105,119 @@ def _learned_only(pairs: Pairs, learned: tuple[bool, ...]) -> Pairs:
     return pairs._replace(targets=targets).where(labelled)
 
 
-def _fit(pairs: Pairs, tune: Pairs, learned: tuple[bool, ...], training: Training) -> Fitted:
+def scale_of(difference: Matrix) -> Matrix:
+    """Factor of each feature [f]: shares and likenesses get the spread SHARE_SCALE, constant ones 0, words stay."""
+    scale = np.ones(difference.shape[1], np.float32)
+    columns = shares_and_likenesses(difference.shape[1])
+    spread = difference[:, columns].std(axis=0)
+    scale[columns] = np.where(spread > 1e-6, SHARE_SCALE / np.maximum(spread, 1e-6), 0.0)
+    return scale
+
+
+def _fit(pairs: Pairs, tune: Pairs, learned: tuple[bool, ...], training: Training, folder: Path | None) -> Fitted:
     import torch
 
-    both = np.concatenate([pairs.a, pairs.b])
-    mean, spread = both.mean(axis=0), both.std(axis=0)
-    spread = np.where(spread > 1e-6, spread, 1.0)
-    data = _tensors(pairs, mean, spread)
-    check = _tensors(tune if len(tune.ids) else pairs, mean, spread)
-
-    draw = torch.Generator().manual_seed(training.seed)
-    parameters = _initial(both.shape[1], training.hidden, length_alone(pairs), draw)
-    optimiser = torch.optim.Adam(parameters.values(), lr=training.learning_rate)
-    steps = training.epochs * max(1, -(-len(pairs.ids) // training.batch))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - step / (steps + 1))
-    best, best_loss, losses = _copied(parameters), float("inf"), []
-    since = 0
-    for _ in range(training.epochs):
-        order = torch.randperm(len(pairs.ids), generator=draw)
-        for rows in torch.split(order, training.batch):
-            optimiser.zero_grad()
-            loss = _loss(parameters, [part[rows] for part in data])
-            (loss + training.penalty * _squares(parameters)).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-        with torch.no_grad():
-            losses.append(float(_loss(parameters, check)))
-        if losses[-1] < best_loss:
-            best, best_loss, since = _copied(parameters), losses[-1], 0
-        else:
-            since += 1
-            if since >= training.patience:
-                break
-    length = best.pop("length").astype(np.float64)
-    weights = {"input_mean": mean.astype(np.float32), "input_sd": spread.astype(np.float32), **best}
-    return Fitted(weights, length, learned, tuple(losses))
-
-
-def _initial(features: int, hidden: int, length: NDArray[np.float64], draw: torch.Generator) -> dict[str, torch.Tensor]:
-    import torch
-
-    heads = len(HORIZONS)
-    parameters = {"linear": torch.zeros(features, heads), "length": torch.from_numpy(length.astype(np.float32))}
-    if hidden:
-        parameters["hidden"] = torch.randn(features, hidden, generator=draw) / features**0.5
-        parameters["hidden_bias"] = torch.zeros(hidden)
-        parameters["out"] = torch.randn(hidden, heads, generator=draw) * 0.1 / hidden**0.5
-    return {name: value.requires_grad_() for name, value in parameters.items()}
-
-
-def length_alone(pairs: Pairs) -> NDArray[np.float64]:
-    """Coefficient of the log length ratio per horizon when nothing else explains the labels [heads].
-
-    Training starts from it, so that the features are left with what length does not explain; starting from 0, they take
-    up much of its effect before the coefficient has grown. A horizon without a label has 0.
-    """
-    known = np.isfinite(pairs.targets)
-    ratio, targets = pairs.log_length_ratio[:, None], np.where(known, pairs.targets, 0.5)
-    found = np.zeros(pairs.targets.shape[1])
-    for _ in range(NEWTON_STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(found * ratio, -30, 30)))
-        slope = np.sum(known * (targets - chance) * ratio, axis=0) - found
-        bend = np.sum(known * chance * (1 - chance) * ratio**2, axis=0) + 1.0
-        found = found + slope / bend
-    return found
-
-
-def _tensors(pairs: Pairs, mean: Matrix, spread: Matrix) -> list[torch.Tensor]:
-    """a, b, log length ratio, targets with 0.5 where censored, mask of what is not censored."""
-    import torch
-
-    known = np.isfinite(pairs.targets)
-    columns = (
-        (pairs.a - mean) / spread,
-        (pairs.b - mean) / spread,
-        pairs.log_length_ratio[:, None],
-        np.where(known, pairs.targets, 0.5),
-        known,
+    scale = scale_of(pairs.difference)
+    data, check = _tensors(pairs, scale, _own_rows()), _tensors(tune, scale, slice(None))
+    labels = _over_processes(data.known.sum())
+    size = (len(scale) + 1, len(HORIZONS))
+    weights = torch.zeros(size, device=data.known.device, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [weights], max_iter=STEPS, history_size=MEMORY, tolerance_change=0.0, line_search_fn="strong_wolfe"
     )
-    return [torch.from_numpy(np.ascontiguousarray(column, np.float32)) for column in columns]
+
+    def loss() -> torch.Tensor:
+        """Mean over the labels of all processes, penalty included; leaves its gradient."""
+        optimiser.zero_grad()
+        own = _loss(weights, data)
+        own.backward()  # type: ignore[no-untyped-call]
+        assert weights.grad is not None
+        summed = _over_processes(torch.cat([weights.grad.flatten(), own.detach().reshape(1)]))
+        with torch.no_grad():
+            weights.grad.copy_(summed[:-1].reshape(size) / labels)
+            weights.grad[:-1] += 2 * training.penalty / labels * weights[:-1]
+            found: torch.Tensor = summed[-1] / labels + training.penalty / labels * weights[:-1].square().sum()
+        return found
+
+    kept = Checkpoints.of(folder, (*pairs, *tune), training)
+    losses, tuning = kept.restore(weights, optimiser)
+    while len(losses) < training.epochs and not _settled(losses):
+        losses.append(float(optimiser.step(loss)))  # type: ignore[no-untyped-call]
+        if len(check.known):
+            with torch.no_grad():
+                tuning.append(float(_loss(weights, check) / check.known.sum().clamp(min=1.0)))
+        if _rank() == 0:
+            kept.keep(weights, optimiser, losses, tuning)
+    if _rank() == 0:
+        kept.remove()
+    found = weights.detach().cpu().numpy()
+    return Fitted(
+        {SCALE: scale, LINEAR: np.ascontiguousarray(found[:-1], np.float32)},
+        found[-1].astype(np.float64),
+        learned,
+        tuple(losses),
+        tuple(tuning),
+    )
 
 
-def _loss(parameters: dict[str, torch.Tensor], data: list[torch.Tensor]) -> torch.Tensor:
-    """Mean cross-entropy over the labels that are not censored."""
+def _settled(losses: list[float]) -> bool:
+    return len(losses) > 1 and losses[-2] - losses[-1] <= SMALLEST_GAIN * abs(losses[-2])
+
+
+class _Data(NamedTuple):
+    inputs: torch.Tensor
+    """[n, f + 1] scaled differences, and the log length ratio."""
+    targets: torch.Tensor
+    """[n, heads], 0.5 where censored."""
+    known: torch.Tensor
+    """[n, heads] 1 where not censored."""
+
+
+def _tensors(pairs: Pairs, scale: Matrix, rows: slice) -> _Data:
+    """These rows of the pairs, on the GPU if there is one."""
     import torch
 
-    a, b, ratio, targets, known = data
-    logits = _heads(parameters, a) - _heads(parameters, b) + ratio * parameters["length"]
-    losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return (losses * known).sum() / known.sum().clamp(min=1.0)
+    pairs = pairs.where(rows)
+    device = f"cuda:{_rank() % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
+    known = np.isfinite(pairs.targets)
+    inputs = np.empty((len(known), len(scale) + 1), np.float32)
+    np.multiply(pairs.difference, scale, out=inputs[:, :-1])
+    inputs[:, -1] = pairs.log_length_ratio
+    columns = (inputs, np.where(known, pairs.targets, 0.5).astype(np.float32), known.astype(np.float32))
+    return _Data(*(torch.from_numpy(column).to(device) for column in columns))
 
 
-def _heads(parameters: dict[str, torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
-    outputs = inputs @ parameters["linear"]
-    if "hidden" in parameters:
-        outputs = outputs + (inputs @ parameters["hidden"] + parameters["hidden_bias"]).tanh() @ parameters["out"]
-    return outputs
-
-
-def _squares(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
+def _loss(weights: torch.Tensor, data: _Data) -> torch.Tensor:
+    """Summed cross-entropy of the labels that are not censored; on a GPU the product is taken in bfloat16."""
     import torch
 
-    return torch.stack([value.square().sum() for name, value in parameters.items() if name != "length"]).sum()
+    with torch.autocast(data.inputs.device.type, torch.bfloat16, enabled=data.inputs.is_cuda):
+        logits = data.inputs @ weights
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), data.targets, reduction="none")
+    return (losses * data.known).sum()
 
 
-def _copied(parameters: dict[str, torch.Tensor]) -> Weights:
-    return {name: value.detach().numpy().copy() for name, value in parameters.items()}
+def _over_processes(value: torch.Tensor) -> torch.Tensor:
+    """The sum over the processes that train together; the value itself in a process alone."""
+    import torch.distributed as group
+
+    if group.is_available() and group.is_initialized():
+        group.all_reduce(value)
+    return value
+
+
+def _rank() -> int:
+    import torch.distributed as group
+
+    return group.get_rank() if group.is_available() and group.is_initialized() else 0
+
+
+def _own_rows() -> slice:
+    """The pairs of this process: every k-th of k processes, all in a process alone."""
+    import torch.distributed as group
+
+    together = group.is_available() and group.is_initialized()
+    return slice(group.get_rank(), None, group.get_world_size()) if together else slice(None)
 
 
 @contextmanager

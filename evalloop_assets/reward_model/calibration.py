@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.bradley_terry import Fitted
 from evalloop_assets.reward_model.encoder import Matrix
+from evalloop_assets.reward_model.foreign import familiar
 from evalloop_assets.reward_model.model import HORIZONS, Floats, Head, ModelConfig, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs
 
@@ -42,13 +44,19 @@ def temperature(margins: Floats, targets: Floats) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded").x))
 
 
+class Mix(NamedTuple):
+    """How the heads and the components make one reward; from the settings."""
+
+    horizons: Mapping[str, float]
+    """Share of each horizon, summing to anything above 0."""
+    alpha: float = 1.0
+    """Share of the consistency."""
+    beta: float = 1.0
+    """Share of the progress."""
+
+
 def assemble(
-    fitted: Fitted,
-    tune: Pairs,
-    anchors: Anchors,
-    horizon_weights: Mapping[str, float],
-    encoder: str,
-    trained_through: str,
+    fitted: Fitted, tune: Pairs, anchors: Anchors, mix: Mix, encoder: str, trained_through: str
 ) -> RewardModel:
     """The model that scores. A horizon counts by its weight, unless it was not learned or tells the preferences of the
     tuning users no better than chance; where that leaves nothing, every learned horizon counts.
@@ -57,23 +65,37 @@ def assemble(
     """
     if len(anchors.features) < 2:
         raise ValueError("fewer than two anchors: nothing to standardise on")
-    bare = RewardModel(_config(encoder, (), 1.0, anchors, trained_through), fitted.weights)
-    margins = bare.raw(tune.a) - bare.raw(tune.b)
-    raw = bare.raw(anchors.features)
-    weights = _weights(fitted.learned, margins, tune, horizon_weights)
+    known = familiar(anchors.features)
+    weights = {**fitted.weights, "centre": known.centre, "axes": known.axes}
+    config = ModelConfig(
+        encoder=encoder,
+        heads=(),
+        alpha=mix.alpha,
+        beta=mix.beta,
+        reward_sd=1.0,
+        anchors=len(anchors.features),
+        anchor_hash=anchors.digest,
+        trained_through=trained_through,
+        farthest=known.farthest,
+    )
+    bare = RewardModel(config, weights)
+    margins = bare.values(tune.difference)
+    parts = bare.parts(anchors.features)
+    values = parts.sum(axis=0)
+    shares = _weights(fitted.learned, margins, tune, mix.horizons)
     heads = tuple(
         Head(
             horizon=horizon,
-            weight=float(weights[at]),
+            weight=float(shares[at]),
             temperature=temperature(*_labelled(margins, tune, at)) if fitted.learned[at] else 1.0,
-            mean=float(raw[:, at].mean()),
-            sd=_positive(float(raw[:, at].std())),
+            mean=tuple(parts[:, :, at].mean(axis=1).tolist()),
+            sd=_positive(float(values[:, at].std())),
         )
         for at, horizon in enumerate(HORIZONS)
     )
-    unscaled = RewardModel(_config(encoder, heads, 1.0, anchors, trained_through), fitted.weights).reward(raw)
-    sd = _positive(float(unscaled.std()))
-    return RewardModel(_config(encoder, heads, sd, anchors, trained_through), fitted.weights)
+    unscaled = RewardModel(replace(config, heads=heads), weights)
+    sd = _positive(float(unscaled.temporal(unscaled.reward_parts(parts)).std()))
+    return RewardModel(replace(config, heads=heads, reward_sd=sd), weights)
 
 
 def _weights(
@@ -103,14 +125,3 @@ def _labelled(margins: Floats, pairs: Pairs, at: int) -> tuple[Floats, Floats]:
 
 def _positive(sd: float) -> float:
     return sd if sd > 1e-9 else 1.0
-
-
-def _config(encoder: str, heads: tuple[Head, ...], sd: float, anchors: Anchors, through: str) -> ModelConfig:
-    return ModelConfig(
-        encoder=encoder,
-        heads=heads,
-        reward_sd=sd,
-        anchors=len(anchors.features),
-        anchor_hash=anchors.digest,
-        trained_through=through,
-    )

@@ -9,7 +9,7 @@ from evalloop_assets.lake.store import Lake
 
 NOT_ABOVE_CHANCE = """
     SELECT day, reward_version, low FROM reward_model_report
-    WHERE (metric = 'accuracy' AND horizon = 'all' AND source = 'all' AND (low IS NULL OR low <= 0.5))
+    WHERE (metric = 'accuracy' AND horizon = 'all' AND source = 'all' AND slice = 'all' AND (low IS NULL OR low <= 0.5))
         OR metric = 'untested'
     ORDER BY day
 """

@@ -1,6 +1,16 @@
 """The reward model as it is used: weights, how its heads become one number, and how it is kept on disk.
 
 Scoring needs numpy only; torch is needed to train. On disk a model is `weights.safetensors` and `config.json`.
+
+The value of horizon h is linear in the features, so it is a sum over their three groups, and so is the reward:
+
+    Q_h = base_h + consistency_h + progress_h
+    r_g = (sum over h of weight_h * (g_h - its mean over the anchors) / sd of Q_h over them) / reward_sd
+    r_temporal = r_base + alpha * r_consistency + beta * r_progress
+
+with weight_h the share of the horizon in the settings (0 where it was not learned) and reward_sd such that r_temporal
+has standard deviation 1 on the anchors; its mean there is 0. At alpha = beta = 1, r_temporal is the weighted sum of the
+standardised Q_h. Q_h holds up to what depends on the message and the history alone, which no pair of one message tells.
 """
 
 from __future__ import annotations
@@ -10,32 +20,42 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.encoder import Encoder, Matrix, find_encoder
+from evalloop_assets.reward_model.features import features, group_slices
+from evalloop_assets.reward_model.history import History, Situations, situations
 
 HORIZONS = ("immediate", "delayed_5", "delayed_session")
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "weights.safetensors"
+FORMAT = 2
+"""Of the files, and of the features that the weights belong to."""
+SCALE, LINEAR = "scale", "linear"
 
 Floats = NDArray[np.float64]
 
 
+class OlderFormat(UserError):
+    """A model that a former release wrote."""
+
+
 @dataclass(frozen=True)
 class Head:
-    """How the raw output of one horizon is read."""
+    """How the value of one horizon is read."""
 
     horizon: str
     weight: float
     """Share of this horizon in the reward; 0 where it could not be learned."""
     temperature: float
-    """A pair is preferred with probability sigmoid(difference of raw outputs / temperature)."""
-    mean: float
-    """Mean raw output over the anchors."""
+    """A pair is preferred with probability sigmoid(difference of values / temperature)."""
+    mean: tuple[float, float, float]
+    """Mean of its base, consistency and progress over the anchors."""
     sd: float
-    """Standard deviation of it over the anchors."""
+    """Standard deviation of the value over the anchors."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,10 @@ class ModelConfig:
     """Name and version of the text encoder."""
     heads: tuple[Head, ...]
     """One per horizon, in the order of HORIZONS."""
+    alpha: float
+    """Share of the consistency in the reward."""
+    beta: float
+    """Share of the progress."""
     reward_sd: float
     """Standard deviation over the anchors of the weighted sum of standardised heads, whose mean is 0."""
     anchors: int
@@ -53,26 +77,26 @@ class ModelConfig:
     anchor_hash: str
     trained_through: str
     """Last day of the training window (ISO date, UTC)."""
+    farthest: float
+    """Distance from what it was trained on beyond which a reply is foreign (foreign.py)."""
+    format: int = FORMAT
 
 
-def pair_features(messages: Matrix, replies: Matrix) -> Matrix:
-    """Float32 [n, 2 d + 1]: the reply, its product with the message that it answers, and their likeness (cosine).
+class Components(NamedTuple):
+    """The three parts of the reward, each float64 [n], in standard deviations of the reward over the anchors."""
 
-    The message alone is no feature: a reply must not earn its score by what the user had written before it
-    (`003_c9bb702ef28bd78d.txt`, section 6.2, context contamination).
-    """
-    norms = np.linalg.norm(messages, axis=1) * np.linalg.norm(replies, axis=1)
-    likeness = np.sum(messages * replies, axis=1) / np.where(norms > 0, norms, 1.0)
-    return np.concatenate([replies, messages * replies, likeness[:, None]], axis=1).astype(np.float32)
+    r_base: Floats
+    r_consistency: Floats
+    r_progress: Floats
 
 
 @dataclass(frozen=True)
 class RewardModel:
-    """A trained reward model. It sees text only, never the behaviour that made its labels."""
+    """A trained reward model. It sees text and time only, never the behaviour that made its labels."""
 
     config: ModelConfig
     weights: dict[str, Matrix]
-    """input_mean, input_sd [f]; linear [f, heads]; hidden [f, h], hidden_bias [h], out [h, heads] unless h is 0."""
+    """scale [f], linear [f, heads]; centre [d] and axes [d, k] of what it was trained on (foreign.py)."""
 
     @property
     def version(self) -> str:
@@ -83,39 +107,67 @@ class RewardModel:
         return f"{self.config.trained_through}-{digest.hexdigest()[:8]}"
 
     def score(
-        self, user_texts: Sequence[str | None], replies: Sequence[str | None], encoder: Encoder | None = None
+        self,
+        user_texts: Sequence[str | None],
+        replies: Sequence[str | None],
+        encoder: Encoder | None = None,
+        histories: Sequence[History] | None = None,
     ) -> Floats:
-        """Reward per reply, float64 [n]: mean 0 and standard deviation 1 on the version's anchor set, larger is better.
+        """r_temporal per reply, float64 [n]: mean 0, standard deviation 1 on the version's anchors, larger is better.
 
-        NaN where the reply is missing or blank: there is nothing to judge. A missing message counts as an empty one.
-        `encoder` may be a cache in front of the model's own encoder. ValueError where the lengths differ.
+        A history is the earlier exchanges of the conversation, oldest first; without histories each reply stands at its
+        start. NaN where the reply is missing or blank: there is nothing to judge. A missing message counts as an empty
+        one. `encoder` may be a cache in front of the model's own encoder. ValueError where the lengths differ.
         """
-        if len(user_texts) != len(replies):
-            raise ValueError(f"{len(user_texts)} messages but {len(replies)} replies")
-        rewards = np.full(len(replies), np.nan)
-        judged = [at for at, reply in enumerate(replies) if reply and reply.strip()]
-        if judged:
-            coder = self._encoder(encoder)
-            messages = coder.encode([user_texts[at] or "" for at in judged])
-            texts = coder.encode([replies[at] or "" for at in judged])
-            rewards[judged] = self.reward(self.raw(pair_features(messages, texts)))
-        return rewards
+        return self.temporal(self.components(user_texts, replies, encoder, histories))
 
-    def raw(self, features: Matrix) -> Floats:
-        """Raw outputs [n, heads] of features [n, f]; ValueError where a feature is not finite."""
-        if not np.isfinite(features).all():
+    def components(
+        self,
+        user_texts: Sequence[str | None],
+        replies: Sequence[str | None],
+        encoder: Encoder | None = None,
+        histories: Sequence[History] | None = None,
+    ) -> Components:
+        """The parts of `score`, from the same arguments."""
+        return self.components_of(situations(user_texts, replies, histories), encoder)
+
+    def components_of(self, places: Situations, encoder: Encoder | None = None) -> Components:
+        """The parts of the reward of replies in their places; NaN where the reply is blank."""
+        blank = np.array([not text.strip() for text in places.texts], np.bool_)
+        parts = self.parts(features(places, self._encoder(encoder)))
+        return Components(*(np.where(blank[places.reply], np.nan, part) for part in self.reward_parts(parts)))
+
+    def temporal(self, components: Components) -> Floats:
+        """r_base + alpha * r_consistency + beta * r_progress."""
+        return np.asarray(
+            components.r_base + self.config.alpha * components.r_consistency + self.config.beta * components.r_progress,
+            np.float64,
+        )
+
+    def values(self, found: Matrix) -> Floats:
+        """Q_h [n, heads] of features [n, f], or of their differences; ValueError where one is not finite."""
+        return np.asarray(self.parts(found).sum(axis=0), np.float64)
+
+    def parts(self, found: Matrix) -> Floats:
+        """[groups, n, heads]: the share of each group of features in Q_h; ValueError where a feature is not finite."""
+        if not np.isfinite(found).all():
             raise ValueError("features hold NaN or infinity: the text encoder is at fault")
-        inputs = (features - self.weights["input_mean"]) / self.weights["input_sd"]
-        outputs = inputs @ self.weights["linear"]
-        if "hidden" in self.weights:
-            hidden = np.tanh(inputs @ self.weights["hidden"] + self.weights["hidden_bias"])
-            outputs = outputs + hidden @ self.weights["out"]
-        return outputs.astype(np.float64)
+        weights = self.weights[LINEAR] * self.weights[SCALE][:, None]
+        slices = group_slices(found.shape[1]).values()
+        return np.stack([found[:, columns] @ weights[columns] for columns in slices]).astype(np.float64)
 
-    def reward(self, raw: Floats) -> Floats:
-        """One number per row of raw outputs [n, heads]: weighted sum of standardised heads, standardised again."""
-        total = sum(head.weight * (raw[:, at] - head.mean) / head.sd for at, head in enumerate(self.config.heads))
-        return np.asarray(total / self.config.reward_sd, np.float64)
+    def reward_parts(self, parts: Floats) -> Components:
+        """Components of the parts [groups, n, heads] of the values."""
+        found = np.zeros(parts.shape[:2])
+        for at, head in enumerate(self.config.heads):
+            if head.weight > 0:
+                found += head.weight * (parts[:, :, at] - np.array(head.mean)[:, None]) / head.sd
+        return Components(*(found / self.config.reward_sd))
+
+    def margin(self, difference: Matrix) -> Floats:
+        """r_temporal of one reply less that of another [n], from the difference of their features [n, f]."""
+        zero = self.reward_parts(np.zeros((len(Components._fields), 1, len(HORIZONS))))
+        return self.temporal(self.reward_parts(self.parts(difference))) - self.temporal(zero)
 
     def _encoder(self, given: Encoder | None) -> Encoder:
         if given is None:
@@ -139,17 +191,16 @@ def save(model: RewardModel, folder: Path) -> None:
 
 
 def load(folder: Path) -> RewardModel:
-    """The model that `save` wrote; UserError where the files are missing or damaged."""
+    """The model that `save` wrote; UserError where the files are missing or damaged, or of another format."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    mend = "Train again: materialise reward_model_report for the last day"
     try:
         fields = json.loads((folder / CONFIG_FILE).read_text())
-        fields["heads"] = tuple(Head(**head) for head in fields["heads"])
+        if (found := fields.get("format", 1)) != FORMAT and "heads" in fields:
+            raise OlderFormat(f"reward model in {folder}", f"its format is {found}, this release reads {FORMAT}", mend)
+        fields["heads"] = tuple(Head(**{**head, "mean": tuple(head["mean"])}) for head in fields["heads"])
         return RewardModel(ModelConfig(**fields), load_file(folder / WEIGHTS_FILE))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise UserError(
-            f"reward model in {folder}",
-            f"it cannot be read ({error})",
-            "Train again: materialise reward_model_report for the last day",
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise UserError(f"reward model in {folder}", f"it cannot be read ({error})", mend) from error

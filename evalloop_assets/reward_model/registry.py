@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.gate import Verdict
-from evalloop_assets.reward_model.model import RewardModel, load
+from evalloop_assets.reward_model.model import OlderFormat, RewardModel, load
 from evalloop_assets.reward_model.pyfunc import DATA, save_as_mlflow_model
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def register(
 ) -> Registered:
     """Logs the training, registers the model as challenger, and makes it champion if `judge` promotes it.
 
-    `judge` gets the champion, None where there is none. The verdict is kept with the version: registering the same
+    `judge` gets the champion, None where there is none that this release reads.
+    The verdict is kept with the version: registering the same
     content again asks no second time and moves no alias that has moved on since.
     """
     with _registry(home, writing=True) as client:
@@ -131,7 +132,7 @@ def register(
             verdict = Verdict(**json.loads(version.tags["verdict"]))
         else:
             client.set_registered_model_alias(NAME, CHALLENGER, str(number))
-            verdict = judge(load(_folder(champion)) if champion else None)
+            verdict = judge(_readable(champion))
             client.set_model_version_tag(NAME, str(number), "against", _reward_version(champion))
             client.set_model_version_tag(NAME, str(number), "verdict", json.dumps(verdict._asdict()))
             version = client.get_model_version(NAME, str(number))
@@ -244,6 +245,14 @@ def _create(client: MlflowClient, home: Path, model: RewardModel, notes: Notes) 
         run_id=run_id,
         tags={"reward_version": model.version, "trained_through": model.config.trained_through},
     )
+
+
+def _readable(champion: ModelVersion | None) -> RewardModel | None:
+    """The champion; None where there is none or where a former release wrote it: any model of today replaces it."""
+    try:
+        return load(_folder(champion)) if champion else None
+    except OlderFormat:
+        return None
 
 
 def _by_alias(client: MlflowClient, alias: str) -> ModelVersion | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
+from evalloop_assets.reward_model.gated import Gate, through_gate
+from evalloop_assets.reward_model.judging import judge_day
+from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.tables import REWARDS
 
@@ -20,10 +24,12 @@ if TYPE_CHECKING:
 DIGITS = 5
 """Decimals of a stored reward: beyond them single precision differs from machine to machine."""
 
+CONVERSATIONS = "SELECT conversation_id FROM reading WHERE day = $day AND position IS NOT NULL"
+
 KEPT_REPLIES = """
     SELECT r.event_id, r.session_id, r.user_id, r.conversation_id, r.model_id, t.user_text, t.reply_text
     FROM reading AS r JOIN turns AS t ON t.event_id = r.event_id
-    WHERE r.position IS NOT NULL
+    WHERE r.day = $day AND r.position IS NOT NULL
     ORDER BY r.event_id
 """
 
@@ -43,7 +49,7 @@ class Scored(NamedTuple):
     metadata: dict[str, Any]
 
 
-def score_day(inputs: Inputs, settings: Settings) -> Scored:
+def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
     """One row per kept reply; none where there is no champion."""
     import pyarrow as pa
 
@@ -54,21 +60,25 @@ def score_day(inputs: Inputs, settings: Settings) -> Scored:
         schema = arrow_schema(REWARDS)
         empty = schema.remove(schema.get_field_index("day")).empty_table()
         return Scored(empty, {"skipped": "no reward model was ever promoted"})
-    replies = inputs.query(KEPT_REPLIES)
+    replies = inputs.query(KEPT_REPLIES, {"day": day})
     name = champion.config.encoder
     stored = inputs.query(STORED, {"encoder": name})
-    scores = champion.score(
-        replies.column("user_text").to_pylist(),
-        replies.column("reply_text").to_pylist(),
-        CachedEncoder(find_encoder(name), stored),
-    )
+    columns = [replies.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
+    places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
+    components = champion.components_of(places, CachedEncoder(find_encoder(name), stored))
+    scores = champion.temporal(components)
+    judged = judge_day(inputs, day, settings)
+    gated = through_gate(scores, [judged[event] for event in columns[0]], Gate.of(settings.reward))
     rows = replies.drop_columns(["user_text", "reply_text"])
-    rows = rows.append_column("reward", pa.array(np.round(scores, DIGITS), pa.float64(), from_pandas=True))
+    for column, values in (components._asdict() | gated._asdict()).items():
+        rows = rows.append_column(column, pa.array(np.round(values, DIGITS), pa.float64(), from_pandas=True))
     rows = rows.append_column("reward_version", pa.array([champion.version] * len(scores), pa.string()))
-    known = scores[np.isfinite(scores)]
+    known = np.isfinite(scores)
     metadata = {
         "reward_version": champion.version,
-        "mean_reward": float(known.mean()) if len(known) else None,
-        "without_text": int(len(scores) - len(known)),
+        "mean_r_temporal": float(scores[known].mean()) if known.any() else None,
+        "mean_gate": float(gated.gate[known].mean()) if known.any() else None,
+        "mean_reward": float(gated.reward[known].mean()) if known.any() else None,
+        "without_text": int(len(scores) - known.sum()),
     }
     return Scored(rows, metadata)

@@ -32,14 +32,15 @@ BREAKS = TableSchema(
 REWARD_MODEL_REPORT = TableSchema(
     name="reward_model_report",
     row="one figure about the reward model trained at the end of a day",
-    key=("day", "metric", "horizon", "source"),
+    key=("day", "metric", "horizon", "source", "slice"),
     columns=(
         Column(
             "reward_version", "VARCHAR", "the model: last day of training and content hash; NULL where none was trained"
         ),
-        Column("metric", "VARCHAR", "accuracy, log_loss (nats), or skipped where no model was trained"),
+        Column("metric", "VARCHAR", "what it is, see docs/reward-model.md; skipped where no model was trained"),
         Column("horizon", "VARCHAR", "immediate, delayed_5, delayed_session: that head; all: the reward, every label"),
         Column("source", "VARCHAR", "pairs of that source (tail, regeneration, battle) or all"),
+        Column("slice", "VARCHAR", "pairs of that slice (later days, locale=…, role_type=…, channel=…) or all"),
         Column("value", "DOUBLE", "the figure on users who were held out of training"),
         Column("low", "DOUBLE", "lower 95% bound, clustered by user"),
         Column("high", "DOUBLE", "upper 95% bound"),
@@ -60,9 +61,42 @@ REWARDS = TableSchema(
         Column("user_id", "VARCHAR", "who read it"),
         Column("conversation_id", "VARCHAR", "its conversation"),
         Column("model_id", "VARCHAR", "the model that wrote it"),
+        Column("r_base", "DOUBLE", "what it is worth by itself and as an answer; NULL without text, like all of these"),
+        Column("r_consistency", "DOUBLE", "how it goes with the earlier replies of its conversation"),
+        Column("r_progress", "DOUBLE", "what it adds to what was said"),
         Column(
-            "reward", "DOUBLE", "in standard deviations of the version's anchors, 0 is their mean; NULL without text"
+            "r_temporal",
+            "DOUBLE",
+            "r_base + alpha · r_consistency + beta · r_progress, mean 0 and SD 1 on the anchors; NULL without text",
         ),
+        Column("q", "DOUBLE", "quality in [0, 1]: density, non-repetition and progress of the text"),
+        Column(
+            "penalty", "DOUBLE", "discount in (0, 1] for hollowness, repetition, soothing, wear and emotional overdraft"
+        ),
+        Column("gate", "DOUBLE", "sigmoid((q - q0) / T) * penalty, the share of a positive r_temporal that counts"),
+        Column("reward", "DOUBLE", "gate * max(r_temporal, 0) + min(r_temporal, 0)"),
         Column("reward_version", "VARCHAR", "the reward model that gave it"),
+    ),
+)
+
+CREDIT = TableSchema(
+    name="credit",
+    row="one kept reply of a session that was left abruptly, with its share of the blame",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("session_id", "VARCHAR", "its session"),
+        Column("user_id", "VARCHAR", "who left"),
+        Column("conversation_id", "VARCHAR", "its conversation"),
+        Column("model_id", "VARCHAR", "the model that wrote it"),
+        Column("replies_after", "BIGINT", "kept replies from it to the end of the session; 0 is the last one"),
+        Column("break_score", "DOUBLE", "how surely it broke persona, promise or story, in [0, 1]; NULL where unknown"),
+        Column(
+            "drift", "DOUBLE", "how far it moved the state of the dialogue; 1 is the median over the day's failures"
+        ),
+        Column("weight", "DOUBLE", "w(t, t'), in [0, 1]"),
+        Column(
+            "blame", "DOUBLE", "weight over max(1, sum of the session's weights); 0 where nothing speaks against it"
+        ),
     ),
 )

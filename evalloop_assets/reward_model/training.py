@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable
-from evalloop_assets.reward_model.calibration import Anchors, assemble
+from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, learnable
+from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.evaluation import Reading, evaluate
 from evalloop_assets.reward_model.model import HORIZONS, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, Split, split_by_user
@@ -25,7 +25,7 @@ class Trained(NamedTuple):
     readings: list[Reading]
     """On held-out users only."""
     split: Split
-    losses: tuple[float, ...]
+    fitted: Fitted
     length_coefficients: dict[str, float]
     """Per learned horizon: how much the labels go by length, which the reward does not."""
 
@@ -34,27 +34,26 @@ def train(
     pairs: Pairs,
     anchors: Anchors,
     training: Training,
-    horizon_weights: Mapping[str, float],
+    mix: Mix,
     encoder: str,
     trained_through: str,
+    checkpoints: Path | None = None,
 ) -> Trained | Skipped:
     """Fits on most users, calibrates on some, evaluates on the held-out ones.
 
     Skipped where there are no pairs, where every label is a tie or censored, or where there are too few of the others.
     """
     split = split_by_user(pairs)
-    reason = _no_training(pairs, split, anchors, training, horizon_weights)
+    reason = _no_training(pairs, split, anchors, training, mix)
     if reason:
         return Skipped(reason)
-    fitted = fit(split.fit, split.tune, training)
-    model = assemble(fitted, split.tune, anchors, horizon_weights, encoder, trained_through)
+    fitted = fit(split.fit, split.tune, training, checkpoints)
+    model = assemble(fitted, split.tune, anchors, mix, encoder, trained_through)
     length = {horizon: float(fitted.length[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
-    return Trained(model, evaluate(model, split.held_out), split, fitted.losses, length)
+    return Trained(model, evaluate(model, split.held_out), split, fitted, length)
 
 
-def _no_training(
-    pairs: Pairs, split: Split, anchors: Anchors, training: Training, horizon_weights: Mapping[str, float]
-) -> str:
+def _no_training(pairs: Pairs, split: Split, anchors: Anchors, training: Training, mix: Mix) -> str:
     if not len(pairs.ids):
         return "no pairs in the window"
     if not pairs.decided.any():
@@ -63,7 +62,7 @@ def _no_training(
     if not any(enough):
         most = int(split.fit.decided.sum(axis=0).max())
         return f"at most {most} decided labels of one horizon among the fitted users, {training.min_labels} are needed"
-    if not any(enough[at] and horizon_weights[horizon] > 0 for at, horizon in enumerate(HORIZONS)):
+    if not any(enough[at] and mix.horizons[horizon] > 0 for at, horizon in enumerate(HORIZONS)):
         return "every horizon with enough labels has weight 0 in the settings"
     if len(anchors.features) < 2:
         return "fewer than two replies to standardise on"

@@ -9,6 +9,7 @@ import numpy as np
 
 from evalloop_assets.simulator.arrays import Floats, Ints
 from evalloop_assets.simulator.behaviour import Habits
+from evalloop_assets.simulator.conversations import DIMENSIONS
 from evalloop_assets.simulator.lexicon import Kind, Lexicon
 from evalloop_assets.simulator.oracle import appraise
 from evalloop_assets.simulator.policies import Policy, replies
@@ -43,6 +44,9 @@ class Choices(NamedTuple):
     quality_a: Floats
     """True quality of reply a, for what a single reply to a single message can show of it."""
     quality_b: Floats
+    dimensions_a: Floats
+    """(battles, 7) of reply a, in the order of DIMENSIONS."""
+    dimensions_b: Floats
 
 
 def choices(
@@ -71,7 +75,7 @@ def choices(
         prompts=say(kind, pack, item, rng, lexicon),
     )
     sides = [_side(side, users, asked, names, people, policies, habits, rng, lexicon) for side in (first, second)]
-    (text_a, value_a, quality_a), (text_b, value_b, quality_b) = sides
+    (text_a, value_a, quality_a, dimensions_a), (text_b, value_b, quality_b, dimensions_b) = sides
     a_first = rng.random(n) < 0.5
     lead = value_a - value_b + np.where(a_first, 1, -1) * people.position_bias[users] + NOISE * rng.standard_normal(n)
     tie = np.where(value_a + value_b < 2 * BOTH_BAD_BELOW, "both_bad", "tie")
@@ -89,6 +93,8 @@ def choices(
         value_b=value_b,
         quality_a=quality_a,
         quality_b=quality_b,
+        dimensions_a=dimensions_a,
+        dimensions_b=dimensions_b,
     )
 
 
@@ -102,8 +108,8 @@ def _side(
     habits: Habits,
     rng: np.random.Generator,
     lexicon: Lexicon,
-) -> tuple[np.ndarray, Floats, Floats]:
-    """Replies of one side, their values to the users at a glance, and their true quality; tastes included."""
+) -> tuple[np.ndarray, Floats, Floats, Floats]:
+    """Replies of one side, what they are worth at a glance and their true quality, tastes included; dimensions."""
     texts = np.empty(len(asked), dtype=object)
     liking = np.zeros(len(asked))
     for number, name in enumerate(names):
@@ -114,4 +120,5 @@ def _side(
     ids = lexicon.read_batch(texts.tolist())
     truth = appraise(ids, asked, Story.untold(len(asked), lexicon), lexicon, habits.values)
     own = habits.taste * liking
-    return texts, np.asarray(truth.at_a_glance + own), np.asarray(truth.quality + own)
+    dimensions = np.stack([getattr(truth, name) for name in DIMENSIONS], axis=1)
+    return texts, np.asarray(truth.at_a_glance + own), np.asarray(truth.quality + own), dimensions

@@ -84,6 +84,7 @@ TRUTH_BATTLES = TableSchema(
         Column("value_b", "DOUBLE", "likewise"),
         Column("quality_a", "DOUBLE", "true quality of reply a to this user at the start of a story"),
         Column("quality_b", "DOUBLE", "likewise"),
+        *(Column(f"{name}_{side}", "DOUBLE", f"{name} of reply {side}") for side in "ab" for name in DIMENSIONS),
     ),
     ("battle_id",),
 )
@@ -155,8 +156,10 @@ def truth_of_users(
 
 def truth_of_battles(battle_ids: Sequence[str], fought: Choices) -> pa.Table:
     columns = {"battle_id": battle_ids} | {
-        name: getattr(fought, name) for name in TRUTH_BATTLES.column_names if name != "battle_id"
+        name: getattr(fought, name) for name in ("model_a", "model_b", "value_a", "value_b", "quality_a", "quality_b")
     }
+    for side, dimensions in (("a", fought.dimensions_a), ("b", fought.dimensions_b)):
+        columns |= {f"{name}_{side}": dimensions[:, at] for at, name in enumerate(DIMENSIONS)}
     return table(TRUTH_BATTLES, columns, len(battle_ids))
 
 

@@ -19,7 +19,7 @@ from evalloop_assets.reward_model.registry import champion_version, find_champio
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-40, 1), "reading": (0, 0), "turns": (0, 1)}
+TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-41, 1), "reading": (-14, 0), "turns": (-14, 1)}
 LAST = DAY + timedelta(days=2)
 DAYS = Days(DAY, LAST)
 

@@ -20,8 +20,8 @@ from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TU
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-40, 1), "reading": (0, 0), "turns": (0, 1)}
-SCORING = {"reading": (0, 0), "turns": (0, 1), "turn_embeddings": (-27, 1)}
+TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-41, 1), "reading": (-14, 0), "turns": (-14, 1)}
+SCORING = {"reading": (-7, 0), "turns": (-7, 1), "turn_embeddings": (-34, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,11 @@ def test_every_text_of_the_day_is_embedded_once(stage: Stage, result: ExecuteInP
 
 
 def test_report_says_how_good_the_model_is_with_intervals(stage: Stage, result: ExecuteInProcessResult):
-    rows = {(row["metric"], row["horizon"], row["source"]): row for row in stage.rows("reward_model_report")}
+    rows = {
+        (row["metric"], row["horizon"], row["source"]): row
+        for row in stage.rows("reward_model_report")
+        if row["slice"] == "all"
+    }
     champion = load_champion(stage.settings)
     for horizon in ("all", *HORIZONS):
         row = rows["accuracy", horizon, "all"]
@@ -88,11 +92,17 @@ def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInP
     rewards = {row["event_id"]: row for row in stage.rows("rewards")}
     assert set(rewards) == kept
     assert {row["reward_version"] for row in rewards.values()} == {champion.version}
-    without = {event for event, row in rewards.items() if row["reward"] is None}
-    assert without == {"e1-00000", "e1-00001"}
+    for column in ("r_temporal", "q", "penalty", "gate", "reward"):
+        without = {event for event, row in rewards.items() if row[column] is None}
+        assert without == {"e1-00000", "e1-00001"}
     known = sorted(set(rewards) - without)
     scores = champion.score(*([turns[event][name] for event in known] for name in ("user_text", "reply_text")))
-    assert [rewards[event]["reward"] for event in known] == pytest.approx(scores.tolist(), abs=1e-4)
+    assert [rewards[event]["r_temporal"] for event in known] == pytest.approx(scores.tolist(), abs=1e-4)
+    for event in known:
+        row = rewards[event]
+        assert 0 <= row["gate"] <= row["penalty"] <= 1
+        gated = row["gate"] * max(row["r_temporal"], 0) + min(row["r_temporal"], 0)
+        assert row["reward"] == pytest.approx(gated, abs=2e-5)
     assert metadata(result, "rewards")["without_text"] == 2
 
 
@@ -116,7 +126,7 @@ def test_embeddings_of_the_lake_are_used(stage: Stage, result: ExecuteInProcessR
     ]
     put(stage, TURN_EMBEDDINGS, changed)
     try:
-        rows = score_day(stage.inputs(DAY, **SCORING), stage.settings).rows.to_pylist()
+        rows = score_day(stage.inputs(DAY, **SCORING), DAY, stage.settings).rows.to_pylist()
     finally:
         put(stage, TURN_EMBEDDINGS, stored)
     assert {row["event_id"] for row in rows if row["reward"] != before[row["event_id"]]} == {"e1-00005"}
@@ -160,7 +170,7 @@ def test_rewards_check_catches_a_text_without_reward(stage: Stage, broken: list[
 @pytest.mark.parametrize("low", [0.5, 0.43, None])
 def test_accuracy_check_warns_where_chance_is_not_excluded(tmp_path, low: float | None):
     stage = Stage.at(tmp_path)
-    row = {"reward_version": "v", "metric": "accuracy", "horizon": "all", "source": "all", "low": low}
+    row = {"reward_version": "v", "metric": "accuracy", "horizon": "all", "source": "all", "slice": "all", "low": low}
     put(stage, REWARD_MODEL_REPORT, [row])
     found = beats_chance(stage.lake, Days.one(DAY))
     assert not found.passed
@@ -187,7 +197,7 @@ def test_nothing_to_learn_is_a_row_with_the_reason_and_no_champion(tmp_path, pai
     assert why in row["reason"]
     assert report.metadata["skipped"] == row["reason"]
     assert find_champion(stage.settings) is None
-    scored = score_day(stage.inputs(DAY, **SCORING), stage.settings)
+    scored = score_day(stage.inputs(DAY, **SCORING), DAY, stage.settings)
     assert scored.rows.num_rows == 0
     assert "no reward model" in scored.metadata["skipped"]
 

@@ -4,22 +4,21 @@ import pytest
 from evalloop_assets.reward_model.evaluation import compare, evaluate
 from evalloop_assets.reward_model.model import Head, ModelConfig, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs
+from evalloop_assets_tests.reward_model.world import FEATURES
 
-A_FIRST = np.array([[1.0], [2.0], [0.0], [1.0]], np.float32)
-"""One feature, which is the score: margins +1, -1, 0, +1."""
-B_FIRST = np.array([[0.0], [3.0], [0.0], [0.0]], np.float32)
+MARGINS = np.array([1.0, -1.0, 0.0, 1.0], np.float32)
+"""Of the first feature, which is the score."""
 
 
 def model(sign: float = 1.0, weights: tuple[float, ...] = (1.0, 0.0, 0.0)) -> RewardModel:
     heads = tuple(
-        Head(horizon, weight, temperature=1.0, mean=0.0, sd=1.0)
+        Head(horizon, weight, temperature=1.0, mean=(0.0, 0.0, 0.0), sd=1.0)
         for horizon, weight in zip(("immediate", "delayed_5", "delayed_session"), weights, strict=True)
     )
-    linear = np.array([[sign, -sign, sign]], np.float32)
-    zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
-    return RewardModel(
-        ModelConfig("e", heads, 1.0, 2, "x", "2026-01-01"), {"input_mean": zero, "input_sd": one, "linear": linear}
-    )
+    linear = np.zeros((FEATURES, 3), np.float32)
+    linear[0] = sign, -sign, sign
+    config = ModelConfig("e", heads, 1.0, 1.0, 1.0, 2, "x", "2026-01-01", 1.0)
+    return RewardModel(config, {"scale": np.ones(FEATURES, np.float32), "linear": linear})
 
 
 def pairs(targets: list[list[float]]) -> Pairs:
@@ -27,9 +26,10 @@ def pairs(targets: list[list[float]]) -> Pairs:
         np.array(["1", "2", "3", "4"]),
         np.array(["u1", "u2", "u3", "u4"]),
         np.array(["tail", "tail", "battle", "battle"]),
-        A_FIRST,
-        B_FIRST,
+        np.full(4, np.datetime64("2026-01-01")),
+        MARGINS[:, None] * (np.arange(FEATURES) == 0).astype(np.float32),
         np.zeros(4),
+        np.full(4, np.nan),
         np.array(targets),
     )
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,23 +6,25 @@ import pytest
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.bradley_terry import Training
-from evalloop_assets.reward_model.calibration import Anchors
+from evalloop_assets.reward_model.calibration import Anchors, Mix
 from evalloop_assets.reward_model.embeddings import CachedEncoder, embedding_rows
 from evalloop_assets.reward_model.encoder import HashedNgrams
-from evalloop_assets.reward_model.model import HORIZONS, RewardModel, load, pair_features, save
+from evalloop_assets.reward_model.features import features, width
+from evalloop_assets.reward_model.history import Exchange, situations
+from evalloop_assets.reward_model.model import HORIZONS, OlderFormat, RewardModel, load, save
 from evalloop_assets.reward_model.pairs import read_pairs
 from evalloop_assets.reward_model.training import Skipped, Trained, train
 from evalloop_assets_tests.reward_model.world import pair_rows, pair_table, reply
 
 ENCODER = HashedNgrams()
-WEIGHTS = dict(zip(HORIZONS, (0.2, 0.3, 0.5), strict=True))
+MIX = Mix(dict(zip(HORIZONS, (0.2, 0.3, 0.5), strict=True)))
 GOOD = "the lantern near the harbour, violin and saffron into the orchard"
 BAD = "okay maybe whatever fine thing basically something anyway"
 
 
 def trained(rows: list[dict], **options: object) -> Trained | Skipped:
     pairs = read_pairs(pair_table(rows), ENCODER)
-    return train(pairs, Anchors.of(pairs.a), Training(**options), WEIGHTS, ENCODER.name, "2026-03-05")
+    return train(pairs, Anchors.of(pairs.difference), Training(**options), MIX, ENCODER.name, "2026-03-05")
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +66,11 @@ def test_messages_and_replies_must_match(model: RewardModel):
         model.score(["hi"], ["a", "b"])
 
 
-def test_the_message_alone_earns_nothing():
-    """Two messages that share nothing with an all-zero reply give the same features."""
-    messages = ENCODER.encode(["a splendid question about lanterns", "meh"])
-    features = pair_features(messages, np.zeros_like(messages))
-    assert (features[0] == features[1]).all()
+def test_the_message_and_the_history_alone_earn_nothing():
+    """Whatever was said before, the place of a reply without a word is worth the same."""
+    histories = [[], [Exchange("a splendid question", "a splendid lantern", 20.0)], [Exchange("meh", "whatever", 9e5)]]
+    found = features(situations(["a splendid question about lanterns", "meh", ""], [""] * 3, histories), ENCODER)
+    assert (found == found[0]).all()
 
 
 def test_files_give_the_same_scores(model: RewardModel, tmp_path: Path):
@@ -91,12 +94,21 @@ def test_a_damaged_or_missing_file_is_one_clear_line(model: RewardModel, tmp_pat
 
 def test_features_that_are_not_finite_are_refused(model: RewardModel):
     with pytest.raises(ValueError, match="NaN or infinity"):
-        model.raw(np.full((1, 2 * ENCODER.dimension + 1), np.nan, np.float32))
+        model.values(np.full((1, width(ENCODER.dimension)), np.nan, np.float32))
 
 
 def test_a_cache_in_front_changes_no_score(model: RewardModel):
     cache = CachedEncoder(ENCODER, embedding_rows([GOOD, "hi"], ENCODER))
     np.testing.assert_allclose(model.score(["hi"] * 2, [GOOD, BAD], cache), model.score(["hi"] * 2, [GOOD, BAD]))
+
+
+def test_an_older_format_says_to_train_again(model: RewardModel, tmp_path: Path):
+    save(model, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["format"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(OlderFormat, match=r"its format is 1, this release reads 2\. Train again"):
+        load(tmp_path)
 
 
 def test_vectors_of_another_encoder_are_refused(model: RewardModel):
@@ -162,7 +174,7 @@ def test_length_that_sways_people_does_not_sway_the_reward():
     lengths = np.log([len(text) for text in texts])
     sway, truth = {}, {}
     for name, part in (("covariate", pairs), ("none", blind)):
-        found = train(part, Anchors.of(part.a), Training(), WEIGHTS, ENCODER.name, "2026-03-05")
+        found = train(part, Anchors.of(part.difference), Training(), MIX, ENCODER.name, "2026-03-05")
         assert isinstance(found, Trained)
         rewards = found.model.score(["hi"] * 800, texts)
         sway[name] = np.corrcoef(rewards, lengths)[0, 1]

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalloop_assets.reward_model.encoder import HashedNgrams
+from evalloop_assets.reward_model.features import width
 from evalloop_assets.reward_model.pairs import read_pairs, split_by_user
 from evalloop_assets_tests.reward_model.world import pair_rows, pair_table, planted
 
@@ -26,7 +27,7 @@ def test_pairs_without_text_are_left_out_and_a_missing_message_is_empty():
     rows[2]["user_text_a"] = None
     pairs = read_pairs(pair_table(rows), ENCODER)
     assert pairs.ids.tolist() == [rows[2]["pair_id"], rows[3]["pair_id"]]
-    assert np.isfinite(pairs.a).all()
+    assert np.isfinite(pairs.difference).all()
 
 
 def test_length_ratio_by_hand():
@@ -38,13 +39,13 @@ def test_length_ratio_by_hand():
 def test_no_pairs():
     pairs = read_pairs(pair_table([]), ENCODER)
     assert pairs.targets.shape == (0, 3)
-    assert pairs.a.shape == (0, 2 * ENCODER.dimension + 1)
-    assert [len(part.ids) for part in split_by_user(pairs)] == [0, 0, 0]
+    assert pairs.difference.shape == (0, width(ENCODER.dimension))
+    assert [len(part.ids) for part in split_by_user(pairs)[:3]] == [0, 0, 0]
 
 
 def test_no_user_is_in_two_parts_and_shares_are_as_said():
     pairs, _ = planted(4000, users=2000)
-    parts = split_by_user(pairs)
+    parts = split_by_user(pairs)[:3]
     users = [set(part.users.tolist()) for part in parts]
     assert not users[0] & users[1]
     assert not users[0] & users[2]
@@ -59,6 +60,23 @@ def test_a_user_stays_where_he_is_when_others_join(user: int):
     small, _ = planted(160, users=80)
     large, _ = planted(500, users=250)
     name = f"u{user}"
-    assert [name in part.users for part in split_by_user(small)] == [
-        name in part.users for part in split_by_user(large)
+    assert [name in part.users for part in split_by_user(small)[:3]] == [
+        name in part.users for part in split_by_user(large)[:3]
     ]
+
+
+def test_the_newest_days_are_fitted_on_by_nobody_and_tested_on_those_held_out():
+    pairs, _ = planted(900)
+    days = np.datetime64("2026-03-01") + np.arange(900) % 9
+    split = split_by_user(pairs._replace(days=days))
+    assert split.fit.days.max() == np.datetime64("2026-03-07")
+    assert split.held_out.days.max() == np.datetime64("2026-03-09")
+    assert (split.later == (split.held_out.days > np.datetime64("2026-03-07"))).all()
+    assert 0 < split.later.sum() < len(split.later)
+
+
+def test_of_few_days_all_are_fitted_on():
+    pairs, _ = planted(300)
+    split = split_by_user(pairs._replace(days=np.datetime64("2026-03-01") + np.arange(300) % 6))
+    assert len(np.unique(split.fit.days)) == 6
+    assert not split.later.any()

@@ -24,7 +24,7 @@ from evalloop_assets.reward_model.registry import (
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.reward_model.test_evaluation import model as model_of
 
-NOTES = Notes({"hidden": 0}, {"accuracy": 0.7}, {"loss": (0.6, 0.5)}, {"input.preference_pairs": "4"})
+NOTES = Notes({"penalty": 1.0}, {"accuracy": 0.7}, {"loss": (0.6, 0.5)}, {"input.preference_pairs": "4"})
 YES, NO = Verdict(True, "better"), Verdict(False, "worse")
 NUMBERS = count(100)
 
@@ -123,7 +123,7 @@ def test_run_holds_parameters_metrics_tags_and_safe_artefacts(settings: Settings
         run = client.get_run(registered.run_id)
         losses = [entry.value for entry in client.get_metric_history(registered.run_id, "loss")]
     assert run.info.status == "FINISHED"
-    assert run.data.params == {"hidden": "0"}
+    assert run.data.params == {"penalty": "1.0"}
     assert run.data.metrics["accuracy"] == 0.7
     assert losses == [0.6, 0.5]
     assert run.data.tags["input.preference_pairs"] == "4"

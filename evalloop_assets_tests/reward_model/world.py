@@ -13,6 +13,7 @@ from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import BATTLES, TURNS
+from evalloop_assets.reward_model.features import CONSISTENCY, PROGRESS, TAKEN_UP
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.pairs import Pairs
 
@@ -20,6 +21,8 @@ DAY = date(2026, 3, 5)
 CHEERFUL = ["lantern", "harbour", "comet", "orchard", "violin", "saffron", "meadow", "compass", "ribbon", "cascade"]
 DULL = ["okay", "maybe", "whatever", "sure", "fine", "thing", "stuff", "anyway", "basically", "something"]
 NEUTRAL = ["the", "a", "we", "you", "and", "then", "of", "into", "near", "today", "river", "house", "road"]
+FEATURES = PROGRESS + CONSISTENCY + TAKEN_UP + 3
+"""Of planted pairs: as many shares and likenesses as the model knows, and three more."""
 MESSAGES = ("tell me more", "what happens next?", "where are we", "我想听故事", "and then?")
 
 
@@ -33,6 +36,9 @@ PAIRS_TABLE = TableSchema(
     key=("pair_id",),
     columns=(
         *_text("pair_id", "source", "user_id", "user_text_a", "user_text_b", "reply_a", "reply_b", *HORIZONS),
+        *_text("event_id_a", "event_id_b", "conversation_id"),
+        Column("position_a", "BIGINT", ""),
+        Column("position_b", "BIGINT", ""),
         Column("same_prefix", "BOOLEAN", ""),
     ),
 )
@@ -41,9 +47,13 @@ READING_TABLE = TableSchema(
     row="one reply",
     key=("event_id",),
     columns=(
-        *_text("event_id", "session_id", "user_id", "conversation_id", "model_id"),
+        *_text("event_id", "root_event_id", "session_id", "user_id", "conversation_id", "model_id"),
         Column("position", "BIGINT", ""),
+        Column("shown_at", "TIMESTAMP", ""),
     ),
+)
+EXITS_TABLE = TableSchema(
+    name="exits", row="one session", key=("session_id",), columns=_text("session_id", "user_id", "kind")
 )
 
 
@@ -97,7 +107,12 @@ def pair_table(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def planted(
-    count: int, features: int = 20, seed: int = 0, users: int = 80, censored: float = 0.0, length_effect: float = 0.0
+    count: int,
+    features: int = FEATURES,
+    seed: int = 0,
+    users: int = 80,
+    censored: float = 0.0,
+    length_effect: float = 0.0,
 ) -> tuple[Pairs, np.ndarray]:
     """Pairs of random features with a planted linear preference, and its coefficients [features, horizons]."""
     draw = np.random.default_rng(seed)
@@ -110,7 +125,8 @@ def planted(
     targets[draw.random(targets.shape) < censored] = np.nan
     names = np.array([f"p{seed}-{at:06d}" for at in range(count)])
     who = np.array([f"u{at % users}" for at in range(count)])
-    return Pairs(names, who, np.full(count, "tail"), a, b, ratio, targets), truth
+    days = np.full(count, np.datetime64(DAY))
+    return Pairs(names, who, np.full(count, "tail"), days, a - b, ratio, np.full(count, np.nan), targets), truth
 
 
 def turn_rows(count: int, day: date = DAY, seed: int = 1, model_id: str = "incumbent") -> list[dict[str, Any]]:
@@ -137,13 +153,16 @@ def fill(lake: Lake, pairs: list[dict[str, Any]], turns: list[dict[str, Any]], d
     """Writes one day of pairs, turns and reading, and an empty day of battles."""
     reading = [
         {
-            **{name: turn.get(name) for name in ("event_id", "user_id", "conversation_id", "model_id")},
+            **{name: turn.get(name) for name in ("event_id", "user_id", "conversation_id", "model_id", "shown_at")},
             "session_id": f"s-{turn['conversation_id']}",
+            "root_event_id": turn["replaces_event_id"] or turn["event_id"],
+            "shown_at": turn["shown_at"],
             "position": None if turn["event_id"].endswith("8") else at + 1,
         }
         for at, turn in enumerate(turns)
     ]
-    for schema, rows in ((PAIRS_TABLE, pairs), (TURNS, turns), (READING_TABLE, reading), (BATTLES, [])):
+    tables = ((PAIRS_TABLE, pairs), (TURNS, turns), (READING_TABLE, reading), (EXITS_TABLE, []), (BATTLES, []))
+    for schema, rows in tables:
         table = _table(schema, rows, day)
         lake.replace(schema, Days.one(day), {}, lambda inputs, table=table: table)
 

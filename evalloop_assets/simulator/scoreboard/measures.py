@@ -8,6 +8,7 @@ from evalloop_assets.simulator.scoreboard.ab import measured_ab
 from evalloop_assets.simulator.scoreboard.breaks import measured_breaks
 from evalloop_assets.simulator.scoreboard.credit import measured_credit
 from evalloop_assets.simulator.scoreboard.exits import measured_exits
+from evalloop_assets.simulator.scoreboard.gate import measured_gate
 from evalloop_assets.simulator.scoreboard.labels import measured_labels
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.pairs import measured_pairs
@@ -16,6 +17,7 @@ from evalloop_assets.simulator.scoreboard.pipeline import Run
 from evalloop_assets.simulator.scoreboard.policy import measured_policy
 from evalloop_assets.simulator.scoreboard.ratings import measured_ratings
 from evalloop_assets.simulator.scoreboard.reading import measured_reading
+from evalloop_assets.simulator.scoreboard.returns import measured_returns
 from evalloop_assets.simulator.scoreboard.reward import measured_reward
 from evalloop_assets.simulator.scoreboard.verdicts import measured_verdicts
 
@@ -26,8 +28,10 @@ MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
     measured_labels,
     measured_pairs,
     measured_reward,
+    measured_gate,
     measured_breaks,
     measured_credit,
+    measured_returns,
     measured_policy,
     measured_ratings,
     measured_ab,

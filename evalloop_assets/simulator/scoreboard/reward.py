@@ -10,26 +10,34 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.calibration import Anchors
-from evalloop_assets.reward_model.daily import horizon_weights, training
+from evalloop_assets.reward_model.daily import mix, training
 from evalloop_assets.reward_model.encoder import find_encoder
-from evalloop_assets.reward_model.model import CONFIG_FILE, HORIZONS, RewardModel, load, pair_features, save
+from evalloop_assets.reward_model.features import features
+from evalloop_assets.reward_model.logged import EXCHANGES, NO_LOG, SPOKEN, VERSIONS, log_of, logged_situations
+from evalloop_assets.reward_model.model import CONFIG_FILE, HORIZONS, RewardModel, load, save
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, is_held_out, read_pairs
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.training import Skipped, train
+from evalloop_assets.simulator.conversations import DIMENSIONS
 from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets.simulator.scoreboard.pipeline import Run
+from evalloop_assets.simulator.scoreboard.reward_ceiling import ceiling_leads
 
 Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 STAGE = "reward_model"
 SINGLE_TURN, DWELL, LENGTH = "single-turn reward", "raw dwell", "length"
+CEILING = "ceiling, told the true dimensions"
+PLACE = ("event_id", "user_text", "reply_text")
 PAIRS = 4_000
 BINS = 10
 
-REPLIES = """
+REPLIES = f"""
     SELECT
+        truth.event_id,
         truth.user_id,
         truth.conversation_id,
         logged.user_text,
@@ -40,7 +48,8 @@ REPLIES = """
         avg(truth.utility) OVER (
             PARTITION BY truth.conversation_id ORDER BY truth.turn ROWS BETWEEN CURRENT ROW AND 5 FOLLOWING
         ) AS delayed_5,
-        truth.quality AS delayed_session
+        truth.quality AS delayed_session,
+        {", ".join(f"truth.{name}" for name in DIMENSIONS)}
     FROM truth_turns AS truth
     JOIN turns AS logged ON logged.event_id = truth.event_id
     WHERE NOT truth.regenerated AND trim(logged.reply_text) <> ''
@@ -63,7 +72,8 @@ def measured_reward(run: Run) -> list[Measured]:
 
     What is truly preferred: immediately the reply that is worth more at a glance (`oracle.Appraisal.at_a_glance`), by
     delayed_5 the one with the higher mean utility of itself and the next five kept replies, by delayed_session the one
-    of higher true quality, which is what remains in memory and brings people back. Ties are left out.
+    of higher true quality, which is what remains in memory and brings people back. Ties are left out. A reply is judged
+    by the value of that horizon, and by the reward where it was not learned.
 
     A head states a probability; its calibration error is the mean distance between what it states and how often the
     reply is truly preferred, over ten bins of stated probability. Labels are noisy and the truth is not, so a head that
@@ -71,20 +81,23 @@ def measured_reward(run: Run) -> list[Measured]:
     """
     choices = held_out_choices(run.query(REPLIES), np.random.default_rng([run.seed, 0]))
     champion, single = find_champion(run.settings), single_turn_reward(run)
-    leads = {
-        LOOP: _reward_lead(champion, choices),
-        SINGLE_TURN: _reward_lead(single, choices),
-        DWELL: true_lead(choices, "dwell"),
-        LENGTH: _length(choices.a) - _length(choices.b),
-    }
+    difference = differences(champion, run, choices)
+    alone = differences(single, None, choices)
+    ceiling = ceiling_leads(run, *choices)
+    naive = {DWELL: true_lead(choices, "dwell"), LENGTH: _length(choices.a) - _length(choices.b)}
     accuracies = [
         Measured(
             STAGE, f"accuracy on true preferences, {name}", method, "high", accuracy(lead, true_lead(choices, name))
         )
-        for name in HORIZONS
-        for method, lead in leads.items()
+        for at, name in enumerate(HORIZONS)
+        for method, lead in {
+            LOOP: value_lead(champion, difference, at),
+            CEILING: ceiling[name],
+            SINGLE_TURN: value_lead(single, alone, at),
+            **naive,
+        }.items()
     ]
-    stated = stated_probabilities(champion, choices)
+    stated = stated_probabilities(champion, difference)
     return accuracies + [
         Measured(STAGE, f"calibration error, {name}", LOOP, "low", calibration_error(chance, true_lead(choices, name)))
         for name, chance in stated.items()
@@ -100,8 +113,8 @@ def single_turn_reward(run: Run) -> RewardModel | None:
     if not (folder / CONFIG_FILE).exists():
         options = run.settings.reward
         pairs = read_pairs(run.query(BATTLES), find_encoder(options.encoder))
-        anchors = Anchors.of(np.concatenate([pairs.a, pairs.b])[: options.anchors])
-        found = train(pairs, anchors, training(options), horizon_weights(options), options.encoder, "battles")
+        anchors = Anchors.of(pairs.difference[: options.anchors])
+        found = train(pairs, anchors, training(options), mix(options), options.encoder, "battles")
         if isinstance(found, Skipped):
             return None
         save(found.model, folder)
@@ -146,31 +159,40 @@ def calibration_error(stated: Floats, truth: Floats) -> float:
     return float(np.abs(distance).sum() / n)
 
 
-def stated_probabilities(model: RewardModel | None, choices: Choices) -> dict[str, Floats]:
+def stated_probabilities(model: RewardModel | None, difference: Matrix) -> dict[str, Floats]:
     """Per horizon, the probability that the first reply is preferred; NaN where the head does not count."""
-    unknown = np.full(choices.a.num_rows, np.nan)
+    unknown = np.full(len(difference), np.nan)
     if model is None:
         return dict.fromkeys(HORIZONS, unknown)
-    lead = model.raw(_features(model, choices.a)) - model.raw(_features(model, choices.b))
+    values = model.values(difference)
     return {
-        head.horizon: 1 / (1 + np.exp(-lead[:, at] / head.temperature)) if head.weight > 0 else unknown
+        head.horizon: 1 / (1 + np.exp(-values[:, at] / head.temperature)) if head.weight > 0 else unknown
         for at, head in enumerate(model.config.heads)
     }
 
 
-def _features(model: RewardModel, replies: pa.Table) -> NDArray[np.float32]:
-    encoder = find_encoder(model.config.encoder)
-    messages = encoder.encode([text or "" for text in replies.column("user_text").to_pylist()])
-    return pair_features(messages, encoder.encode(replies.column("reply_text").to_pylist()))
-
-
-def _reward_lead(model: RewardModel | None, choices: Choices) -> Floats:
+def value_lead(model: RewardModel | None, difference: Matrix, horizon: int) -> Floats:
+    """Q_h of the first reply less that of the second; the reward's where the horizon was not learned."""
     if model is None:
-        return np.full(choices.a.num_rows, np.nan)
+        return np.full(len(difference), np.nan)
+    learned = model.config.heads[horizon].weight > 0
+    return model.values(difference)[:, horizon] if learned else model.margin(difference)
+
+
+def differences(model: RewardModel | None, run: Run | None, choices: Choices) -> Matrix:
+    """Features of the first replies less those of the second; without a run each reply stands at a start."""
+    if model is None or not choices.a.num_rows:
+        return np.zeros((choices.a.num_rows, 0), np.float32)
+    log = NO_LOG
+    if run is not None:
+        spoken = SPOKEN.format(conversations="SELECT conversation_id FROM turns")
+        log = log_of(run.query(spoken + EXCHANGES), run.query(spoken + VERSIONS))
+    encoder = find_encoder(model.config.encoder)
     a, b = (
-        model.score(side.column("user_text").to_pylist(), side.column("reply_text").to_pylist()) for side in choices
+        features(logged_situations(log, *(side.column(name).to_pylist() for name in PLACE)), encoder)
+        for side in choices
     )
-    return np.asarray(a - b, np.float64)
+    return a - b
 
 
 def _length(replies: pa.Table) -> Floats:

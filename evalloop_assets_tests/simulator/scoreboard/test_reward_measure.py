@@ -3,11 +3,9 @@
 import math
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 import evalloop_assets.reward_model.assets  # noqa: F401
-from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.model import HORIZONS, Head, ModelConfig, RewardModel
 from evalloop_assets.reward_model.pairs import is_held_out, split_by_user
 from evalloop_assets.settings import Settings
@@ -15,7 +13,7 @@ from evalloop_assets.simulator.arrays import Floats
 from evalloop_assets.simulator.oracle import Appraisal, Values
 from evalloop_assets.simulator.scoreboard import reward
 from evalloop_assets.simulator.scoreboard.reward import accuracy, calibration_error, held_out_choices
-from evalloop_assets_tests.reward_model.world import pair_rows, planted
+from evalloop_assets_tests.reward_model.world import FEATURES, pair_rows, planted
 from evalloop_assets_tests.simulator.scoreboard.tiny import TinyRun, at, values
 
 USERS = [f"u{number}" for number in range(60)]
@@ -29,18 +27,14 @@ def accuracies(found):
 class Knowing:
     """A reward model that reads the reward off the reply."""
 
-    config = ModelConfig(
-        HashedNgrams.name, tuple(Head(name, 0.0, 1.0, 0.0, 1.0) for name in HORIZONS), 1.0, 2, "", "2026-03-02"
-    )
-
     def __init__(self, sign=1):
         self.sign = sign
 
-    def score(self, messages, replies):
-        return np.array([self.sign * float(reply.split()[0]) for reply in replies])
 
-    def raw(self, features):
-        return np.zeros((len(features), len(HORIZONS)))
+def read_off(model, run, choices):
+    """Differences of what the replies state, as the only feature of a model that was not learned."""
+    a, b = (np.array([float(text.split()[0]) for text in side.column("reply_text").to_pylist()]) for side in choices)
+    return (a - b)[:, None].astype(np.float32)
 
 
 def told(replies=12):
@@ -87,6 +81,16 @@ def run_of(tmp_path, monkeypatch):
         run = TinyRun(**{**told(), **rows})
         run.seed, run.settings = 1, Settings(home=tmp_path)
         monkeypatch.setattr(reward, "find_champion", lambda settings: champion)
+        if isinstance(champion, Knowing):
+            monkeypatch.setattr(reward, "differences", read_off)
+            monkeypatch.setattr(
+                reward,
+                "value_lead",
+                lambda model, difference, at: (
+                    np.full(len(difference), np.nan) if model is None else model.sign * difference[:, 0]
+                ),
+            )
+            monkeypatch.setattr(reward, "stated_probabilities", lambda model, difference: {})
         return run
 
     return give
@@ -179,23 +183,24 @@ def test_a_probability_that_comes_true_is_calibrated_and_one_that_does_not_is_of
     assert math.isnan(calibration_error(floats(np.nan), floats(1)))
 
 
-def test_a_head_that_was_not_learned_states_no_probability():
-    heads = tuple(Head(name, weight, 2.0, 0.0, 1.0) for name, weight in zip(HORIZONS, (1, 1, 0), strict=True))
-    width = 2 * HashedNgrams.dimension + 1
-    model = RewardModel(
-        ModelConfig(HashedNgrams.name, heads, 1.0, 2, "", ""),
-        {
-            "input_mean": np.zeros(width, np.float32),
-            "input_sd": np.ones(width, np.float32),
-            "linear": np.ones((width, 3), np.float32),
-        },
+def test_a_head_that_was_not_learned_states_no_probability_and_the_reward_stands_in():
+    linear = np.zeros((FEATURES, 3), np.float32)
+    linear[0] = 1.0, -1.0, 5.0
+    heads = tuple(
+        Head(name, weight, 2.0, (0.0, 0.0, 0.0), 1.0) for name, weight in zip(HORIZONS, (1, 0.5, 0), strict=True)
     )
-    replies = pa.table({"user_text": ["hi", None], "reply_text": ["a lantern by the river", "a comet"]})
-    stated = reward.stated_probabilities(model, reward.Choices(replies, replies.take([1, 0])))
+    model = RewardModel(
+        ModelConfig("e", heads, 1.0, 1.0, 1.0, 2, "", "", 1.0),
+        {"scale": np.ones(FEATURES, np.float32), "linear": linear},
+    )
+    difference = np.zeros((1, FEATURES), np.float32)
+    difference[0, 0] = 3.0
+    stated = reward.stated_probabilities(model, difference)
     assert np.isnan(stated["delayed_session"]).all()
-    assert stated["immediate"].sum() == pytest.approx(1)
-    lead = model.raw(reward._features(model, replies)) @ np.array([1.0, 0, 0])
-    assert stated["immediate"][0] == pytest.approx(1 / (1 + np.exp(-(lead[0] - lead[1]) / 2)))
+    assert stated["immediate"][0] == pytest.approx(1 / (1 + np.exp(-1.5)))
+    leads = [reward.value_lead(model, difference, at)[0] for at in range(3)]
+    assert leads == pytest.approx([3.0, -3.0, 1.0 * 3.0 - 0.5 * 3.0])
+    assert np.isnan(reward.value_lead(None, difference, 0)).all()
 
 
 # --- the naive reward model -------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ import duckdb
 import pyarrow as pa
 
 import evalloop_assets.denoise.assets
-import evalloop_assets.horizon_labels.assets  # noqa: F401
+import evalloop_assets.horizon_labels.assets
+import evalloop_assets.reward_model.assets  # noqa: F401
 from evalloop_assets.lake.registry import all_declared
+from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.arrow import ARROW_TYPES, table
 from evalloop_assets.simulator.scoreboard.figures import LOOP
 from evalloop_assets.simulator.truth import TRUTH_TABLES
@@ -23,6 +25,8 @@ class TinyRun:
 
     Tables of vectors are left out.
     """
+
+    settings = Settings()
 
     def __init__(self, **rows: list[dict]) -> None:
         schemas = {**all_declared(), **TRUTH_TABLES}

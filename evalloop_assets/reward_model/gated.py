@@ -1,0 +1,119 @@
+"""The gate: time and preference earn a reward only once quality clears the bar (`design.md`, section 6).
+
+    r = gate * max(r_temporal, 0) + min(r_temporal, 0),   gate = sigmoid((q - q0) / T) * penalty(a)
+
+A closed gate withholds reward and never forgives a penalty, and r never falls as q rises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evalloop_assets.reward_model.encoder import Encoder
+from evalloop_assets.reward_model.history import History
+from evalloop_assets.reward_model.reader import Judgement, Reader
+
+if TYPE_CHECKING:
+    from evalloop_assets.settings import RewardSettings
+
+Floats = NDArray[np.float64]
+
+
+class Scores(Protocol):
+    """A reward model, as far as the gate knows it (`model.RewardModel`)."""
+
+    def score(
+        self,
+        user_texts: Sequence[str | None],
+        replies: Sequence[str | None],
+        encoder: Encoder | None = None,
+        histories: Sequence[History] | None = None,
+    ) -> Floats:
+        """r_temporal per reply, float64 [n]; NaN where there is nothing to judge."""
+
+
+class Gate(NamedTuple):
+    """Where the gate stands."""
+
+    threshold: float
+    """q0: the quality at which half is let through."""
+    temperature: float
+    """T > 0: how much quality opens it."""
+    novelty_tau: float
+    """Seconds after which a phrase that was read counts 1/e."""
+
+    @classmethod
+    def of(cls, options: RewardSettings) -> Gate:
+        """As the settings say."""
+        return cls(options.quality_threshold, options.quality_temperature, options.novelty_hours * 3600.0)
+
+
+class Gated(NamedTuple):
+    """What replies are worth, float64 [n] each; NaN where a reply is missing or blank."""
+
+    r_temporal: Floats
+    q: Floats
+    penalty: Floats
+    gate: Floats
+    reward: Floats
+
+
+def gate(q: ArrayLike, penalty: ArrayLike, at: Gate) -> Floats:
+    """sigmoid((q - q0) / T) * penalty, in [0, 1]."""
+    opened = 0.5 * (1.0 + np.tanh(0.5 * (np.asarray(q, np.float64) - at.threshold) / at.temperature))
+    return np.asarray(opened * np.asarray(penalty, np.float64), np.float64)
+
+
+def gated(r_temporal: ArrayLike, gate: ArrayLike) -> Floats:
+    """gate * max(r_temporal, 0) + min(r_temporal, 0); NaN where either is."""
+    r = np.asarray(r_temporal, np.float64)
+    return np.asarray(np.asarray(gate, np.float64) * np.maximum(r, 0.0) + np.minimum(r, 0.0), np.float64)
+
+
+def through_gate(r_temporal: ArrayLike, judgements: Sequence[Judgement | None], at: Gate) -> Gated:
+    """The gate over n replies whose text was judged; None where there was no text."""
+    r = np.asarray(r_temporal, np.float64)
+    q = np.array([np.nan if found is None else found.q for found in judgements], np.float64)
+    penalty = np.array([np.nan if found is None else found.penalty.product for found in judgements], np.float64)
+    opened = gate(q, penalty, at)
+    return Gated(r, q, penalty, opened, gated(r, opened))
+
+
+def judged(
+    messages: Sequence[str | None],
+    replies: Sequence[str | None],
+    histories: Sequence[History] | None,
+    novelty_tau: float,
+) -> list[Judgement | None]:
+    """Each reply judged after its own history; without histories each is the first of its conversation."""
+    found = []
+    for at, (message, reply) in enumerate(zip(messages, replies, strict=True)):
+        reader = Reader(novelty_tau)
+        for said, answer, seconds in histories[at] if histories is not None else ():
+            reader.remember(said, answer, -seconds)
+        found.append(reader.judge(message, reply, 0.0))
+    return found
+
+
+def gated_rewards(
+    model: Scores,
+    messages: Sequence[str | None],
+    replies: Sequence[str | None],
+    histories: Sequence[History] | None = None,
+    *,
+    at: Gate,
+) -> Gated:
+    """What each reply would be worth as an answer to its message: what policies are chosen and trained by.
+
+    Messages, replies and histories have one entry each a reply; ValueError where the lengths differ.
+    `Gate.of(settings.reward)` is the gate of the settings.
+    """
+    if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
+        raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
+    return through_gate(
+        model.score(messages, replies, histories=histories), judged(messages, replies, histories, at.novelty_tau), at
+    )

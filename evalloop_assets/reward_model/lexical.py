@@ -1,0 +1,101 @@
+"""The words of a text as the model sees them beside the encoder's vector: n-gram counts, and which n-grams it has.
+
+A text encoder keeps what a text means; which phrases it uses, and whether they were used before, it blurs. Both are
+read from the same runs of one to three words; a Chinese or Japanese character counts as a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+COUNTS = 1_024
+"""Columns of the counts: n-grams share one by chance."""
+BITS = 8_192
+WORDS_OF_BITS = BITS // 64
+TEXTS_AT_ONCE = 2_048
+MOST_WORDS = 2_000
+"""Words of a text that are looked at, the first: a longer one costs no more, and never all of the memory."""
+
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+Matrix = NDArray[np.float32]
+Signatures = NDArray[np.uint64]
+
+
+class Grams(NamedTuple):
+    """All n-grams of some texts, end to end."""
+
+    keys: NDArray[np.uint64]
+    """A hash each."""
+    owner: NDArray[np.int64]
+    """Index of its text."""
+    texts: int
+
+
+def grams(texts: Sequence[str]) -> Grams:
+    """Runs of one, two and three words; case does not count, the same text gives the same in every process."""
+    words = [WORD.findall(text.casefold(), 0)[:MOST_WORDS] for text in texts]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(word for text in words for word in text))}
+    hashes = np.fromiter((_hashed(word) for word in vocabulary), np.uint64, len(vocabulary))
+    numbers = np.fromiter((vocabulary[word] for text in words for word in text), np.int64)
+    owner = np.repeat(np.arange(len(texts)), [len(text) for text in words])
+    one = hashes[numbers] if len(numbers) else np.zeros(0, np.uint64)
+    keys, owners = [_mixed(one)], [owner]
+    run = one
+    for length in (2, 3):
+        run = run[:-1] * MULTIPLIER + one[length - 1 :]
+        whole = owner[: len(run)] == owner[length - 1 :]
+        keys.append(_mixed(run[whole]))
+        owners.append(owner[: len(run)][whole])
+    return Grams(np.concatenate(keys), np.concatenate(owners), len(texts))
+
+
+def counts(texts: Sequence[str]) -> Matrix:
+    """Float32 [n, COUNTS]: signed counts over the square root of how many n-grams a text has; blank gives 0."""
+    found = grams(texts)
+    column = (found.keys & np.uint64(COUNTS - 1)).astype(np.int64)
+    sign = np.where(found.keys >> np.uint64(63), 1.0, -1.0)
+    size = np.bincount(found.owner, minlength=found.texts)
+    weight = sign / np.sqrt(size[found.owner])
+    flat = np.bincount(found.owner * COUNTS + column, weight, minlength=found.texts * COUNTS)
+    return flat.reshape(found.texts, COUNTS).astype(np.float32)
+
+
+def signatures(texts: Sequence[str]) -> Signatures:
+    """One bit set per text, uint64 [len(texts), BITS / 64]: a bit for each of its n-grams."""
+    packed = np.zeros((len(texts), WORDS_OF_BITS), np.uint64)
+    for first in range(0, len(texts), TEXTS_AT_ONCE):
+        found = grams(texts[first : first + TEXTS_AT_ONCE])
+        bits = np.zeros((found.texts, BITS), np.uint8)
+        bits[found.owner, (found.keys >> np.uint64(16)) & np.uint64(BITS - 1)] = 1
+        packed[first : first + found.texts] = np.packbits(bits, axis=1).view(np.uint64)
+    return packed
+
+
+def share_within(bits: Signatures, others: Signatures) -> Matrix:
+    """Share of the bits of each set that the other has too, 0 for an empty set; shapes broadcast but for the last.
+
+    Two n-grams that share a bit by chance overstate it, by some 6% against 500 of them.
+    """
+    size = np.bitwise_count(bits).sum(axis=-1, dtype=np.int64)
+    both = np.bitwise_count(bits & others).sum(axis=-1, dtype=np.int64)
+    return np.asarray(both / np.maximum(size, 1), np.float32)
+
+
+def _hashed(word: str) -> int:
+    value = 0xCBF29CE484222325
+    for byte in word.encode("utf-8", "surrogatepass"):
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    mixed = keys ^ (keys >> np.uint64(31))
+    mixed = mixed * MULTIPLIER
+    return np.asarray(mixed ^ (mixed >> np.uint64(29)), np.uint64)

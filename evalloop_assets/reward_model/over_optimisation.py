@@ -1,0 +1,67 @@
+"""What happens when a policy pushes the reward: best-of-n by one model, judged by another of other users.
+
+The proxy learns from the pairs of one half of the users, the gold from those of the other. Of n replies the proxy's
+best is taken; its gold reward should rise with n. Where it falls, the proxy's peaks are its own, not the users'.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable
+from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
+from evalloop_assets.reward_model.model import HORIZONS, Floats, RewardModel
+from evalloop_assets.reward_model.pairs import Pairs, place_of
+
+DRAWS = (1, 2, 4, 8, 16, 32, 64)
+GROUPS = 400
+
+
+class Point(NamedTuple):
+    """Mean rewards of the proxy's best of n replies, in anchor SDs of either model."""
+
+    n: int
+    proxy: float
+    gold: float
+    gold_se: float
+
+
+class Sweep(NamedTuple):
+    """Best-of-n for growing n; no points where a half of the users has too few labels."""
+
+    points: tuple[Point, ...]
+
+    @property
+    def falls(self) -> bool:
+        """The gold reward at the largest n lies surely below its best: by more than two standard errors."""
+        if not self.points:
+            return False
+        last, best = self.points[-1], max(self.points, key=lambda one: one.gold)
+        return best.gold - last.gold > 2 * float(np.hypot(best.gold_se, last.gold_se))
+
+
+def sweep(pairs: Pairs, anchors: Anchors, training: Training, mix: Mix, encoder: str) -> Sweep:
+    """Trains both models on halves of the users of `pairs` and draws groups of replies from the anchors."""
+    half = np.array([place_of(user, "over-optimisation") < 0.5 for user in pairs.users.tolist()], np.bool_)
+    models: list[RewardModel] = []
+    for part in (pairs.where(half), pairs.where(~half)):
+        able = learnable(part, training.min_labels)
+        if not any(able[at] and mix.horizons[horizon] > 0 for at, horizon in enumerate(HORIZONS)):
+            return Sweep(())
+        nobody = part.where(slice(0))
+        models.append(assemble(fit(part, nobody, training), nobody, anchors, mix, encoder, "halves"))
+    proxy, gold = (model.temporal(model.reward_parts(model.parts(anchors.features))) for model in models)
+    return Sweep(best_of_n(proxy, gold, np.random.default_rng(0)))
+
+
+def best_of_n(proxy: Floats, gold: Floats, rng: np.random.Generator) -> tuple[Point, ...]:
+    """Points from two rewards of the same replies [n], over GROUPS random groups whose first n are the choice."""
+    drawn = rng.integers(0, len(proxy), (GROUPS, max(DRAWS)))
+    points = []
+    for n in DRAWS:
+        best = drawn[np.arange(GROUPS), proxy[drawn[:, :n]].argmax(axis=1)]
+        se = float(gold[best].std(ddof=1) / np.sqrt(GROUPS))
+        points.append(Point(n, float(proxy[best].mean()), float(gold[best].mean()), se))
+    return tuple(points)

@@ -1,0 +1,104 @@
+"""Quality q of a reply, from its text and what was said before: density, non-repetition and progress.
+
+`design.md`, section 6, and `003_c9bb702ef28bd78d.txt`, section 5.3: "information density, non-repetition, narrative
+progress". Length is none of them: a long reply whose sentences all say something is as good as a short one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from math import exp
+from typing import NamedTuple
+
+from evalloop_assets.reward_model.wording import COMMON_HAN, COMMON_WORDS, SENTENCE, WORD
+
+DENSE, DENSE_HAN = 0.42, 0.62
+"""Share of content among words, and among Chinese characters, from which a reply counts as dense."""
+MUCH_NEWS = 4.0
+"""New content words of a reply at which its progress is 1 - 1/e."""
+SHINGLE = 3
+"""Words, or Chinese characters, of one phrase."""
+
+
+Phrase = tuple[str, ...]
+
+
+class Wording(NamedTuple):
+    """A text as words, folded to lower case."""
+
+    sentences: tuple[str, ...]
+    words: tuple[str, ...]
+    """In order; each Chinese character is one."""
+    han: int
+    """How many of them are Chinese characters."""
+    content: frozenset[str]
+    """The distinct words that are not common; of Chinese characters in a row each with the one before it."""
+    content_words: int
+    """How many of `words` are not common, each time counted."""
+    phrases: tuple[Phrase, ...]
+    """Runs of SHINGLE words within a sentence, in order; a shorter sentence is one phrase."""
+
+
+def read(text: str) -> Wording:
+    """The words, content and phrases of a text of any length; a blank one has none."""
+    sentences = tuple(SENTENCE.findall(unicodedata.normalize("NFKC", text).replace("’", "'").casefold()))
+    words: list[str] = []
+    phrases: list[Phrase] = []
+    content: set[str] = set()
+    han = content_words = 0
+    for sentence in sentences:
+        said = WORD.findall(sentence)
+        words += said
+        if len(said) >= SHINGLE:
+            phrases += zip(*(said[at:] for at in range(SHINGLE)), strict=False)
+        elif said:
+            phrases.append(tuple(said))
+        before = ""
+        for word in said:
+            if not "\u3400" <= word[0] <= "\u9fff":
+                before = ""
+                if word not in COMMON_WORDS:
+                    content_words += 1
+                    content.add(word)
+                continue
+            han += 1
+            if word in COMMON_HAN:
+                before = ""
+            else:
+                content_words += 1
+                content.add(before + word)
+                before = word
+    return Wording(sentences, tuple(words), han, frozenset(content), content_words, tuple(phrases))
+
+
+def density(reply: Wording) -> float:
+    """Share of content among the words, over that of a dense text and at most 1; 0 for a text without words."""
+    wanted = DENSE * (len(reply.words) - reply.han) + DENSE_HAN * reply.han
+    return min(1.0, reply.content_words / wanted) if wanted else 0.0
+
+
+def repeated_share(reply: Wording, said: Collection[Phrase] = ()) -> float:
+    """Share in [0, 1] of the phrases that stand earlier in the reply, or in `said`: the phrases of those before."""
+    if not reply.phrases:
+        return 0.0
+    fresh = set(reply.phrases).difference(said)
+    return 1.0 - len(fresh) / len(reply.phrases)
+
+
+def new_content(reply: Wording, said: Collection[str]) -> int:
+    """Distinct content words of the reply that are not among `said`, the content of what was said before."""
+    return len(reply.content.difference(said))
+
+
+def progress(news: float) -> float:
+    """1 - exp(-news / MUCH_NEWS), in [0, 1): many new content words move the story, whatever stands around them.
+
+    `news` is `new_content` of the reply.
+    """
+    return 1.0 - exp(-news / MUCH_NEWS)
+
+
+def quality(density: float, non_repetition: float, progress: float) -> float:
+    """q in [0, 1]: the geometric mean, since a reply that lacks one of the three wholly is no good reply."""
+    return float((density * non_repetition * progress) ** (1 / 3))
