@@ -26,9 +26,11 @@ Rows = Iterator[dict[str, Any]]
 
 def run_score(console: Console, path: Path, out: Path | None, reward_version: str | None) -> None:
     """Each row of the file with its reward and the version that gave it, as JSON lines."""
+    from evalloop_assets.reward_model.gated import Gate
     from evalloop_assets.reward_model.pyfunc import DialogueScorer
 
-    scorer, taken = DialogueScorer(_model(reward_version)), _rows(path)
+    settings = Settings()
+    scorer, taken = DialogueScorer(_model(settings, reward_version), Gate.of(settings.reward)), _rows(path)
     version = scorer.model.version
     rows = blank = 0
     with _lines(out) as write:
@@ -53,21 +55,24 @@ def run_scorer(console: Console, port: int, reward_version: str | None) -> None:
     """Serve rewards on loopback until interrupted."""
     import uvicorn
 
+    from evalloop_assets.reward_model.gated import Gate
     from evalloop_assets.reward_model.http_scorer import application
 
-    model = _model(reward_version)
+    settings = Settings()
+    model = _model(settings, reward_version)
     console.print(f"reward model {model.version} on http://{HOST}:{port}/reward (stop it with Ctrl-C)", soft_wrap=True)
-    server = uvicorn.Server(uvicorn.Config(application(model), host=HOST, port=port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(application(model, Gate.of(settings.reward)), host=HOST, port=port, log_level="warning")
+    )
     try:
         server.run()
     except SystemExit as error:  # what uvicorn does where the port is taken
         raise UserError(f"port {port}", "it cannot be listened on", "Free it, or name another one: --port") from error
 
 
-def _model(reward_version: str | None) -> RewardModel:
+def _model(settings: Settings, reward_version: str | None) -> RewardModel:
     from evalloop_assets.reward_model.registry import load_champion, load_version
 
-    settings = Settings()
     return load_version(settings, reward_version) if reward_version else load_champion(settings)
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalloop_assets.reward_model.gated import Gate, gated_rewards
+from evalloop_assets.reward_model.history import Exchange
+
+if TYPE_CHECKING:
+    from evalloop_assets.reward_model.model import RewardModel
 
 CHATML = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)
 END_MARKS = re.compile(r"(?:\s|<\|[\w ]+\|>|</s>)+\Z")
 ASSISTANT, USER = "assistant", "user"
 ROLES = (USER, ASSISTANT, "system")
+
+
+SECONDS_A_TURN = 60.0
+"""A dialogue tells no times: each exchange counts as so long before the next."""
 
 
 class Reply(NamedTuple):
@@ -20,6 +33,18 @@ class Reply(NamedTuple):
     reply: str
     history: tuple[tuple[str, str], ...] = ()
     """Messages and replies before them, the oldest first."""
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The history at an even pace."""
+        ages = range(len(self.history), 0, -1)
+        return tuple(Exchange(*said, SECONDS_A_TURN * age) for said, age in zip(self.history, ages, strict=True))
+
+
+def rewards_of(model: RewardModel, replies: Sequence[Reply], at: Gate) -> NDArray[np.float64]:
+    """Gated reward of each [n], in anchor standard deviations; NaN where a reply is blank."""
+    messages, texts = [one.user_text for one in replies], [one.reply for one in replies]
+    return gated_rewards(model, messages, texts, [one.exchanges for one in replies], at=at).reward
 
 
 def reply_of(fields: Mapping[str, Any]) -> Reply:

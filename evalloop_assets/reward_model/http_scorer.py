@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalloop_assets.reward_model.dialogue import Reply, reply_of
+from evalloop_assets.reward_model.dialogue import Reply, reply_of, rewards_of
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse
 
+    from evalloop_assets.reward_model.gated import Gate
     from evalloop_assets.reward_model.model import RewardModel
 
 BLANK_REWARD = -5.0
@@ -28,7 +29,7 @@ MOST_BYTES = 64 * 2**20
 SINGULAR = {"prompts": "prompt", "completions": "completion", "query": "query", "messages": "messages"}
 
 
-def application(model: RewardModel) -> Starlette:
+def application(model: RewardModel, at: Gate) -> Starlette:
     """The server's application; one model for as long as it runs."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -48,7 +49,7 @@ def application(model: RewardModel) -> Starlette:
             replies = replies_of(json.loads(taken))
         except ValueError as error:  # not JSON, or none of the forms
             return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(await run_in_threadpool(answer, model, replies))
+        return JSONResponse(await run_in_threadpool(answer, model, replies, at))
 
     return Starlette(routes=[Route("/health", health), Route("/reward", reward, methods=["POST"])])
 
@@ -72,9 +73,9 @@ def replies_of(body: Any) -> list[Reply]:
     return found
 
 
-def answer(model: RewardModel, replies: list[Reply]) -> dict[str, Any]:
+def answer(model: RewardModel, replies: list[Reply], at: Gate) -> dict[str, Any]:
     """One finite reward a reply."""
-    scores = model.score([one.user_text for one in replies], [one.reply for one in replies])
+    scores = rewards_of(model, replies, at)
     blank = int(np.isnan(scores).sum())
     rewards = np.where(np.isnan(scores), BLANK_REWARD, scores).tolist()
     return {

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalloop_assets.reward_model.dialogue import reply_of
+from evalloop_assets.reward_model.dialogue import reply_of, rewards_of
+from evalloop_assets.reward_model.gated import Gate
 from evalloop_assets.reward_model.model import RewardModel, load, save
+from evalloop_assets.settings import RewardSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +24,8 @@ DATA = "reward_model"
 class DialogueScorer:
     """What MLflow wraps."""
 
-    def __init__(self, model: RewardModel) -> None:
-        self.model = model
+    def __init__(self, model: RewardModel, at: Gate) -> None:
+        self.model, self.at = model, at
 
     def predict(self, rows: pd.DataFrame | Sequence[Mapping[str, Any]], params: Mapping[str, Any] | None = None) -> Any:
         """One reward a row, NaN where the reply is blank; rows are of a form that `dialogue.reply_of` knows.
@@ -42,12 +44,12 @@ class DialogueScorer:
                 replies.append(reply_of(record))
             except ValueError as error:
                 raise ValueError(f"row {at}: {error}") from error
-        return self.model.score([one.user_text for one in replies], [one.reply for one in replies])
+        return rewards_of(self.model, replies, self.at)
 
 
 def _load_pyfunc(folder: str) -> DialogueScorer:
-    """MLflow's hook."""
-    return DialogueScorer(load(Path(folder)))
+    """MLflow's hook; the gate is that of the default settings."""
+    return DialogueScorer(load(Path(folder)), Gate.of(RewardSettings()))
 
 
 def save_as_mlflow_model(model: RewardModel, folder: Path, scratch: Path) -> None:

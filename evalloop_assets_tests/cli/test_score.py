@@ -1,16 +1,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
 from evalloop_assets.reward_model.gate import Verdict
+from evalloop_assets.reward_model.gated import gated_rewards
 from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.registry import Notes, register, store_folder
 from evalloop_assets_tests.cli.conftest import Evalloop
 from evalloop_assets_tests.homes import copy_of
-from evalloop_assets_tests.reward_model.scored import DREARY, MERRY, small_model
+from evalloop_assets_tests.reward_model.scored import DREARY, GATE, MERRY, small_model
 
 ROWS = [{"user_text": "Hi", "reply_text": MERRY}, {"user_text": "Hi", "reply_text": DREARY}, {"reply_text": " "}]
 
@@ -33,6 +35,10 @@ def trained(home: Path, registry: Path) -> Path:
     return copy_of(registry, home)
 
 
+def worth(model: RewardModel, *replies: str) -> np.ndarray:
+    return gated_rewards(model, ["Hi"] * len(replies), replies, at=GATE).reward
+
+
 def rewards(printed: str) -> list[float | None]:
     return [json.loads(line)["reward"] for line in printed.splitlines()]
 
@@ -43,7 +49,7 @@ def test_each_kind_of_file_gets_the_same_rewards(trained: Path, evalloop: Evallo
     table = pa.Table.from_pylist(ROWS)
     csv.write_csv(table, tmp_path / "a.csv")
     parquet.write_table(table, tmp_path / "a.parquet")
-    expected = [*model.score(["Hi", "Hi"], [MERRY, DREARY]).round(5).tolist(), None]
+    expected = [*worth(model, MERRY, DREARY).round(5).tolist(), None]
     for name in ("a.jsonl", "a.csv", "a.parquet"):
         said = evalloop("score", tmp_path / name)
         assert said.status == 0
@@ -59,7 +65,7 @@ def test_chat_messages_keep_their_fields(trained: Path, evalloop: Evalloop, mode
     assert json.loads(out.read_text()) == {
         "id": 7,
         "messages": chat,
-        "reward": model.score(["Hi"], [MERRY]).round(5)[0],
+        "reward": worth(model, MERRY).round(5)[0],
         "reward_version": model.version,
     }
     again = evalloop("score", tmp_path / "a.jsonl", "--out", out)
@@ -114,5 +120,5 @@ def test_mlflow_loads_and_scores_the_champion(trained: Path, model: RewardModel)
     mlflow.set_tracking_uri(store)
     scorer = mlflow.pyfunc.load_model("models:/reward_model@champion")
     found = scorer.predict(pd.DataFrame(ROWS)).tolist()
-    assert found[:2] == model.score(["Hi", "Hi"], [MERRY, DREARY]).tolist()
+    assert found[:2] == worth(model, MERRY, DREARY).tolist()
     assert found[2] != found[2]

@@ -76,3 +76,7 @@ def test_messages_and_chatml_say_the_same(exchanges: list[tuple[str, str]]):
     by_text = reply_of({"prompt": opening, "completion": exchanges[-1][1]})
     by_messages = reply_of({"messages": chat(*exchanges)})
     assert by_text == by_messages
+
+
+def test_earlier_exchanges_are_a_minute_apart():
+    assert [(one.user_text, one.reply, one.seconds) for one in THE_SAME.exchanges] == [(*FIRST, 60.0)]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from evalloop_assets.reward_model.gated import gated_rewards
 from evalloop_assets.reward_model.http_scorer import BLANK_REWARD, application
 from evalloop_assets.reward_model.model import RewardModel
-from evalloop_assets_tests.reward_model.scored import DREARY, MERRY, small_model
+from evalloop_assets_tests.reward_model.scored import DREARY, GATE, MERRY, small_model
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def model() -> RewardModel:
 def url(model: RewardModel) -> Iterator[str]:
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(application(model), host="127.0.0.1", port=0, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(application(model, GATE), host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -50,7 +51,7 @@ def remote_reward(url: str):
 
 
 def test_trl_and_openrlhf_get_what_the_model_says(url: str, model: RewardModel):
-    expected = model.score(["Hi", "Hi"], [MERRY, DREARY]).tolist()
+    expected = gated_rewards(model, ["Hi", "Hi"], [MERRY, DREARY], at=GATE).reward.tolist()
     assert expected[0] > expected[1]
     by_trl = post(url, {"prompts": ["Hi", "Hi"], "completions": [MERRY, DREARY]})
     by_openrlhf = post(url, {"query": [f"Hi {MERRY}", f"Hi {DREARY}"], "prompts": ["Hi ", "Hi "], "labels": ["", ""]})
