@@ -36,9 +36,9 @@ class OffPolicy(NamedTuple):
 def snips(weights: ArrayLike, outcomes: ArrayLike, users: ArrayLike) -> OffPolicy:
     """Self-normalised inverse propensity scoring (Swaminathan and Joachims, NIPS 2015), clustered by user.
 
-    `weights` [n] are probability of the logged act under the target over that under the logging policy, the latter above
-    0 wherever the former is. The variance is that of the ratio's linearisation. ValueError where a weight is negative or
-    not finite, or an outcome not finite.
+    `weights` [n] are probability of the logged act under the target over that under the logging policy, the latter
+    above 0 wherever the former is. The variance is that of the ratio's linearisation. ValueError where a weight is
+    negative or not finite, or an outcome not finite.
     """
     return doubly_robust(weights, outcomes, users, np.zeros(len(np.asarray(outcomes))), 0.0)
 
@@ -85,8 +85,8 @@ def arm_weights(arms: Sequence[str], propensities: ArrayLike, target: str) -> Fl
 def best_of_n_weights(groups: Sequence[Sequence[float]], n: int) -> Floats:
     """Weights [groups] of the policy that shows the best of n draws; each group's first score is the logged reply's.
 
-    The others are draws that might have been shown in its place, so all of a group are alike before they are ranked: the
-    weight of a group's first is its chance to be the best of n among them, over its chance to be any one of them.
+    The others are draws that might have been shown in its place, so all of a group are alike before they are ranked:
+    the weight of its first is the chance to be the best of n among them, over the chance to be any one of them.
     """
     return np.array([len(scores) * choice_weights(scores, min(n, len(scores)))[0] for scores in groups], np.float64)
 
