@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from evalloop_assets.policy_iteration.language_model import require_packages
 from evalloop_assets.policy_iteration.logged import Example
 from evalloop_assets.policy_iteration.prompts import PLAIN_TEMPLATE, prompt_text
 from evalloop_assets.policy_iteration.trainers import imitate, trainer_arguments
@@ -40,6 +41,7 @@ def train_base_model(
 
     Gives the loss per step, nats per token.
     """
+    require_packages()
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

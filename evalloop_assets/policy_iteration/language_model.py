@@ -141,9 +141,7 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
     require_packages()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
     gpu = torch.cuda.is_available()
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(base))
@@ -170,7 +168,7 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
 
 
 def require_packages() -> None:
-    """UserError where the extra `policy` is not installed."""
+    """UserError where the extra `policy` is not installed; else its packages are told to be quiet."""
     import importlib.util
     import os
 
@@ -184,6 +182,11 @@ def require_packages() -> None:
             f"{', '.join(missing)} is not installed",
             "Install the extra: pip install 'evalloop-assets[policy]'; or leave `lora` out of policy.kinds",
         )
+    from datasets import disable_progress_bars
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bars()
+    disable_progress_bar()
 
 
 def out_of_memory(what: str) -> _OutOfMemory:

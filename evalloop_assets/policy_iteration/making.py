@@ -58,10 +58,7 @@ def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
     found: list[Candidate] = []
     told: dict[str, Any] = {}
     if "best_of_n" in kinds:
-        found += [
-            best_of_n_candidate(incumbent, settings.policy.best_of, version, day, data)
-            for version in versions
-        ]
+        found += [best_of_n_candidate(incumbent, settings.policy.best_of, version, day, data) for version in versions]
     if "arm" in kinds:
         offered = set(inputs.query("SELECT model_id FROM policy_candidates").column("model_id").to_pylist())
         arms = [arm_candidate(incumbent, arm, day) for arm in settings.policy.arms]

@@ -52,7 +52,7 @@ class TrainingSettings(Section):
         400, ge=0, description="prompts for which replies are drawn and ranked; 0: only logged pairs"
     )
     probe_prompts: int = Field(100, ge=2, description="prompts of held-out users on which checkpoints are probed")
-    temperature: float = Field(1.0, gt=0, description="of the replies drawn")
+    temperature: float = Field(0.8, gt=0, description="of the replies drawn")
     max_reply_tokens: int = Field(128, ge=1, description="after which a reply breaks off")
     history_turns: int = Field(0, ge=0, description="earlier exchanges that the model is shown")
     system: str = Field("", description="instruction put before the persona")
