@@ -20,7 +20,7 @@ POLICY_PAIRS = TableSchema(
         Column(
             "reason",
             "VARCHAR",
-            "kept, or why not: identical, undecided, contradictory, unscored, margin, duplicate, user_share",
+            "kept, or why not: identical, undecided, contradictory, disputed, unscored, margin, duplicate, user_share",
         ),
         Column("reward_version", "VARCHAR", "the reward model that gave the margin"),
     ),

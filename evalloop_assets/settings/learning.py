@@ -38,15 +38,15 @@ class TrainingSettings(Section):
         "", description="folder or Hugging Face name of the base model; empty: a tiny one learned from logged replies"
     )
     method: Literal["sft", "dpo", "grpo"] = Field(
-        "dpo",
+        "grpo",
         description="sft: imitate the best of n replies; dpo: kept pairs and ranked draws; grpo: the reward itself",
     )
     lora_rank: int = Field(16, ge=1, description="rank of the adapter")
     learning_rate: float = Field(5e-4, gt=0, description="constant")
-    beta: float = Field(0.1, ge=0, description="weight of staying near the base model, in dpo and grpo")
-    steps: int = Field(60, ge=1, description="optimiser steps")
+    beta: float = Field(0.04, ge=0, description="weight of staying near the base model, in dpo and grpo")
+    steps: int = Field(40, ge=1, description="optimiser steps")
     eval_every: int = Field(20, ge=1, description="steps between checkpoints, each with its probes")
-    batch: int = Field(16, ge=1, description="pairs, examples or prompts of a step")
+    batch: int = Field(8, ge=1, description="pairs, examples or prompts of a step")
     generations: int = Field(8, ge=2, description="replies drawn for each prompt, to be ranked or for grpo")
     draw_prompts: int = Field(
         400, ge=0, description="prompts for which replies are drawn and ranked; 0: only logged pairs"
