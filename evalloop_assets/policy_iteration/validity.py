@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-SPECIAL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[(?:PAD|UNK|CLS|SEP|MASK|INST)\]|\ufffd")
-"""Tokens that a tokenizer keeps for itself, and what is left of bytes that are no text."""
+SPECIAL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[(?:PAD|UNK|CLS|SEP|MASK|INST)\]|[\x00-\x08\x0b-\x1f\ufffd]")
+"""Tokens that a tokenizer keeps for itself, control characters, and what is left of bytes that are no text."""
 _ENDS = frozenset(".!?…。！？～~")
 _CLOSERS = "\"'”’」』）)]*_"
 """What may stand after the end of a sentence."""

@@ -24,7 +24,12 @@ class Sampled:
     def __call__(self, prompts: list[Prompt]) -> list[str]:
         digest = hashlib.sha256(json.dumps(prompts).encode("utf-8", "surrogatepass")).digest()
         replies = self.speaker.reply(prompts, int.from_bytes(digest[:4], "big"))
-        return [reply or SILENCE for reply in replies]
+        return [shown(reply) or SILENCE for reply in replies]
+
+
+def shown(reply: str) -> str:
+    """What a screen shows of a reply: bytes drawn one by one may be control characters."""
+    return "".join(letter for letter in reply if letter.isprintable() or letter in "\n\t").strip()
 
 
 def trained_policy(model_id: str, parent: ModelSpec, speaker: LanguageModel, time_limit_s: float = 3_600.0) -> Spoken:

@@ -17,6 +17,8 @@ from evalloop_assets.policy_iteration.validity import flaws, known_trigrams, nov
         ("The gulls fall", "en-GB", ["unfinished"]),
         ("<|end|> The gulls fall silent.", "en-GB", ["special_token"]),
         ("The gulls fall sil\ufffdent.", "en-GB", ["special_token"]),
+        ("The gulls\0 fall silent.", "en-GB", ["special_token"]),
+        ("The gulls\n\nfall silent.", "en-GB", []),
         ("你一眼就看见了铜钥匙。", "en-GB", ["script"]),
         ("The gulls fall silent.", "zh-CN", ["script"]),
         ("The gulls fall silent.", "", []),
