@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,7 +75,7 @@ def train_adapter(
     for step in range(options.eval_every, options.steps + 1, options.eval_every):
         at = folder / f"step-{step:05d}"
         if not (at / PROBE_FILE).exists():
-            with out_of_memory(f"training of a policy by {options.method}"):
+            with _mended(f"training of a policy by {options.method}"):
                 _slice(
                     _merged(base, adapters, options),
                     rows,
@@ -88,6 +89,18 @@ def train_adapter(
         kept = json.loads((at / PROBE_FILE).read_text())
         found.append(Checkpoint(step, at, kept["probe"], tuple(kept["losses"])))
     return found
+
+
+@contextmanager
+def _mended(what: str) -> Iterator[None]:
+    """A device without memory and a disk without room as one line for the user."""
+    try:
+        with out_of_memory(what):
+            yield
+    except OSError as error:
+        raise UserError(
+            what, f"a checkpoint cannot be kept ({error})", "Free the disk and run again: it goes on"
+        ) from error
 
 
 def decoding(options: TrainingSettings) -> Decoding:
