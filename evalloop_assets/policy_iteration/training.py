@@ -94,6 +94,8 @@ def train_adapter(
 @contextmanager
 def _mended(what: str) -> Iterator[None]:
     """A device without memory and a disk without room as one line for the user."""
+    from safetensors import SafetensorError
+
     try:
         with out_of_memory(what):
             yield
