@@ -1,6 +1,6 @@
-"""How far a tiny model trained on the log of a simulated product gets, by recipe: `python -m benchmarks.policy_recipes`.
+"""How far a tiny model trained on a simulated log gets, by recipe: `python -m benchmarks.policy_recipes`.
 
-`evalloop demo` must have been run in EVALLOOP_HOME: its log and its reward model are used. Each policy then serves a small
+`evalloop demo` must have been run in EVALLOOP_HOME: its log and its reward model are used. Each policy serves a small
 product alone, and the oracle reads what it says. About 10 CPU-minutes; needs the extra `policy`.
 """
 

@@ -22,11 +22,11 @@ class Prompt(NamedTuple):
 
 PLAIN_TEMPLATE = (
     "{%- for message in messages -%}"
-    "{%- if message.role == 'system' -%}{{ message.content }}\n"
-    "{%- elif message.role == 'user' -%}User: {{ message.content }}\n"
-    "{%- else -%}Reply: {{ message.content }}\n{%- endif -%}"
+    "{%- if message.role == 'system' -%}{{ message.content + '\n' }}"
+    "{%- elif message.role == 'user' -%}{{ 'User: ' + message.content + '\n' }}"
+    "{%- else -%}{{ 'Reply:\n' + message.content + '\n' }}{%- endif -%}"
     "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}Reply:\n{%- endif -%}"
+    "{%- if add_generation_prompt -%}{{ 'Reply:\n' }}{%- endif -%}"
 )
 """The chat template of a tokenizer that brings none of its own."""
 
@@ -42,4 +42,6 @@ def prompt_text(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, system: str,
     for at, text in enumerate((*said, prompt.message)):
         chat.append({"role": "assistant" if at % 2 else "user", "content": text[:MOST_CHARS]})
     template = None if tokenizer.chat_template else PLAIN_TEMPLATE
-    return str(tokenizer.apply_chat_template(chat, template, tokenize=False, add_generation_prompt=True))
+    return str(
+        tokenizer.apply_chat_template(chat, chat_template=template, tokenize=False, add_generation_prompt=True)
+    )

@@ -99,7 +99,7 @@ def _mended(what: str) -> Iterator[None]:
     try:
         with out_of_memory(what):
             yield
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise UserError(
             what, f"a checkpoint cannot be kept ({error})", "Free the disk and run again: it goes on"
         ) from error
