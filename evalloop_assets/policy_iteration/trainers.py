@@ -29,7 +29,7 @@ def trainer_arguments(folder: Path, steps: int, batch: int, learning_rate: float
         "seed": seed,
         "use_cpu": not gpu,
         "bf16": gpu,
-        "gradient_checkpointing": False,
+        "activation_checkpointing": False,
         "report_to": "none",
         "save_strategy": "no",
         "logging_steps": 1,
