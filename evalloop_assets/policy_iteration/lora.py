@@ -16,7 +16,7 @@ from evalloop_assets.policy_iteration.logged import Example, Preference, Split
 from evalloop_assets.policy_iteration.probes import Probed, ProbeLimits, Speech, broken_limits, probed
 from evalloop_assets.policy_iteration.rewarding import reward_of
 from evalloop_assets.policy_iteration.safety import SHIPPED, SafetyWords, read_safety_words
-from evalloop_assets.policy_iteration.training import Checkpoint, best, decoding, train_adapter
+from evalloop_assets.policy_iteration.training import Checkpoint, Probe, best, decoding, train_adapter
 from evalloop_assets.reward_model.intervals import Estimate
 from evalloop_assets.reward_model.model import RewardModel
 
@@ -72,9 +72,7 @@ def train_lora(
         raise Untrainable("no reply to a held-out user to probe it on")
     if not training.base_model and parent is None and len(log.fit) < LEAST_REPLIES:
         raise Untrainable(f"{len(log.fit)} logged replies, {LEAST_REPLIES} are needed to learn a language")
-    start, losses = parent, ()
-    if start is None:
-        start, losses = _base(folder, log.fit, training)
+    start, losses = (parent, ()) if parent else _base(folder, log.fit, training)
     reference = load_language_model(start.base, decoding(training), start.adapters)
 
     def rewards(messages: Sequence[str], replies: Sequence[str]) -> list[float | None]:
@@ -168,11 +166,10 @@ def figures(found: Probed) -> dict[str, float]:
     return {"gain": gain.value, "low": gain.low, "high": gain.high, "n": gain.n, "users": gain.users} | plain
 
 
-def probed_of(kept: dict[str, float]) -> Probed:
+def probed_of(kept: Probe) -> Probed:
     """The probe that `figures` wrote."""
     gain = Estimate(kept["gain"], kept["low"], kept["high"], int(kept["n"]), int(kept["users"]))
-    rest = {name: kept[name] for name in Probed._fields if name in kept and name != "gain"}
-    return Probed(gain=gain, **{"kl": None, **rest})
+    return Probed(gain, kept.get("kl"), *(kept[name] for name in Probed._fields[2:]))
 
 
 def probe_limits(options: PolicySettings) -> ProbeLimits:

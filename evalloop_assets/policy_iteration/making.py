@@ -67,9 +67,9 @@ def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
         register_policy(settings.home, candidate._asdict(), {}, ())
     if "lora" in kinds:
         for version in versions:
-            candidate, shown = _trained(inputs, day, settings, incumbent, version, data)
+            trained, shown = _trained(inputs, day, settings, incumbent, version, data)
             told |= shown
-            found += [candidate] if candidate else []
+            found += [trained] if trained else []
     if not found and not told:
         told["none"] = "no reward model was promoted on this day"
     rows = [candidate._asdict() for candidate in found]

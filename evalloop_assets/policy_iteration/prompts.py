@@ -42,6 +42,4 @@ def prompt_text(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, system: str,
     for at, text in enumerate((*said, prompt.message)):
         chat.append({"role": "assistant" if at % 2 else "user", "content": text[:MOST_CHARS]})
     template = None if tokenizer.chat_template else PLAIN_TEMPLATE
-    return str(
-        tokenizer.apply_chat_template(chat, chat_template=template, tokenize=False, add_generation_prompt=True)
-    )
+    return str(tokenizer.apply_chat_template(chat, chat_template=template, tokenize=False, add_generation_prompt=True))

@@ -127,7 +127,7 @@ def _best_of_n_by_log(draws: Sequence[Draws], groups: Sequence[Group], n: int, k
     rows = [
         (group, known[one.event_id])
         for one, group in zip(draws, groups, strict=True)
-        if one.event_id in known and np.isfinite(group.rewards).all()
+        if one.event_id is not None and one.event_id in known and np.isfinite(group.rewards).all()
     ]
     scores = [group.rewards for group, _ in rows]
     outcomes = np.array([outcome for _, outcome in rows], np.float64)
