@@ -37,5 +37,5 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 $(SHARED): $(READY)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[spark,postgres]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[policy,postgres,spark]'
 	touch $@

@@ -5,7 +5,7 @@ About an hour on 2 cores. `breaks`, `closure`, `encoders`, `football` and `leade
 
 from __future__ import annotations
 
-from benchmarks import ab, chain, commits, engines, loading, matchups, ranking, reading, simulator, tick
+from benchmarks import ab, chain, commits, engines, loading, matchups, policy, ranking, reading, simulator, tick
 
 if __name__ == "__main__":
     for lines in (
@@ -19,6 +19,7 @@ if __name__ == "__main__":
         matchups.lines(),
         ab.lines(),
         simulator.lines(),
+        policy.lines(),
     ):
         for line in lines:
             print(line, flush=True)

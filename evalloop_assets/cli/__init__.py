@@ -78,11 +78,22 @@ def _day_option(option: str, about: str) -> Any:
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    generations: Annotated[
+        int | None,
+        typer.Option(min=1, help="instead: so many policies, each made from the logs of the one before (minutes each)"),
+    ] = None,
+) -> None:
     """Run the whole loop on a simulated product: days of chat, one promotion, one rollback."""
-    from evalloop_assets.cli.demo_settings import set_for_demo
+    from evalloop_assets.cli.demo_settings import set_for_demo, set_for_generations
 
     set_for_demo()
+    if generations is not None:
+        set_for_generations()
+        from evalloop_assets.cli.generations import run_generations
+
+        run_generations(console, generations)
+        return
     from evalloop_assets.cli.demo import run_demo
 
     run_demo(console)

@@ -124,7 +124,8 @@ class Demo:
     def start_candidate(self, day: date) -> bool:
         """Put the screened policy into an experiment on the other half of the users; False while there is none."""
         passed = {row["model_id"]: row for row in self._rows("policy_screen", None) if row["passed"]}
-        candidates = [row for row in self._rows("policy_candidates", None) if row["model_id"] in passed]
+        made = self._rows("policy_candidates", None)
+        candidates = [row for row in made if row["model_id"] in passed and row["kind"] == "best_of_n"]
         if not candidates:
             return False
         found = candidates[-1]

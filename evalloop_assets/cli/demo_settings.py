@@ -5,6 +5,7 @@ It is set before anything else is imported: the partitions begin on `first_day` 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from datetime import date
 
@@ -24,3 +25,9 @@ ENVIRONMENT = {
 def set_for_demo() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
+
+def set_for_generations() -> None:
+    """Trained weights beside best-of-n where the extra `policy` is installed."""
+    trl = importlib.util.find_spec("trl") is not None
+    os.environ.setdefault("EVALLOOP_POLICY__KINDS", '["best_of_n", "lora"]' if trl else '["best_of_n"]')

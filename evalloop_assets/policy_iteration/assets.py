@@ -27,33 +27,51 @@ def policy_pairs(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=POLICY_CANDIDATES,
-    reads={"turns": (0, 0), "reward_model_report": (0, 0), "policy_candidates": BEFORE},
+    reads={
+        "turns": (-6, 0),
+        "characters": (None, 0),
+        "policy_pairs": (-6, 0),
+        "reward_model_report": (0, 0),
+        "policy_candidates": BEFORE,
+    },
     group=GROUP,
     once=True,
 )
 def policy_candidates(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Whenever a reward model is promoted, it makes one candidate: the best of n replies of the incumbent's base model.
+    """Whenever a reward model is promoted, it makes candidates of the kinds that the settings name.
 
-    The incumbent is the model that wrote most replies of the day outside treatment arms.
+    `best_of_n`: the best of n replies of the incumbent's base model. `lora`: weights trained on the incumbent's log, on
+    kept pairs and on ranked draws, or by the reward itself; the best checkpoint is taken, not the last. `arm`: a model
+    with prompt and decoding settings, offered once. The incumbent is the model that wrote most replies of the day
+    outside treatment arms. Each candidate is a version of `policy` in MLflow.
     """
-    from evalloop_assets.policy_iteration.daily import candidate_day
+    from evalloop_assets.policy_iteration.making import candidate_day
 
     return Frame(*candidate_day(inputs, day, settings))
 
 
 @frame_asset(
     schema=POLICY_SCREEN,
-    reads={"policy_candidates": (0, 0), "reward_model_report": (0, 0), "turns": (-2, 0), "battles": (-6, 0)},
+    reads={
+        "policy_candidates": (0, 0),
+        "reward_model_report": (0, 0),
+        "turns": (-2, 0),
+        "characters": (None, 0),
+        "battles": (-6, 0),
+        "horizon_labels": (-2, 0),
+    },
     group=GROUP,
     once=True,
 )
 def policy_screen(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """A candidate enters ranking and A/B only after it passes here, on logged replies of its base model.
+    """A candidate enters ranking and A/B, never production, and only after it passes here.
 
-    Compared are its choice and one draw, in closed form: reward gain with its interval over users, length ratio,
-    repetition. The gain is the reward model's own opinion, so its held-out accuracy must be surely above chance.
+    Best-of-n is judged in closed form on logged replies of its base model, trained weights by replies drawn for prompts
+    of held-out users: reward gain with its interval over users, KL to the base, length, repetition, well-formedness,
+    novelty, safety words. The gain is the reward model's own opinion, so its held-out accuracy must be surely above
+    chance. Arms and best-of-n are also estimated from the log by propensities, where enough rows are effective.
     """
-    from evalloop_assets.policy_iteration.daily import screen_day
+    from evalloop_assets.policy_iteration.screening import screen_day
 
     return Frame(*screen_day(inputs, settings))
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from evalloop_assets.policy_iteration.rewarding import reward_of
 from evalloop_assets.policy_iteration.screen import Group
 from evalloop_assets.reward_model.model import RewardModel
 
@@ -21,28 +22,30 @@ class LoggedReply(NamedTuple):
     reply_text: str
 
 
-class Prompt(NamedTuple):
+class Draws(NamedTuple):
     """One message with the replies that compete for it."""
 
     user_id: str
     user_text: str
     replies: tuple[str, ...]
+    event_id: str | None = None
+    """Of the first reply, where it was shown in answer to this message."""
 
 
-def regenerated(replies: Sequence[LoggedReply]) -> list[Prompt]:
+def regenerated(replies: Sequence[LoggedReply]) -> list[Draws]:
     """Versions of one reply: true draws for one prefix, wherever the user asked for another."""
     by_id = {reply.event_id: reply for reply in replies}
     versions: dict[str, list[LoggedReply]] = defaultdict(list)
     for reply in replies:
         versions[_first_version(reply, by_id)].append(reply)
     return [
-        Prompt(group[0].user_id, group[0].user_text, tuple(reply.reply_text for reply in group))
+        Draws(group[0].user_id, group[0].user_text, tuple(reply.reply_text for reply in group))
         for _, group in sorted(versions.items())
         if len(group) > 1
     ]
 
 
-def same_character(replies: Sequence[LoggedReply], prompts: int, draws: int) -> list[Prompt]:
+def same_character(replies: Sequence[LoggedReply], prompts: int, draws: int) -> list[Draws]:
     """The first `prompts` messages, each with its own reply and the next ones in the role of the same character.
 
     These are draws for other prefixes, so they overstate how far replies to one prompt lie apart. The given order
@@ -59,14 +62,14 @@ def same_character(replies: Sequence[LoggedReply], prompts: int, draws: int) -> 
         at = place[reply.event_id]
         taken = tuple(peers[(at + step) % len(peers)].reply_text for step in range(min(draws, len(peers))))
         if len(taken) > 1:
-            found.append(Prompt(reply.user_id, reply.user_text, taken))
+            found.append(Draws(reply.user_id, reply.user_text, taken, reply.event_id))
     return found
 
 
-def scored(prompts: Sequence[Prompt], model: RewardModel) -> list[Group]:
+def scored(prompts: Sequence[Draws], model: RewardModel) -> list[Group]:
     """Every reply scored as an answer to its prompt's message."""
     messages = [prompt.user_text for prompt in prompts for _ in prompt.replies]
-    rewards = model.score(messages, [reply for prompt in prompts for reply in prompt.replies]).tolist()
+    rewards = reward_of(model, messages, [reply for prompt in prompts for reply in prompt.replies]).tolist()
     groups, at = [], 0
     for prompt in prompts:
         groups.append(Group(prompt.user_id, prompt.replies, tuple(rewards[at : at + len(prompt.replies)])))

@@ -52,9 +52,11 @@ def filter_pairs(
 ) -> list[FilteredPair]:
     """One decision per pair, in the order of pair_id.
 
-    Dropped are, in this order: identical replies, undecided and contradictory labels, replies that the reward model
+    Dropped are, in this order: identical replies, undecided and contradictory labels, pairs that another pair (of a
+    battle, a regeneration, another user) decides the other way for the same message, replies that the reward model
     cannot judge, margins below the least one, repetitions of a triple already kept, what exceeds a user's share.
     """
+    told = {_triple(pair, side) for pair in pairs if (side := preferred(pair.labels)) in ("A", "B")}
     seen: set[tuple[str, str, str]] = set()
     taken: Counter[str] = Counter()
     decided = []
@@ -65,10 +67,12 @@ def filter_pairs(
         if side not in ("A", "B"):
             decided.append(FilteredPair(pair, None, None, None, side))
             continue
-        chosen, rejected = (pair.reply_a, pair.reply_b) if side == "A" else (pair.reply_b, pair.reply_a)
+        triple = _triple(pair, side)
+        _, chosen, rejected = triple
         margin = (reward_a - reward_b) if side == "A" else (reward_b - reward_a)
-        triple = (pair.user_text, chosen, rejected)
-        if margin != margin:
+        if (pair.user_text, rejected, chosen) in told:
+            reason = "disputed"
+        elif margin != margin:
             reason = "unscored"
         elif margin < least_margin:
             reason = "margin"
@@ -82,3 +86,10 @@ def filter_pairs(
             taken[pair.user_id] += 1
         decided.append(FilteredPair(pair, chosen, rejected, None if reason == "unscored" else margin, reason))
     return decided
+
+
+def _triple(pair: LoggedPair, side: str) -> tuple[str, str, str]:
+    """Message, preferred reply, other reply."""
+    if side == "A":
+        return pair.user_text, pair.reply_a, pair.reply_b
+    return pair.user_text, pair.reply_b, pair.reply_a

@@ -42,9 +42,12 @@ class Screening(NamedTuple):
     """Expected length of its choice over that of one draw."""
     repetition_gain: float
     """Repeated share of its choice less that of one draw."""
-    passed: bool
-    reason: str
-    """Plain words; every limit that was broken."""
+    broken: list[str]
+    """Every limit that was broken, in plain words."""
+
+    @property
+    def passed(self) -> bool:
+        return not self.broken
 
 
 def screen(groups: Sequence[Group], n: int, accuracy_low: float | None, limits: Limits) -> Screening:
@@ -71,18 +74,22 @@ def screen(groups: Sequence[Group], n: int, accuracy_low: float | None, limits: 
         repeats += weights @ repeated, repeated.mean()
     gain = mean_over_users(gains, users)
     if not gains:
-        return Screening(gain, float("nan"), float("nan"), False, "no logged prompt has two replies to choose from")
+        return Screening(gain, float("nan"), float("nan"), ["no logged prompt has two replies to choose from"])
     ratio = float(lengths[0] / lengths[1])
     repetition = float(repeats[0] - repeats[1]) / len(gains)
-    broken = []
-    if accuracy_low is None or not accuracy_low > 0.5:
-        told = "is unknown" if accuracy_low is None else f"may be {accuracy_low:.3f}"
-        broken.append(f"the reward model's held-out accuracy {told}, above 0.5 is needed")
+    broken = distrusted(accuracy_low)
     if not gain.low > limits.least_gain:
         broken.append(f"reward gain {gain.value:.3f} is not surely above {limits.least_gain:g} (low {gain.low:.3f})")
     if not 1 / limits.length_ratio <= ratio <= limits.length_ratio:
         broken.append(f"replies {ratio:.2f} times as long, the limit is {limits.length_ratio:g} either way")
     if repetition > limits.repetition_gain:
         broken.append(f"repeated share up by {repetition:.3f}, the limit is {limits.repetition_gain:g}")
-    reason = "; ".join(broken) or f"reward gain {gain.value:.3f} ({gain.low:.3f} to {gain.high:.3f}), within all limits"
-    return Screening(gain, ratio, repetition, not broken, reason)
+    return Screening(gain, ratio, repetition, broken)
+
+
+def distrusted(accuracy_low: float | None) -> list[str]:
+    """Why the reward model's opinion counts for nothing; empty where its accuracy is surely above a coin's."""
+    if accuracy_low is not None and accuracy_low > 0.5:
+        return []
+    told = "is unknown" if accuracy_low is None else f"may be {accuracy_low:.3f}"
+    return [f"the reward model's held-out accuracy {told}, above 0.5 is needed"]

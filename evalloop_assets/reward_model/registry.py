@@ -142,6 +142,14 @@ def register(
 
 
 @contextmanager
+def open_store(home: Path) -> Iterator[MlflowClient]:
+    """A client of the store for whoever keeps another kind of model in it; writers wait for each other."""
+    with _registry(home, writing=True) as client:
+        assert client is not None
+        yield client
+
+
+@contextmanager
 def _registry(home: Path, writing: bool = False) -> Iterator[MlflowClient | None]:
     """A client of the store, None where it is only to be read and not there; writers wait for each other."""
     from filelock import FileLock, Timeout

@@ -30,11 +30,12 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
-from evalloop_assets.settings.learning import PolicySettings, RewardSettings
+from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
     "ABSettings",
     "AlertSettings",
+    "ArmSettings",
     "DenoiseSettings",
     "EngineSettings",
     "GuardrailSettings",
@@ -45,6 +46,7 @@ __all__ = [
     "RewardSettings",
     "Settings",
     "SparkSettings",
+    "TrainingSettings",
     "WebhookSettings",
 ]
 

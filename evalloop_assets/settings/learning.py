@@ -54,9 +54,55 @@ class RewardSettings(Section):
     kappa: float = Field(1.0, gt=0, description="worth of a reward in a later session beside one in this; may exceed 1")
 
 
+class TrainingSettings(Section):
+    """Training of a policy: LoRA weights on a base model, by TRL."""
+
+    base_model: str = Field(
+        "", description="folder or Hugging Face name of the base model; empty: a tiny one learned from logged replies"
+    )
+    method: Literal["sft", "dpo", "grpo"] = Field(
+        "grpo",
+        description="sft: imitate the best of n replies; dpo: kept pairs and ranked draws; grpo: the reward itself",
+    )
+    lora_rank: int = Field(16, ge=1, description="rank of the adapter")
+    learning_rate: float = Field(5e-4, gt=0, description="constant")
+    beta: float = Field(0.04, ge=0, description="weight of staying near the base model, in dpo and grpo")
+    steps: int = Field(40, ge=1, description="optimiser steps")
+    eval_every: int = Field(20, ge=1, description="steps between checkpoints, each with its probes")
+    batch: int = Field(8, ge=1, description="pairs, examples or prompts of a step")
+    generations: int = Field(8, ge=2, description="replies drawn for each prompt, to be ranked or for grpo")
+    draw_prompts: int = Field(
+        400, ge=0, description="prompts for which replies are drawn and ranked; 0: only logged pairs"
+    )
+    probe_prompts: int = Field(100, ge=2, description="prompts of held-out users on which checkpoints are probed")
+    temperature: float = Field(0.8, gt=0, description="of the replies drawn")
+    max_reply_tokens: int = Field(128, ge=1, description="after which a reply breaks off")
+    history_turns: int = Field(0, ge=0, description="earlier exchanges that the model is shown")
+    system: str = Field("", description="instruction put before the persona")
+    examples: int = Field(6_000, ge=1, description="logged replies from which the tiny base model learns")
+    base_steps: int = Field(250, ge=1, description="steps of the tiny base model")
+    seed: int = Field(0, description="seed of the training")
+
+
+class ArmSettings(Section):
+    """An arm: a model with a prompt and decoding settings, offered as a candidate."""
+
+    model: str = Field(description="model id by which the product serves it, or folder or Hugging Face name of weights")
+    system: str = Field("", description="instruction put before the persona")
+    temperature: float = Field(1.0, ge=0, description="0 takes the likeliest token")
+    top_p: float = Field(1.0, gt=0, le=1, description="share of the likeliest tokens that is drawn from")
+    max_reply_tokens: int = Field(128, ge=1, description="after which a reply breaks off")
+    history_turns: int = Field(4, ge=0, description="earlier exchanges that the model is shown")
+
+
 class PolicySettings(Section):
     """Policy iteration."""
 
+    kinds: tuple[Literal["arm", "best_of_n", "lora"], ...] = Field(
+        ("best_of_n",), description="candidates that a promoted reward model makes; lora needs the extra `policy`"
+    )
+    arms: tuple[ArmSettings, ...] = Field((), description="arms to offer, each once")
+    training: TrainingSettings = Field(TrainingSettings(), description="how lora weights are trained")
     best_of: int = Field(4, ge=2, description="replies drawn, of which a best-of-n policy shows the best")
     min_margin: float = Field(
         0.1, ge=0, description="reward of the chosen less the rejected reply that a kept pair needs, in anchor SDs"
@@ -65,5 +111,13 @@ class PolicySettings(Section):
     screen_prompts: int = Field(300, ge=1, description="logged prompts on which a candidate is screened")
     screen_replies: int = Field(16, ge=2, description="logged replies of the base model ranked for each prompt")
     min_reward_gain: float = Field(0.0, ge=0, description="least lower bound of the reward gain, in anchor SDs")
+    max_kl: float = Field(
+        0.5, gt=0, description="most nats a token by which trained weights may differ from their base"
+    )
     max_length_ratio: float = Field(1.5, gt=1, description="most a candidate's replies may be longer, or shorter, by")
     max_repetition_gain: float = Field(0.05, ge=0, description="most by which the repeated share of a reply may rise")
+    max_validity_loss: float = Field(0.05, ge=0, description="most by which the share of well-formed replies may fall")
+    max_novelty_gain: float = Field(
+        0.3, ge=0, description="most by which the share of word runs that no logged reply holds may rise"
+    )
+    safety_words: str = Field("", description="YAML file of words by kind; empty: the list that is shipped")

@@ -11,6 +11,7 @@ import numpy as np
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.contract import MAX_TEXT_CHARS
+from evalloop_assets.policy_iteration.prompts import Prompt
 from evalloop_assets.simulator.arrays import Ints
 from evalloop_assets.simulator.lexicon import GAP, Lexicon
 from evalloop_assets.simulator.models import ModelSpec
@@ -101,18 +102,6 @@ class BestOfN:
             )
         best = np.arange(len(contexts)) * self.n + scores.reshape(-1, self.n).argmax(axis=1)
         return Written([texts[row] for row in best.tolist()], ids[best])
-
-
-class Prompt(NamedTuple):
-    """What a speaker is asked to answer."""
-
-    message: str
-    history: tuple[str, ...]
-    """Messages and replies before it, in turn, the oldest first."""
-    persona: str
-    """Name and facts of the character that is to speak, one a line."""
-    locale: str
-    """BCP 47."""
 
 
 Speak = Callable[[list[Prompt]], Sequence[str]]

@@ -1,18 +1,22 @@
+import json
 from datetime import timedelta
 
 import pytest
 from dagster import ExecuteInProcessResult
 
-from evalloop_assets.days import BEFORE
+import evalloop_assets.horizon_labels.assets  # noqa: F401 - declares its tables
+from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.policy_iteration import assets, checks
-from evalloop_assets.policy_iteration.daily import candidate_day, filter_day, screen_day
+from evalloop_assets.policy_iteration.daily import filter_day
+from evalloop_assets.policy_iteration.making import candidate_day
+from evalloop_assets.policy_iteration.screening import screen_day
 from evalloop_assets.reward_model import assets as reward_assets
 from evalloop_assets.reward_model.registry import load_champion
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-CANDIDATES = {"turns": (0, 0), "reward_model_report": (0, 0), "policy_candidates": BEFORE}
-SCREEN = {"policy_candidates": (0, 0), "reward_model_report": (0, 0), "turns": (-2, 0), "battles": (-6, 0)}
+CANDIDATES = STEPS["policy_candidates"].reads
+SCREEN = STEPS["policy_screen"].reads
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,14 @@ def test_a_promoted_reward_model_makes_one_candidate(stage: Stage, result: Execu
         "generation": 1,
         "parent": "incumbent",
         "created_on": DAY,
+        "settings": '{"best_of": 4}',
+        "seed": None,
+        "data_versions": row["data_versions"],
+        "step": None,
     }
+    versions = json.loads(row["data_versions"])
+    assert {"turns", "policy_pairs", "reward_model_report"} <= set(versions)
+    assert versions["turns"] == stage.inputs(DAY, turns=(0, 0)).versions["turns"]
 
 
 def test_the_candidate_passes_the_screen_with_its_figures(stage: Stage, result: ExecuteInProcessResult):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from evalloop_assets.policy_iteration.groups import LoggedReply, Prompt, regenerated, same_character, scored
+from evalloop_assets.policy_iteration.groups import Draws, LoggedReply, regenerated, same_character, scored
 from evalloop_assets_tests.reward_model.test_model import trained
 from evalloop_assets_tests.reward_model.world import pair_rows
 
@@ -28,8 +28,8 @@ def test_a_chain_that_bites_its_tail_ends():
 def test_peers_share_the_character_and_each_prompt_has_its_own_reply_first():
     replies = [logged(str(at), character=("x", "y")[at % 2]) for at in range(7)]
     found = same_character(replies, prompts=3, draws=3)
-    assert found[0] == Prompt("user-0", "message 0", ("reply 0", "reply 2", "reply 4"))
-    assert found[1] == Prompt("user-1", "message 1", ("reply 1", "reply 3", "reply 5"))
+    assert found[0] == Draws("user-0", "message 0", ("reply 0", "reply 2", "reply 4"), "0")
+    assert found[1] == Draws("user-1", "message 1", ("reply 1", "reply 3", "reply 5"), "1")
     assert found[2].replies == ("reply 2", "reply 4", "reply 6")
 
 
@@ -41,7 +41,7 @@ def test_no_reply_competes_twice_and_nobody_competes_alone():
 
 def test_each_reply_is_scored_as_an_answer_to_its_prompt():
     result = trained(pair_rows(600))
-    prompts = [Prompt("u", "tell me more", ("the lantern", "okay whatever")), Prompt("v", "and then?", ("a comet", ""))]
+    prompts = [Draws("u", "tell me more", ("the lantern", "okay whatever")), Draws("v", "and then?", ("a comet", ""))]
     first, second = scored(prompts, result.model)
     assert first.rewards == tuple(result.model.score(["tell me more"] * 2, ["the lantern", "okay whatever"]))
     assert second.user_id == "v"

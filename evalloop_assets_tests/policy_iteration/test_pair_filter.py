@@ -87,3 +87,20 @@ def test_order_of_arrival_does_not_matter():
     forward = filter_pairs(pairs, [1, 2, 3], [0, 0, 0], 0.1, 9)
     assert filter_pairs(pairs[::-1], [3, 2, 1], [0, 0, 0], 0.1, 9) == forward
     assert [entry.reason for entry in forward] == ["kept", "duplicate", "duplicate"]
+
+
+def test_sources_that_decide_the_same_choice_both_ways_are_all_dropped():
+    """A regeneration and a battle on the same message and replies, shown on different sides."""
+    battle = pair(2, ("A", "A", None), source="battle", user_text="same", reply_a="no", reply_b="yes", user_id="v")
+    agreeing = pair(3, ("B", None, None), source="battle", user_text="other", reply_a="no", reply_b="yes")
+    pairs = [pair(1, user_text="same"), battle, agreeing, pair(4, user_text="other")]
+    assert reasons(pairs, [1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]) == ["disputed", "disputed", "kept", "duplicate"]
+
+
+def test_one_class_only_and_nothing_kept():
+    assert reasons([pair(at, ("tie", "tie", "tie")) for at in range(3)], [1] * 3, [0] * 3) == ["undecided"] * 3
+    assert filter_pairs([], [], [], 0.1, 9) == []
+
+
+def test_a_reply_of_50_000_characters_is_weighed_like_any_other():
+    assert reasons([pair(1, reply_a="yes " * 12_500)], [1.0], [0.0]) == ["kept"]

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from evalloop_assets.policy_iteration.prompts import Prompt
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.demo_cast import INCUMBENT
 from evalloop_assets.simulator.packs import EN, LEXICON
-from evalloop_assets.simulator.policies import Prompt, Spoken
+from evalloop_assets.simulator.policies import Spoken
 from evalloop_assets.simulator.serve import serve
 from evalloop_assets.simulator.text import sample_replies
 from evalloop_assets.simulator.users import People

@@ -37,7 +37,7 @@ CANDIDATE = """
     SELECT candidates.model_id, candidates.base_model_id, candidates.n, candidates.reward_version
     FROM policy_candidates AS candidates
     JOIN policy_screen AS screen ON screen.model_id = candidates.model_id
-    WHERE screen.passed
+    WHERE screen.passed AND candidates.kind = 'best_of_n'
     ORDER BY candidates.day DESC, candidates.model_id DESC
     LIMIT 1
 """

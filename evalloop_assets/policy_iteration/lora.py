@@ -1,0 +1,205 @@
+"""A candidate of trained weights: base model, training rows, checkpoints with probes, and the best of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from evalloop_assets.policy_iteration.base_model import LEAST_REPLIES, TinyModel, train_base_model
+from evalloop_assets.policy_iteration.language_model import LanguageModel, load_language_model, require_packages
+from evalloop_assets.policy_iteration.logged import Example, Preference, Split
+from evalloop_assets.policy_iteration.probes import Probed, ProbeLimits, Speech, broken_limits, probed
+from evalloop_assets.policy_iteration.rewarding import reward_of
+from evalloop_assets.policy_iteration.safety import SHIPPED, SafetyWords, read_safety_words
+from evalloop_assets.policy_iteration.training import Checkpoint, Probe, best, decoding, train_adapter
+from evalloop_assets.reward_model.intervals import Estimate
+from evalloop_assets.reward_model.model import RewardModel
+
+if TYPE_CHECKING:
+    from evalloop_assets.settings import PolicySettings, TrainingSettings
+
+PROBE_SEED = 7
+
+
+class Untrainable(Exception):
+    """The log does not suffice to train on, as it happens in a young product: no candidate, and why. No fault."""
+
+
+class Weights(NamedTuple):
+    """Where trained weights are: a base, and the adapters of all generations that were trained on it."""
+
+    base: str
+    """Folder or Hugging Face name."""
+    adapters: tuple[str, ...]
+    """The oldest first; all but the last are merged into the base."""
+
+
+class Trained(NamedTuple):
+    """What a training came to."""
+
+    weights: Weights
+    step: int
+    """Of the checkpoint that is handed on, the best one and not the last."""
+    checkpoints: list[Checkpoint]
+    rows: int
+    """Training rows: pairs, examples or prompts."""
+    base_losses: tuple[float, ...]
+    """Of the tiny base model; empty where the base was given or there."""
+
+
+def train_lora(
+    folder: Path,
+    parent: Weights | None,
+    log: Split,
+    pairs: Sequence[Preference],
+    model: RewardModel,
+    options: PolicySettings,
+    version: str,
+) -> Trained:
+    """Trains an adapter for the model whose log is given, in `folder`, where it goes on if it was killed before.
+
+    `parent` are the weights of the model that is served, where they are ours; else the base of the settings, or a tiny
+    one learned from the log. Untrainable where the log does not suffice, UserError without the extra `policy`.
+    """
+    require_packages()
+    training = options.training
+    if not log.held_out:
+        raise Untrainable("no reply to a held-out user to probe it on")
+    if not training.base_model and parent is None and len(log.fit) < LEAST_REPLIES:
+        raise Untrainable(f"{len(log.fit)} logged replies, {LEAST_REPLIES} are needed to learn a language")
+    start, losses = (parent, ()) if parent else _base(folder, log.fit, training)
+    reference = load_language_model(start.base, decoding(training), start.adapters)
+
+    def rewards(messages: Sequence[str], replies: Sequence[str]) -> list[float | None]:
+        return [None if value != value else float(value) for value in reward_of(model, messages, replies)]
+
+    rows = training_rows(reference, log.fit, pairs, model, options)
+    if not rows:
+        raise Untrainable(f"nothing to train {training.method} on: no kept pair, and no draw that beats another")
+    words = read_words(options)
+    known = [one.reply for one in log.fit]
+    held = log.held_out[: training.probe_prompts]
+
+    def probe(speaker: LanguageModel) -> dict[str, float]:
+        return figures(probe_weights(speaker, held, known, model, words, PROBE_SEED))
+
+    work = folder / f"{version}-{_digest([start, training.model_dump(), rows])}"
+    checkpoints = train_adapter(start.base, start.adapters, rows, training, work, rewards, probe)
+    limits = probe_limits(options)
+    chosen = best(checkpoints, lambda found: broken_limits(probed_of(found), limits))
+    weights = Weights(start.base, (*start.adapters, str(chosen.folder)))
+    return Trained(weights, chosen.step, checkpoints, len(rows), losses)
+
+
+def training_rows(
+    reference: LanguageModel,
+    examples: Sequence[Example],
+    pairs: Sequence[Preference],
+    model: RewardModel,
+    options: PolicySettings,
+) -> list[dict[str, str]]:
+    """What the method trains on: draws of the reference, the best and the worst of a prompt by the reward as a pair."""
+    training = options.training
+    prompts = [one.prompt for one in examples[: training.draw_prompts]]
+    texts = reference.texts(prompts)
+    if training.method == "grpo":
+        return [{"prompt": text, "message": one.message} for text, one in zip(texts, prompts, strict=True)]
+    draws = [reference.reply(prompts, training.seed + 1 + at) for at in range(training.generations)]
+    messages = [one.message for one in prompts]
+    scores = np.array([reward_of(model, messages, replies) for replies in draws]).reshape(len(draws), len(prompts))
+    rows: list[dict[str, str]] = []
+    for at, text in enumerate(texts):
+        judged = [row for row in range(len(draws)) if np.isfinite(scores[row, at])]
+        if not judged:
+            continue
+        top, bottom = max(judged, key=lambda row: scores[row, at]), min(judged, key=lambda row: scores[row, at])
+        if training.method == "sft":
+            rows.append({"prompt": text, "completion": draws[top][at]})
+        elif scores[top, at] - scores[bottom, at] >= options.min_margin and draws[top][at] != draws[bottom][at]:
+            rows.append({"prompt": text, "chosen": draws[top][at], "rejected": draws[bottom][at]})
+    if training.method == "dpo":
+        asked = reference.texts([pair.prompt for pair in pairs])
+        rows += [
+            {"prompt": text, "chosen": pair.chosen, "rejected": pair.rejected}
+            for text, pair in zip(asked, pairs, strict=True)
+        ]
+    return rows
+
+
+def probe_weights(
+    speaker: LanguageModel,
+    examples: Sequence[Example],
+    known: Sequence[str],
+    model: RewardModel,
+    words: SafetyWords,
+    seed: int,
+) -> Probed:
+    """Replies of trained weights beside those that were shown to the same prompts."""
+    prompts = [one.prompt for one in examples]
+    messages = [one.message for one in prompts]
+    replies, shown = speaker.reply(prompts, seed), [one.reply for one in examples]
+    kl = None
+    if hasattr(speaker.model, "disable_adapter"):
+        own = speaker.likelihood(prompts, replies)
+        base = speaker.likelihood(prompts, replies, reference=True)
+        kl = float((own.log - base.log).sum() / own.tokens.sum())
+    return probed(
+        [one.user_id for one in examples],
+        [one.locale for one in prompts],
+        Speech(replies, reward_of(model, messages, replies)),
+        Speech(shown, reward_of(model, messages, shown)),
+        known,
+        words,
+        kl,
+    )
+
+
+def figures(found: Probed) -> dict[str, float]:
+    """A probe as plain numbers, as they are kept with a checkpoint and drawn as curves."""
+    plain = {name: value for name, value in found._asdict().items() if name != "gain" and value is not None}
+    gain = found.gain
+    return {"gain": gain.value, "low": gain.low, "high": gain.high, "n": gain.n, "users": gain.users} | plain
+
+
+def probed_of(kept: Probe) -> Probed:
+    """The probe that `figures` wrote."""
+    gain = Estimate(kept["gain"], kept["low"], kept["high"], int(kept["n"]), int(kept["users"]))
+    return Probed(gain, kept.get("kl"), *(kept[name] for name in Probed._fields[2:]))
+
+
+def probe_limits(options: PolicySettings) -> ProbeLimits:
+    return ProbeLimits(
+        least_gain=options.min_reward_gain,
+        kl=options.max_kl,
+        length_ratio=options.max_length_ratio,
+        repetition_gain=options.max_repetition_gain,
+        validity_loss=options.max_validity_loss,
+        novelty_gain=options.max_novelty_gain,
+    )
+
+
+def read_words(options: PolicySettings) -> SafetyWords:
+    return read_safety_words(Path(options.safety_words) if options.safety_words else SHIPPED)
+
+
+def _base(folder: Path, examples: Sequence[Example], training: TrainingSettings) -> tuple[Weights, tuple[float, ...]]:
+    if training.base_model:
+        return Weights(training.base_model, ()), ()
+    tiny = TinyModel(steps=training.base_steps)
+    taught = examples[: training.examples]
+    at = folder / f"base-{_digest([tiny, training.seed, training.system, training.history_turns, taught])}"
+    losses = (
+        []
+        if at.exists()
+        else train_base_model(taught, tiny, at, training.seed, training.system, training.history_turns)
+    )
+    return Weights(str(at), ()), tuple(losses)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]

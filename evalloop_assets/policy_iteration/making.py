@@ -1,0 +1,140 @@
+"""The candidates of a day: made, registered, and written down with their lineage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.policy_iteration.candidates import (
+    LORA,
+    Candidate,
+    Served,
+    arm_candidate,
+    best_of_n_candidate,
+    lora_candidate,
+)
+from evalloop_assets.policy_iteration.registry import (
+    CHAMPION,
+    LINEAGE_FILE,
+    mark,
+    policy_folder,
+    register_policy,
+)
+from evalloop_assets.policy_iteration.step import Step, rows_of
+from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES
+from evalloop_assets.reward_model.registry import load_version
+
+if TYPE_CHECKING:
+    from evalloop_assets.lake.store import Inputs
+    from evalloop_assets.policy_iteration.lora import Trained, Weights
+    from evalloop_assets.settings import Settings
+
+INCUMBENT = """
+    SELECT t.model_id, c.kind, c.base_model_id, coalesce(c.generation, 0) AS generation
+    FROM turns AS t LEFT JOIN policy_candidates AS c ON c.model_id = t.model_id
+    WHERE t.arm IS DISTINCT FROM 'treatment' AND t.day = $day
+    GROUP BY t.model_id, c.kind, c.base_model_id, c.generation
+    ORDER BY count(*) DESC, t.model_id
+    LIMIT 1
+"""
+
+PROMOTED = "SELECT DISTINCT reward_version FROM reward_model_report WHERE promoted ORDER BY reward_version"
+
+
+def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
+    """The candidates that the settings ask for: arms once each, the others whenever a reward model was promoted."""
+    incumbents = inputs.query(INCUMBENT, {"day": day}).to_pylist()
+    if not incumbents:
+        return Step(rows_of(POLICY_CANDIDATES, []), {"none": "no reply was shown on this day"})
+    incumbent, kinds = Served(**incumbents[0]), settings.policy.kinds
+    if incumbent.kind is not None:
+        mark(settings.home, incumbent.model_id, CHAMPION)
+    data = {table: version for table, version in inputs.versions.items() if table != POLICY_CANDIDATES.name}
+    versions = inputs.query(PROMOTED).column("reward_version").to_pylist()
+    found: list[Candidate] = []
+    told: dict[str, Any] = {}
+    if "best_of_n" in kinds:
+        found += [best_of_n_candidate(incumbent, settings.policy.best_of, version, day, data) for version in versions]
+    if "arm" in kinds:
+        offered = set(inputs.query("SELECT model_id FROM policy_candidates").column("model_id").to_pylist())
+        arms = [arm_candidate(incumbent, arm, day) for arm in settings.policy.arms]
+        found += [arm for arm in arms if arm.model_id not in offered]
+    for candidate in found:
+        register_policy(settings.home, candidate._asdict(), {}, ())
+    if "lora" in kinds:
+        for version in versions:
+            trained, shown = _trained(inputs, day, settings, incumbent, version, data)
+            told |= shown
+            found += [trained] if trained else []
+    if not found and not told:
+        told["none"] = "no reward model was promoted on this day"
+    rows = [candidate._asdict() for candidate in found]
+    return Step(rows_of(POLICY_CANDIDATES, rows), {"candidates": [row["model_id"] for row in rows]} | told)
+
+
+def weights_of(settings: Settings, model_id: str) -> Weights:
+    """Where the weights of a registered candidate are, its own adapter last."""
+    from evalloop_assets.policy_iteration.lora import Weights
+
+    folder = policy_folder(settings.home, model_id)
+    try:
+        kept = json.loads((folder / LINEAGE_FILE).read_text())["weights"]
+        return Weights(kept["base"], (*kept["adapters"], str(folder)))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"policy {model_id}", f"its lineage in {folder} cannot be read ({error})", "Make it again, or take another"
+        ) from error
+
+
+def _trained(
+    inputs: Inputs, day: date, settings: Settings, incumbent: Served, version: str, data: Mapping[str, int]
+) -> tuple[Candidate | None, Mapping[str, Any]]:
+    """The candidate of trained weights, or why there is none."""
+    from evalloop_assets.policy_iteration.logged import read_examples, read_preferences
+    from evalloop_assets.policy_iteration.lora import Untrainable, train_lora
+
+    training = settings.policy.training
+    log = read_examples(inputs, incumbent.model_id, 2 * training.examples)
+    pairs = read_preferences(inputs) if training.method == "dpo" else []
+    parent = weights_of(settings, incumbent.model_id) if incumbent.kind == LORA else None
+    try:
+        trained = train_lora(
+            settings.home.resolve() / "policies",
+            parent,
+            log,
+            pairs,
+            load_version(settings, version),
+            settings.policy,
+            version,
+        )
+    except Untrainable as reason:
+        return None, {"lora": str(reason)}
+    base = Path(trained.weights.base).name if Path(trained.weights.base).is_dir() else trained.weights.base
+    candidate = lora_candidate(incumbent, base, training, version, day, data, trained.step)
+    _register(settings, candidate, trained)
+    return candidate, {"training": {str(one.step): dict(one.probe) for one in trained.checkpoints}}
+
+
+def _register(settings: Settings, candidate: Candidate, trained: Trained) -> None:
+    weights = trained.weights
+    curves = {
+        name: [(one.step, float(one.probe[name])) for one in trained.checkpoints if name in one.probe]
+        for name in trained.checkpoints[0].probe
+    }
+    size = trained.checkpoints[0].step
+    curves["loss"] = [
+        (one.step - size + 1 + at, loss) for one in trained.checkpoints for at, loss in enumerate(one.losses)
+    ]
+    if trained.base_losses:
+        curves["base_loss"] = list(enumerate(trained.base_losses))
+    lineage = candidate._asdict() | {
+        "rows": trained.rows,
+        "weights": {"base": weights.base, "adapters": weights.adapters[:-1]},
+    }
+    adapter = Path(weights.adapters[-1])
+    files = [adapter / name for name in ("adapter_model.safetensors", "adapter_config.json")]
+    register_policy(settings.home, lineage, curves, files)

@@ -1,0 +1,95 @@
+"""Candidates in the MLflow registry: each a version of the model `policy`, with lineage, curves and weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model.registry import open_store, store_folder
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+NAME = "policy"
+CANDIDATE, SCREENED, CHAMPION = "candidate", "screened", "champion"
+"""Aliases: the newest that was made, the newest that passed the gate, the one that serves."""
+LINEAGE_FILE = "lineage.json"
+
+
+def register_policy(
+    home: Path, lineage: Mapping[str, Any], curves: Mapping[str, Sequence[tuple[int, float]]], files: Sequence[Path]
+) -> str:
+    """Registers a candidate once by its `model_id` and gives the version; `curves` are (step, value) by metric."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    model_id = str(lineage["model_id"])
+    with open_store(home) as client:
+        found = _version(client, model_id)
+        if found is None:
+            run = client.create_run(_experiment(client, home), run_name=model_id)
+            now = run.info.start_time
+            metrics = [
+                Metric(name, value, now, step)
+                for name, curve in curves.items()
+                for step, value in curve
+                if value == value
+            ]
+            params = [Param(name, str(value)[:6_000]) for name, value in lineage.items()]
+            for first in range(0, max(len(metrics), 1), 1_000):
+                client.log_batch(run.info.run_id, metrics[first : first + 1_000])
+            client.log_batch(run.info.run_id, [], params, [RunTag("model_id", model_id)])
+            client.log_text(run.info.run_id, json.dumps(dict(lineage), default=str, indent=2), f"policy/{LINEAGE_FILE}")
+            for path in files:
+                client.log_artifact(run.info.run_id, str(path), "policy")
+            client.set_terminated(run.info.run_id)
+            found = client.create_model_version(
+                NAME, f"{run.info.artifact_uri}/policy", run.info.run_id, tags={"model_id": model_id}
+            )
+        client.set_registered_model_alias(NAME, CANDIDATE, str(found.version))
+        return str(found.version)
+
+
+def mark(home: Path, model_id: str, alias: str, figures: Mapping[str, float] | None = None) -> None:
+    """Moves an alias to a registered candidate and adds figures to its run; nothing where it was never registered."""
+    with open_store(home) as client:
+        found = _version(client, model_id)
+        if found is not None:
+            client.set_registered_model_alias(NAME, alias, str(found.version))
+            for name, value in (figures or {}).items():
+                if value == value:
+                    client.log_metric(str(found.run_id), name, value)
+
+
+def policy_folder(home: Path, model_id: str) -> Path:
+    """Where the files of a registered candidate are; UserError where the registry does not know it."""
+    with open_store(home) as client:
+        found = _version(client, model_id)
+    if found is None:
+        raise UserError(
+            f"policy {model_id}",
+            f"the registry in {store_folder(home)} does not know it",
+            "Materialise policy_candidates for the day it was made",
+        )
+    return Path(url2pathname(urlsplit(str(found.source)).path))
+
+
+def _experiment(client: MlflowClient, home: Path) -> str:
+    found = client.get_experiment_by_name(NAME)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(NAME, artifact_location=(store_folder(home) / "artifacts").as_uri()))
+
+
+def _version(client: MlflowClient, model_id: str) -> ModelVersion | None:
+    if not client.search_registered_models(f"name = '{NAME}'"):
+        client.create_registered_model(NAME, description="Candidate policies, with lineage and gate")
+    for version in client.search_model_versions(f"name = '{NAME}'", order_by=["version_number DESC"]):
+        if version.tags.get("model_id") == model_id:
+            return client.get_model_version(NAME, str(version.version))
+    return None
