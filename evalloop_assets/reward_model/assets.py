@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from evalloop_assets.lake.assets import Frame, Scorer, frame_asset
+from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
+from evalloop_assets.lake.picture import Picture
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.reward_model.retention_picture import SERIES, draw_series
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
 
@@ -73,4 +75,6 @@ def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(*score_day(inputs, day, settings))
 
 
-ASSETS = [turn_embeddings, reward_model_report, rewards]
+reward_retention = sql_asset("reward_model/reward_retention.sql", GROUP, Picture(SERIES, draw_series, days_before=27))
+
+ASSETS = [turn_embeddings, reward_model_report, rewards, reward_retention]
