@@ -5,7 +5,7 @@ About an hour on 2 cores. `closure`, `football` and `leaderboard` need data of o
 
 from __future__ import annotations
 
-from benchmarks import ab, chain, commits, engines, loading, matchups, ranking, reading, simulator, tick
+from benchmarks import ab, chain, commits, engines, loading, matchups, ranking, reading, reward_model, simulator, tick
 
 if __name__ == "__main__":
     for lines in (
@@ -18,6 +18,7 @@ if __name__ == "__main__":
         ranking.lines(),
         matchups.lines(),
         ab.lines(),
+        reward_model.lines(),
         simulator.lines(),
     ):
         for line in lines:
