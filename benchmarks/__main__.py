@@ -5,7 +5,20 @@ About an hour on 2 cores. `breaks`, `closure`, `encoders`, `football` and `leade
 
 from __future__ import annotations
 
-from benchmarks import ab, chain, commits, engines, loading, matchups, policy, ranking, reading, simulator, tick
+from benchmarks import (
+    ab,
+    chain,
+    commits,
+    engines,
+    loading,
+    matchups,
+    policy,
+    ranking,
+    reading,
+    reward_model,
+    simulator,
+    tick,
+)
 
 if __name__ == "__main__":
     for lines in (
@@ -18,6 +31,7 @@ if __name__ == "__main__":
         ranking.lines(),
         matchups.lines(),
         ab.lines(),
+        reward_model.lines(),
         simulator.lines(),
         policy.lines(),
     ):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
+from evalloop_assets.lake.picture import Picture
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.reward_model.retention_picture import SERIES, draw_series
 from evalloop_assets.reward_model.reward_pictures import PICTURES
 from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
@@ -148,4 +150,6 @@ def credit(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROUP)
 
-ASSETS = [turn_embeddings, breaks, reward_model_report, rewards, credit, trajectory_returns]
+reward_retention = sql_asset("reward_model/reward_retention.sql", GROUP, Picture(SERIES, draw_series, days_before=27))
+
+ASSETS = [turn_embeddings, breaks, reward_model_report, rewards, credit, trajectory_returns, reward_retention]

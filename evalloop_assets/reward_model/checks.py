@@ -6,6 +6,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
+from evalloop_assets.reward_model.decay import FORMER, RECENT, decay
 
 NOT_ABOVE_CHANCE = """
     SELECT day, reward_version, low FROM reward_model_report
@@ -41,6 +42,12 @@ UNJUDGED_REPLIES = """
 """
 
 
+RETENTION = """
+    SELECT day, correlation, users FROM reward_retention
+    WHERE model_id = 'all' AND correlation IS NOT NULL ORDER BY day
+"""
+
+
 def beats_chance(lake: Lake, days: Days) -> AssetCheckResult:
     """Passes where the lower bound of the held-out accuracy is above one half on each day with a training."""
     inputs = lake.inputs({"reward_model_report": (0, 0)}, days)
@@ -65,6 +72,23 @@ def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
         passed=not (unsound or missing or unrewarded),
         description=f"{unsound} not finite, {missing} kept replies without a row, {unrewarded} texts without a reward",
         metadata={"not_finite": unsound, "missing": missing, "texts_without_reward": unrewarded},
+    )
+
+
+def follows_retention(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes unless the correlation with matured returns of the newest week is surely below that of the three before.
+
+    Or surely not above 0. It warns, and asks for a retraining: another training window, other settings, other labels.
+    """
+    inputs = lake.inputs({"reward_retention": (1 - RECENT - FORMER, 0)}, days)
+    rows = inputs.query(RETENTION).to_pylist()
+    found = decay([(row["day"], row["correlation"], row["users"]) for row in rows])
+    said = f"correlation {found.recent:.3f} ({found.low:.3f} to {found.high:.3f}), before {found.former:.3f}"
+    return AssetCheckResult(
+        passed=not found.decayed,
+        severity=AssetCheckSeverity.WARN,
+        description=f"retraining is requested: {said}" if found.decayed else said,
+        metadata={"retraining_requested": found.decayed, "days": len(rows)},
     )
 
 
@@ -109,4 +133,18 @@ def rewards_complete_and_finite(context: AssetCheckExecutionContext, lake: LakeR
     return rewards_sound(store, days_to_check(context, store, "rewards"))
 
 
-CHECKS = [breaks_complete_and_sound, reward_model_beats_chance, rewards_complete_and_finite]
+@asset_check(
+    asset="reward_retention",
+    description="The reward goes with next-day returns as much as before; where it no longer does, retrain.",
+)
+def reward_follows_retention(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return follows_retention(store, days_to_check(context, store, "reward_retention"))
+
+
+CHECKS = [
+    breaks_complete_and_sound,
+    reward_model_beats_chance,
+    rewards_complete_and_finite,
+    reward_follows_retention,
+]

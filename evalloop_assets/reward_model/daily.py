@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalloop_assets.reward_model.bradley_terry import Training
-from evalloop_assets.reward_model.calibration import Anchors, Mix
+from evalloop_assets.reward_model.calibration import Anchors
 from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import Encoder, find_encoder
 from evalloop_assets.reward_model.evaluation import ALL, Reading, compare
 from evalloop_assets.reward_model.features import features
 from evalloop_assets.reward_model.gate import Verdict, judge
 from evalloop_assets.reward_model.logged import Log, logged_situations, read_log
-from evalloop_assets.reward_model.model import HORIZONS, RewardModel
+from evalloop_assets.reward_model.model import RewardModel
+from evalloop_assets.reward_model.options import mix, training
 from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_by_user
 from evalloop_assets.reward_model.registry import Notes, register
@@ -95,15 +95,6 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     found = findings_of(result, inputs.query(SLICES, {"pairs": options.max_pairs}), pushed)
     notes = _notes(result, found.readings, options, inputs.versions)
     return report(result, found, register(settings.home, result.model, notes, verdict), table.num_rows)
-
-
-def training(options: RewardSettings) -> Training:
-    return Training(epochs=options.epochs, penalty=options.penalty, min_labels=options.min_labels)
-
-
-def mix(options: RewardSettings) -> Mix:
-    weights = {horizon: getattr(options, f"{horizon}_weight") for horizon in HORIZONS}
-    return Mix(weights, options.alpha, options.beta)
 
 
 def _anchors(replies: pa.Table, pairs: pa.Table, log: Log, encoder: Encoder, most: int) -> Anchors:

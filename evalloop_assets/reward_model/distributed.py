@@ -1,8 +1,8 @@
 """Training in several processes: `torchrun --nproc_per_node 2 -m evalloop_assets.reward_model.distributed FOLDER`.
 
 The folder holds `pairs.npz` and `training.json` (`write_job`); the first process leaves `fitted.npz` there
-(`read_result`). Each process takes every k-th pair, gradients are summed by gloo (by nccl where each has a GPU), and all
-go the same way to the one best fit.
+(`read_result`). Each process takes every k-th pair, gradients are summed by gloo (by nccl where each has a GPU), and
+all go the same way to the one best fit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training) -> No
         for part, of in (("fit", pairs), ("tune", tune))
         for name, column in of._asdict().items()
     }
-    np.savez(folder / PAIRS, **parts)  # type: ignore[arg-type]
+    np.savez(folder / PAIRS, **parts)
     (folder / TRAINING).write_text(json.dumps(asdict(training)))
 
 

@@ -11,8 +11,8 @@ There is no feature of the message or of the history alone: a reply must not ear
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -59,44 +59,66 @@ def text_columns(features: int) -> slice:
     return slice(0, features - PROGRESS - CONSISTENCY - TAKEN_UP)
 
 
+class Cached(NamedTuple):
+    """All that is read off each text by itself; a row of zeros behind them stands for no text."""
+
+    vectors: Matrix
+    """[m + 1, d] of the encoder."""
+    units: Matrix
+    """[m + 1, d] the same with length 1."""
+    bits: Signatures
+    """[m + 1, words of bits] which n-grams it has."""
+    words: Matrix | None
+    """[m + 1, COUNTS] counts of n-grams; None where they are counted when they are needed, to save memory."""
+
+    @classmethod
+    def of(cls, texts: Sequence[str], encoder: Encoder, count: bool = True) -> Cached:
+        """Of these texts; without `count` the words are left out."""
+        vectors = _with_blank(encoder.encode(texts))
+        norms = np.linalg.norm(vectors, axis=1)
+        units = np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], np.float32)
+        return cls(vectors, units, _with_blank(signatures(texts)), _with_blank(counts(texts)) if count else None)
+
+
 def features(places: Situations, encoder: Encoder) -> Matrix:
     """Float32 [n, width(encoder.dimension)]; a part without history is 0 in the groups that need one."""
     found = np.empty((len(places.reply), width(encoder.dimension)), np.float32)
-    for rows, part in _parts(places, encoder):
+    for rows, part in features_of(places, Cached.of(places.texts, encoder, count=False)):
         found[rows] = part
     return found
 
 
-def _parts(places: Situations, encoder: Encoder) -> Iterator[tuple[slice, Matrix]]:
-    vectors = _with_blank(encoder.encode(places.texts))
-    norms = np.linalg.norm(vectors, axis=1)
-    bits = _with_blank(signatures(places.texts))
+def features_of(places: Situations, cached: Cached) -> Iterator[tuple[slice, Matrix]]:
+    """Features of some rows at once, with the rows."""
     for first in range(0, len(places.reply), ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
-        yield rows, _features(places.rows(rows), vectors, norms, bits)
+        yield rows, _features(places.rows(rows), cached)
 
 
-def _features(places: Situations, vectors: Matrix, norms: Matrix, bits: Signatures) -> Matrix:
-    unit = np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], np.float32)
-    message, reply = unit[places.message], unit[places.reply]
-    own, theirs = unit[places.earlier_replies], unit[places.earlier_messages]
+def _features(places: Situations, cached: Cached) -> Matrix:
+    message, reply = cached.units[places.message], cached.units[places.reply]
+    own, theirs = cached.units[places.earlier_replies], cached.units[places.earlier_messages]
     forgotten = _forgotten(places)
-    own_bits, said_bits = bits[places.reply], bits[places.earlier_replies]
+    own_bits, said_bits = cached.bits[places.reply], cached.bits[places.earlier_replies]
     likeness = (own @ reply[:, :, None])[:, :, 0]
     repeated = share_within(own_bits[:, None], said_bits)
     back = TURN_KEPT ** np.arange(MOST_EXCHANGES, dtype=np.float32)
     past = _likenesses(reply, _means(forgotten, own))
+    if cached.words is None:
+        words = counts([places.texts[row] for row in places.reply.tolist()])
+    else:
+        words = cached.words[places.reply]
     return np.concatenate(
         [
-            counts([places.texts[row] for row in places.reply.tolist()]),
-            vectors[places.reply],
+            words,
+            cached.vectors[places.reply],
             np.sum(message * reply, axis=1)[:, None],
-            share_within(own_bits, bits[places.message])[:, None],
+            share_within(own_bits, cached.bits[places.message])[:, None],
             past,
             likeness[:, :1],
             past[:, :1] - past[:, -1:],
             share_within(own_bits, np.bitwise_or.reduce(said_bits, axis=1))[:, None],
-            share_within(own_bits, np.bitwise_or.reduce(bits[places.earlier_messages], axis=1))[:, None],
+            share_within(own_bits, np.bitwise_or.reduce(cached.bits[places.earlier_messages], axis=1))[:, None],
             repeated.max(axis=1)[:, None],
             repeated[:, :1],
             (repeated * back).sum(axis=1)[:, None],

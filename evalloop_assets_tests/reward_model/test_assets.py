@@ -13,6 +13,7 @@ from evalloop_assets.reward_model.assets import ASSETS
 from evalloop_assets.reward_model.checks import CHECKS, beats_chance, rewards_sound
 from evalloop_assets.reward_model.daily import train_day
 from evalloop_assets.reward_model.encoder import HashedNgrams, text_hash
+from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.registry import find_champion, load_champion
 from evalloop_assets.reward_model.scoring import score_day
@@ -51,6 +52,7 @@ def test_the_stage_runs_and_its_checks_pass(result: ExecuteInProcessResult):
         "breaks_complete_and_sound": True,
         "reward_model_beats_chance": True,
         "rewards_complete_and_finite": True,
+        "reward_follows_retention": True,
     }
 
 
@@ -85,6 +87,25 @@ def test_report_says_how_good_the_model_is_with_intervals(stage: Stage, result: 
     assert "labels)" in shown["accuracy immediate"]
 
 
+def test_the_report_has_slices_probes_and_pictures(stage: Stage, result: ExecuteInProcessResult):
+    found = {(row["metric"], row["slice"]) for row in stage.rows("reward_model_report")}
+    metrics = {metric for metric, _ in found}
+    assert {"calibration_error", "auc_of_length", "auc_of_reward", "correlation_with_length", "gold_of_best"} <= metrics
+    assert {part for metric, part in found if metric == "gold_of_best"} >= {"n=1", "n=64"}
+    shown = metadata(result, "reward_model_report")
+    assert shown["picture"].startswith("![training](data:image/png;base64,")
+    assert "| penalty per log length |" in shown["length_frontier"]
+    assert shown["over_optimised"] is False
+
+
+def test_components_add_up_to_the_reward(stage: Stage, result: ExecuteInProcessResult):
+    rows = [row for row in stage.rows("rewards") if row["reward"] is not None]
+    parts = ("r_base", "r_consistency", "r_progress")
+    assert all(
+        row["reward"] == row["r_temporal"] == pytest.approx(sum(row[p] for p in parts), abs=1e-4) for row in rows
+    )
+
+
 def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInProcessResult):
     champion = load_champion(stage.settings)
     turns = {turn["event_id"]: turn for turn in stage.rows("turns")}
@@ -96,7 +117,9 @@ def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInP
         without = {event for event, row in rewards.items() if row[column] is None}
         assert without == {"e1-00000", "e1-00001"}
     known = sorted(set(rewards) - without)
-    scores = champion.score(*([turns[event][name] for event in known] for name in ("user_text", "reply_text")))
+    log = read_log(stage.inputs(DAY, **SCORING), "SELECT conversation_id FROM turns", {})
+    columns = ([turns[event][name] for event in known] for name in ("user_text", "reply_text"))
+    scores = champion.temporal(champion.components_of(logged_situations(log, known, *columns)))
     assert [rewards[event]["r_temporal"] for event in known] == pytest.approx(scores.tolist(), abs=1e-4)
     for event in known:
         row = rewards[event]

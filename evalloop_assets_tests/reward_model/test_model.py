@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from evalloop_assets.lake.errors import UserError
@@ -11,6 +12,7 @@ from evalloop_assets.reward_model.embeddings import CachedEncoder, embedding_row
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.features import features, width
 from evalloop_assets.reward_model.history import Exchange, situations
+from evalloop_assets.reward_model.logged import log_of
 from evalloop_assets.reward_model.model import HORIZONS, OlderFormat, RewardModel, load, save
 from evalloop_assets.reward_model.pairs import read_pairs
 from evalloop_assets.reward_model.training import Skipped, Trained, train
@@ -181,3 +183,35 @@ def test_length_that_sways_people_does_not_sway_the_reward():
         truth[name] = np.corrcoef(rewards, quality)[0, 1]
     assert abs(sway["covariate"]) < 0.6 * sway["none"]
     assert truth["covariate"] > truth["none"] + 0.05
+
+
+def test_users_who_mind_repetition_make_a_reward_that_minds_it():
+    """Both sides answer the same message with equally good words; the one that had been said before loses."""
+    draw = np.random.default_rng(3)
+    said, rows = [], []
+    for at, row in enumerate(pair_rows(900)):
+        old, new = reply(draw)[0], reply(draw)[0]
+        said += [(f"c{at}", 0.0, "hi", old), (f"c{at}", 60.0, row["user_text_a"], "so")]
+        sides = {"reply_a": old, "reply_b": new} if at % 2 else {"reply_a": new, "reply_b": old}
+        events = {"event_id_a": f"e{2 * at + 1}", "event_id_b": f"e{2 * at + 1}"}
+        rows.append(row | sides | events | dict.fromkeys(HORIZONS, "B" if at % 2 else "A"))
+    names = ("event_id", "conversation_id", "seconds", "user_text", "reply_text")
+    columns = zip(*((f"e{at}", *row) for at, row in enumerate(said)), strict=True)
+    log = log_of(
+        pa.table({name: list(column) for name, column in zip(names, columns, strict=True)}),
+        pa.table({"event_id": pa.array([], pa.string()), "kept_event_id": pa.array([], pa.string())}),
+    )
+    pairs = read_pairs(pair_table(rows), ENCODER, log)
+    anchors = Anchors.of(
+        features(situations(["hi"] * 50, [GOOD, BAD] * 25, [[Exchange("hi", GOOD, 60.0)]] * 50), ENCODER)
+    )
+    found = train(pairs, anchors, Training(), MIX, ENCODER.name, "2026-03-05")
+    assert isinstance(found, Trained)
+    history = [Exchange("hi", GOOD, 60.0)]
+    fresh, repeated = found.model.score(["hi"] * 2, [GOOD] * 2, histories=[[Exchange("hi", BAD, 60.0)], history])
+    assert fresh > repeated
+    parts = found.model.components(["hi"] * 2, [GOOD] * 2, histories=[[Exchange("hi", BAD, 60.0)], history])
+    assert parts.r_base[0] == pytest.approx(parts.r_base[1])
+    assert parts.r_progress[0] > parts.r_progress[1]
+    accuracy = next(r.estimate for r in found.readings if (r.metric, r.horizon, r.source) == ("accuracy", "all", "all"))
+    assert accuracy.value > 0.9

@@ -191,3 +191,18 @@ def test_three_processes_on_a_fresh_store(tmp_path: Path):
     assert len(found) == 2, "the same content is registered once"
     assert sorted(number for number, _ in found) == [1, 2]
     assert load_champion(settings).version in {version for _, version in found}
+
+
+def test_a_champion_of_a_former_format_says_so_and_any_model_of_today_replaces_it(tmp_path: Path):
+    settings = Settings(home=tmp_path)
+    put(settings, numbered(1.0), YES)
+    (config,) = store_folder(tmp_path).rglob("config.json")
+    fields = json.loads(config.read_text())
+    del fields["format"]
+    config.write_text(json.dumps(fields))
+    with pytest.raises(UserError, match="Train again"):
+        find_champion(settings)
+    seen = []
+    register(settings.home, numbered(2.0), NOTES, lambda champion: seen.append(champion) or YES)
+    assert seen == [None]
+    assert load_champion(settings).version == numbered(2.0).version

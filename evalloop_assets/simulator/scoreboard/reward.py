@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.calibration import Anchors
-from evalloop_assets.reward_model.daily import mix, training
 from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.features import features
 from evalloop_assets.reward_model.logged import EXCHANGES, NO_LOG, SPOKEN, VERSIONS, log_of, logged_situations
 from evalloop_assets.reward_model.model import CONFIG_FILE, HORIZONS, RewardModel, load, save
+from evalloop_assets.reward_model.options import mix, training
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, is_held_out, read_pairs
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.training import Skipped, train

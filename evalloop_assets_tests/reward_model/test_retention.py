@@ -1,0 +1,58 @@
+"""Reward against retention: the query against numpy, and the check that a decay sets off."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalloop_assets.days import Days
+from evalloop_assets.lake.registry import declared
+from evalloop_assets.reward_model import assets
+from evalloop_assets.reward_model.checks import follows_retention
+from evalloop_assets_tests.reward_model.stage import Stage
+from evalloop_assets_tests.reward_model.world import DAY, _table
+
+QUERY = Path(assets.__file__).with_name("reward_retention.sql").read_text().split("*/", 1)[1]
+
+
+def test_the_correlation_is_that_of_users_and_its_interval_fishers():
+    draw = np.random.default_rng(0)
+    users = np.repeat(np.arange(40), 3)
+    came = np.where(draw.random(40) < 0.5, 1.0, -1.0)
+    rewards = pd.DataFrame(
+        {
+            "day": DAY,
+            "event_id": [f"e{at}" for at in range(120)],
+            "model_id": np.where(users % 2, "odd", "even"),
+            "user_id": users,
+            "reward": draw.normal(size=120) + 0.5 * came[users],
+        }
+    )
+    rewards.loc[3, "reward"] = None
+    horizon_labels = rewards[["event_id"]].assign(delayed_session=came[users])  # noqa: F841, the query reads it
+    found = duckdb.sql(QUERY).df().set_index("model_id")
+    means = rewards.groupby("user_id").reward.mean()
+    assert found.loc["all", "correlation"] == pytest.approx(np.corrcoef(means, came)[0, 1])
+    assert found.loc["odd", "correlation"] == pytest.approx(np.corrcoef(means[1::2], came[1::2])[0, 1])
+    assert found.loc["all", "users"] == 40
+    z = np.arctanh(found.loc["all", "correlation"])
+    assert found.loc["all", "low"] == pytest.approx(np.tanh(z - 1.96 / np.sqrt(37)), abs=1e-6)
+    assert found.loc["all", "high"] == pytest.approx(np.tanh(z + 1.96 / np.sqrt(37)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("late", "passed"), [(0.2, True), (0.0, False)])
+def test_the_check_warns_and_requests_a_retraining_where_it_decays(tmp_path: Path, late: float, passed: bool):
+    stage = Stage.at(tmp_path)
+    schema = declared("reward_retention")
+    for back in range(28):
+        day = DAY - timedelta(days=back)
+        row = {"model_id": "all", "users": 400, "correlation": late if back < 7 else 0.2}
+        table = _table(schema, [row], day)
+        stage.lake.replace(schema, Days.one(day), {}, lambda inputs, table=table: table)
+    found = follows_retention(stage.lake, Days.one(DAY))
+    assert found.passed is passed
+    assert found.severity.value == "WARN"
+    assert found.metadata["retraining_requested"].value is not passed
