@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evalloop_assets.simulator.true_value import TrueValue
 
 SEED = 20260302
-USERS = 1_200
+USERS = 800
 
 
 class Generations:
@@ -73,11 +73,14 @@ class Generations:
         if candidate["kind"] == LORA:
             return self._trained(candidate)
         from evalloop_assets.reward_model.registry import load_version
-        from evalloop_assets.simulator.policies import BestOfN
+        from evalloop_assets.simulator.policies import BestOfN, Spoken
+        from evalloop_assets.simulator.trained import best_of_trained
 
         model = load_version(self.settings, candidate["reward_version"])
-        base = self.policies[candidate["base_model_id"]].spec
-        return BestOfN(base, candidate["n"], model.score, candidate["model_id"])
+        base = self.policies[candidate["base_model_id"]]
+        if isinstance(base, Spoken):
+            return best_of_trained(base, candidate["n"], model.score, candidate["model_id"])
+        return BestOfN(base.spec, candidate["n"], model.score, candidate["model_id"])
 
     def _trained(self, candidate: dict[str, Any]) -> Policy:
         from evalloop_assets.policy_iteration.language_model import load_language_model

@@ -27,7 +27,7 @@ class TinyModel(NamedTuple):
     width: int = 128
     layers: int = 2
     heads: int = 4
-    steps: int = 250
+    steps: int = 400
     batch: int = 24
     learning_rate: float = 4e-3
     max_tokens: int = 192

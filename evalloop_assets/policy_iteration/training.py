@@ -108,6 +108,7 @@ def _mended(what: str) -> Iterator[None]:
 def decoding(options: TrainingSettings) -> Decoding:
     return Decoding(
         temperature=options.temperature,
+        top_p=options.top_p,
         max_tokens=options.max_reply_tokens,
         history_turns=options.history_turns,
         system=options.system,
@@ -188,6 +189,7 @@ def _trainer(
         "num_generations": options.generations,
         "max_completion_length": options.max_reply_tokens,
         "temperature": options.temperature,
+        "top_p": options.top_p,
         "steps_per_generation": 1,
     }
     return grpo_trainer(model, tokenizer, rows, arguments, lora, reward_of)

@@ -76,11 +76,12 @@ class TrainingSettings(Section):
     )
     probe_prompts: int = Field(100, ge=2, description="prompts of held-out users on which checkpoints are probed")
     temperature: float = Field(0.8, gt=0, description="of the replies drawn")
+    top_p: float = Field(0.95, gt=0, le=1, description="share of the likeliest tokens that is drawn from")
     max_reply_tokens: int = Field(128, ge=1, description="after which a reply breaks off")
     history_turns: int = Field(0, ge=0, description="earlier exchanges that the model is shown")
     system: str = Field("", description="instruction put before the persona")
     examples: int = Field(6_000, ge=1, description="logged replies from which the tiny base model learns")
-    base_steps: int = Field(250, ge=1, description="steps of the tiny base model")
+    base_steps: int = Field(400, ge=1, description="steps of the tiny base model")
     seed: int = Field(0, description="seed of the training")
 
 

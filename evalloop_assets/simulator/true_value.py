@@ -17,7 +17,7 @@ from evalloop_assets.simulator.truth import TRUTH_TURNS, TRUTH_USERS, read_truth
 if TYPE_CHECKING:
     import pandas as pd
 
-WORLD = Scale(base_users=250, new_users=12, battles=0)
+WORLD = Scale(base_users=150, new_users=8, battles=0)
 DAYS = 2
 
 

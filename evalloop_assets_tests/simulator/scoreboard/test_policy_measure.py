@@ -159,7 +159,8 @@ def _told(scenario, **rows):
 
 def _candidate(name, number):
     day = FIRST_DAY + timedelta(days=number)
-    return {"day": day, "model_id": name, "base_model_id": "incumbent", "n": 4, "reward_version": name}
+    whole = {"kind": "best_of_n", "base_model_id": "incumbent", "n": 4, "reward_version": name}
+    return {"day": day, "model_id": name} | whole
 
 
 def _screened(name, passed, number):
