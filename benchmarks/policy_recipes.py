@@ -33,7 +33,7 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
     from evalloop_assets.settings import PolicySettings, Settings, TrainingSettings
     from evalloop_assets.simulator.demo_cast import INCUMBENT
     from evalloop_assets.simulator.policies import BestOfN, Templated
-    from evalloop_assets.simulator.trained import trained_policy
+    from evalloop_assets.simulator.trained import served_policy
 
     settings = Settings()
     model = load_champion(settings)
@@ -56,9 +56,9 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
             seconds, chosen = time.process_time() - begun, trained.weights
             if number == 0:
                 base = load_language_model(chosen.base, decoding(options.training))
-                yield valued("imitation of the log", trained_policy("base", INCUMBENT, base), folder)
+                yield valued("imitation of the log", served_policy("base", INCUMBENT, base), folder)
             speaker = load_language_model(chosen.base, decoding(options.training), chosen.adapters)
-            told = valued(recipe["method"], trained_policy(recipe["method"], INCUMBENT, speaker), folder)
+            told = valued(recipe["method"], served_policy(recipe["method"], INCUMBENT, speaker), folder)
             probe = next(one.probe for one in trained.checkpoints if one.step == trained.step)
             yield (
                 f"{told}; step {trained.step}, reward {probe['gain']:+.2f} SD, {probe['kl']:.3f} nats a token, "

@@ -67,31 +67,20 @@ class Generations:
         return sorted((made[row["model_id"]] | row for row in judged), key=lambda row: -(row["reward_gain"] or 0.0))
 
     def policy(self, candidate: dict[str, Any]) -> Policy:
-        """The candidate as the product serves it."""
-        from evalloop_assets.policy_iteration.candidates import LORA
-
-        if candidate["kind"] == LORA:
-            return self._trained(candidate)
+        """The candidate as the product serves it; a templated base is sampled by the product itself."""
+        from evalloop_assets.policy_iteration.policy import load_policy
         from evalloop_assets.reward_model.registry import load_version
-        from evalloop_assets.simulator.policies import BestOfN, Spoken
-        from evalloop_assets.simulator.trained import best_of_trained
-
-        model = load_version(self.settings, candidate["reward_version"])
-        base = self.policies[candidate["base_model_id"]]
-        if isinstance(base, Spoken):
-            return best_of_trained(base, candidate["n"], model.score, candidate["model_id"])
-        return BestOfN(base.spec, candidate["n"], model.score, candidate["model_id"])
-
-    def _trained(self, candidate: dict[str, Any]) -> Policy:
-        from evalloop_assets.policy_iteration.language_model import load_language_model
-        from evalloop_assets.policy_iteration.making import weights_of
-        from evalloop_assets.policy_iteration.training import decoding
         from evalloop_assets.simulator.demo_cast import INCUMBENT
-        from evalloop_assets.simulator.trained import trained_policy
+        from evalloop_assets.simulator.policies import BestOfN, Spoken
+        from evalloop_assets.simulator.trained import Sampled, served_policy
 
-        weights = weights_of(self.settings, candidate["model_id"])
-        speaker = load_language_model(weights.base, decoding(self.settings.policy.training), weights.adapters)
-        return trained_policy(candidate["model_id"], INCUMBENT, speaker)
+        name, base = candidate["model_id"], self.policies.get(candidate["base_model_id"])
+        if candidate["kind"] == "best_of_n" and base is not None and not isinstance(base, Spoken):
+            score = load_version(self.settings, candidate["reward_version"]).score
+            return BestOfN(base.spec, candidate["n"], score, name)
+        drawn = base.speak.policy if isinstance(base, Spoken) and isinstance(base.speak, Sampled) else None
+        with_history = self.settings.policy.training.history_turns > 0
+        return served_policy(name, INCUMBENT, load_policy(self.settings, candidate, drawn), with_history)
 
     def _execute(self, job: str, days: Days, tables: Any = None) -> None:
         label = f"{days.last}: {job}"
@@ -106,7 +95,7 @@ def run_generations(console: Console, generations: int) -> None:
     """Serve, learn, gate, measure and promote, `generations` times.
 
     The product is simulated, so a candidate that passes the gate is measured directly: it and the champion each serve a
-    small product with the same users. It takes the champion's place where its true gain is surely above 0.
+    small product with the same users. Of those whose true gain is surely above 0 the best takes the champion's place.
     """
     settings = Settings()
     os.environ["EVALLOOP_HOME"] = str(settings.home.resolve())
@@ -123,8 +112,10 @@ def run_generations(console: Console, generations: int) -> None:
         best = world(shop.policies[shop.champion], worlds / "0", SEED, FIRST_DAY)
         console.print(f"generation 0: {shop.champion}, {_value(best.value)}", soft_wrap=True)
         for generation in range(1, generations + 1):
-            shop.serve(FIRST_DAY + timedelta(days=generation - 1))
-            for number, candidate in enumerate(shop.candidates(FIRST_DAY + timedelta(days=generation - 1))):
+            day = FIRST_DAY + timedelta(days=generation - 1)
+            shop.serve(day)
+            better = {}
+            for number, candidate in enumerate(shop.candidates(day)):
                 name = candidate["model_id"]
                 verdict = "[green]passed[/]" if candidate["passed"] else "[red]refused[/]"
                 console.print(f"generation {generation}: {name}, gate {verdict}: {candidate['reason']}", soft_wrap=True)
@@ -134,12 +125,14 @@ def run_generations(console: Console, generations: int) -> None:
                 with console.status(f"generation {generation}: {name} serves a small product"):
                     tried = world(shop.policies[name], worlds / f"{generation}-{number}", SEED, FIRST_DAY)
                 gain = true_gain(tried, best)
-                console.print(
-                    f"    {_value(tried.value)}; against the champion {_interval(gain)} a reply", soft_wrap=True
-                )
+                told = f"    {_value(tried.value)}; against the champion {_interval(gain)} a reply"
+                console.print(told, soft_wrap=True)
                 if gain.low > 0:
-                    shop.champion, best = name, tried
-                    console.print(f"    [green]{name} serves from the next day on[/]", soft_wrap=True)
+                    better[name] = tried
+            if better:
+                shop.champion = max(better, key=lambda name: better[name].value.utility.value)
+                best = better[shop.champion]
+            console.print(f"    [green]{shop.champion} serves from the next day on[/]", soft_wrap=True)
         rebuild_catalogue(shop.lake, catalogue_path(settings))
     console.print(f"\n[bold green]done[/] in {time.monotonic() - begun:.0f} s; look at it: make ui", soft_wrap=True)
 

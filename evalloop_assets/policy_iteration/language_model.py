@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -84,7 +85,7 @@ class LanguageModel:
         tokens = np.zeros(len(replies), np.int64)
         texts = self.texts(prompts)
         ends = str(self.tokenizer.eos_token)
-        with torch.inference_mode(), out_of_memory(self.name), off() if off else _nothing():
+        with torch.inference_mode(), out_of_memory(self.name), off() if off else nullcontext():
             for first in range(0, len(texts), BATCH):
                 rows = slice(first, first + BATCH)
                 asked = [self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts[rows]]
@@ -189,29 +190,16 @@ def require_packages() -> None:
     disable_progress_bar()
 
 
-def out_of_memory(what: str) -> _OutOfMemory:
-    """Context in which a device that runs out of memory is one line for the user."""
-    return _OutOfMemory(what)
+@contextmanager
+def out_of_memory(what: str) -> Iterator[None]:
+    """A device that runs out of memory as one line for the user."""
+    import torch
 
-
-class _OutOfMemory:
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        import torch
-
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
-            raise UserError(
-                self.what,
-                "the memory of the device ran out",
-                "Lower policy.training.batch, generations or max_reply_tokens; the champion stays as it is",
-            ) from error
-
-
-class _nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise UserError(
+            what,
+            "the memory of the device ran out",
+            "Lower policy.training.batch, generations or max_reply_tokens; the champion stays as it is",
+        ) from error

@@ -11,7 +11,6 @@ import numpy as np
 
 from evalloop_assets.policy_iteration.candidates import ARM, BEST_OF_N
 from evalloop_assets.policy_iteration.groups import Draws, LoggedReply, regenerated, same_character, scored
-from evalloop_assets.policy_iteration.making import weights_of
 from evalloop_assets.policy_iteration.off_policy import (
     OffPolicy,
     arm_weights,
@@ -20,6 +19,7 @@ from evalloop_assets.policy_iteration.off_policy import (
     doubly_robust,
     snips,
 )
+from evalloop_assets.policy_iteration.policy import load_weights
 from evalloop_assets.policy_iteration.registry import SCREENED, mark
 from evalloop_assets.policy_iteration.screen import Group, Limits, distrusted, screen
 from evalloop_assets.policy_iteration.step import Step, rows_of
@@ -149,10 +149,7 @@ def _arm(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accur
 
     arm = ArmSettings(**json.loads(candidate["settings"]))
     if "/" in arm.model or Path(arm.model).is_dir():
-        from evalloop_assets.policy_iteration.language_model import Decoding, load_language_model
-
-        decoding = Decoding(arm.temperature, arm.top_p, arm.max_reply_tokens, arm.history_turns, arm.system)
-        return _probe(inputs, settings, candidate, load_language_model(arm.model, decoding), load_champion(settings))
+        return _probe(inputs, settings, candidate, load_weights(settings, candidate), load_champion(settings))
     names = [candidate["model_id"], arm.model]
     rows = inputs.query(EXPOSED, {"names": names}).to_pydict()
     arms = ["arm" if name in names else "other" for name in rows["model_id"]]
@@ -163,13 +160,8 @@ def _arm(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accur
 
 def _trained(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accuracy_low: float | None) -> Judged:
     """By replies drawn from its weights."""
-    from evalloop_assets.policy_iteration.language_model import load_language_model
-    from evalloop_assets.policy_iteration.training import decoding
-
     model = load_version(settings, candidate["reward_version"])
-    weights = weights_of(settings, candidate["model_id"])
-    speaker = load_language_model(weights.base, decoding(settings.policy.training), weights.adapters)
-    figures, broken = _probe(inputs, settings, candidate, speaker, model)
+    figures, broken = _probe(inputs, settings, candidate, load_weights(settings, candidate), model)
     return figures | {"accuracy_low": accuracy_low}, [*distrusted(accuracy_low), *broken]
 
 

@@ -16,7 +16,7 @@ from evalloop_assets.simulator.packs import EN, LEXICON
 from evalloop_assets.simulator.policies import Templated
 from evalloop_assets.simulator.serve import FIRST_DAY
 from evalloop_assets.simulator.text import sample_replies
-from evalloop_assets.simulator.trained import SILENCE, Sampled, best_of_trained, shown, trained_policy
+from evalloop_assets.simulator.trained import SILENCE, Sampled, served_policy, shown
 from evalloop_assets.simulator.true_value import true_gain, world
 from evalloop_assets.simulator.truth import TRUTH_TURNS, read_truth
 from evalloop_assets_tests.simulator.test_text import prompts
@@ -42,7 +42,7 @@ def speaker(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 
 def test_trained_weights_serve_and_the_oracle_reads_their_text(speaker: LanguageModel, tmp_path: Path):
-    served = world(trained_policy("steady", INCUMBENT, speaker), tmp_path, 1, FIRST_DAY, SMALL, days=1)
+    served = world(served_policy("steady", INCUMBENT, speaker), tmp_path, 1, FIRST_DAY, SMALL, days=1)
     truth = read_truth(tmp_path / "truth", TRUTH_TURNS).to_pandas()
     assert set(truth["model_id"]) == {"steady"}
     assert len(truth) > 50
@@ -55,18 +55,6 @@ def test_a_day_served_again_is_the_same_day(speaker: LanguageModel):
     sampled, asked = Sampled(speaker), [Prompt("And then?", (), "", ""), Prompt("Go on.", (), "", "")]
     assert sampled(asked) == sampled(asked)
     assert all(sampled(asked))
-
-
-def test_the_best_of_n_samples_is_what_the_score_likes(speaker: LanguageModel):
-    def by_length(messages: list[str], replies: list[str]) -> np.ndarray:
-        return np.array([float(len(reply)) for reply in replies])
-
-    base = trained_policy("steady", INCUMBENT, speaker)
-    best = best_of_trained(base, 3, by_length, "best")
-    asked = [Prompt("And then?", (), "", ""), Prompt("Go on.", (), "", "")]
-    draws = [base.speak.replies(asked, number) for number in range(3)]
-    assert list(best.speak(asked)) == [max(row, key=len) for row in zip(*draws, strict=True)]
-    assert (best.spec.model_id, best.spec.parent) == ("best", "steady")
 
 
 def test_what_no_screen_can_show_is_left_out():

@@ -1,0 +1,83 @@
+"""The three kinds of policy behind one protocol, and how a row of `policy_candidates` becomes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.policy_iteration.candidates import ARM, BEST_OF_N
+from evalloop_assets.policy_iteration.prompts import Prompt
+from evalloop_assets.policy_iteration.rewarding import reward_of
+from evalloop_assets.reward_model.model import RewardModel
+
+if TYPE_CHECKING:
+    from evalloop_assets.policy_iteration.language_model import LanguageModel
+    from evalloop_assets.settings import Settings
+
+
+class Policy(Protocol):
+    """Whatever answers a batch of prompts."""
+
+    @property
+    def name(self) -> str:
+        """Under which it is served."""
+
+    def reply(self, prompts: Sequence[Prompt], seed: int) -> list[str]:
+        """One reply per prompt; the same for the same seed and prompts, on one machine."""
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """Draws n replies of a base policy and gives the one of most reward; the first where none can be judged."""
+
+    name: str
+    base: Policy
+    n: int
+    model: RewardModel
+
+    def reply(self, prompts: Sequence[Prompt], seed: int) -> list[str]:
+        draws = [self.base.reply(prompts, seed + number) for number in range(self.n)]
+        messages = [one.message for one in prompts]
+        rewards = np.array([reward_of(self.model, messages, replies) for replies in draws])
+        best = np.where(np.isnan(rewards), -np.inf, rewards).reshape(self.n, len(prompts)).argmax(axis=0)
+        return [draws[number][row] for row, number in enumerate(best.tolist())]
+
+
+def load_policy(settings: Settings, candidate: Mapping[str, Any], base: Policy | None = None) -> Policy:
+    """The policy of a row of `policy_candidates`; best-of-n draws from `base`, for which the product stands in.
+
+    UserError where its weights, its reward model or its base are not there.
+    """
+    if candidate["kind"] != BEST_OF_N:
+        return load_weights(settings, candidate)
+    from evalloop_assets.reward_model.registry import load_version
+
+    if base is None:
+        raise UserError(
+            f"policy {candidate['model_id']}",
+            f"it chooses among replies of {candidate['base_model_id']}, which only the product can draw",
+            "Give that model as its base",
+        )
+    return BestOf(candidate["model_id"], base, candidate["n"], load_version(settings, candidate["reward_version"]))
+
+
+def load_weights(settings: Settings, candidate: Mapping[str, Any]) -> LanguageModel:
+    """The weights of an arm or of a trained candidate, with the prompt and decoding that its own settings name."""
+    from evalloop_assets.policy_iteration.language_model import Decoding, load_language_model
+    from evalloop_assets.policy_iteration.making import weights_of
+    from evalloop_assets.policy_iteration.training import decoding
+    from evalloop_assets.settings import ArmSettings, TrainingSettings
+
+    made_with = json.loads(candidate["settings"])
+    if candidate["kind"] == ARM:
+        arm = ArmSettings(**made_with)
+        return load_language_model(
+            arm.model, Decoding(arm.temperature, arm.top_p, arm.max_reply_tokens, arm.history_turns, arm.system)
+        )
+    weights = weights_of(settings, candidate["model_id"])
+    return load_language_model(weights.base, decoding(TrainingSettings(**made_with)), weights.adapters)
