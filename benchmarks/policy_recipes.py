@@ -28,7 +28,9 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
     from evalloop_assets.policy_iteration.language_model import load_language_model
     from evalloop_assets.policy_iteration.logged import read_examples, read_preferences
     from evalloop_assets.policy_iteration.lora import train_lora
+    from evalloop_assets.policy_iteration.rewarding import gated_by
     from evalloop_assets.policy_iteration.training import decoding
+    from evalloop_assets.reward_model.gated import Gate
     from evalloop_assets.reward_model.registry import load_champion
     from evalloop_assets.settings import PolicySettings, Settings, TrainingSettings
     from evalloop_assets.simulator.demo_cast import INCUMBENT
@@ -37,6 +39,7 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
 
     settings = Settings()
     model = load_champion(settings)
+    rewards = gated_by(model, Gate.of(settings.reward))
     from evalloop_assets.days import Days
     from evalloop_assets.definitions import build_definitions
 
@@ -48,11 +51,11 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
         folder = Path(name)
         yield valued("incumbent", Templated(INCUMBENT), folder)
         for n in (4, 16):
-            yield valued(f"best of {n}", BestOfN(INCUMBENT, n, model.score, f"best-of-{n}"), folder)
+            yield valued(f"best of {n}", BestOfN(INCUMBENT, n, rewards, f"best-of-{n}"), folder)
         for number, recipe in enumerate(RECIPES):
             options = PolicySettings(training=TrainingSettings(**recipe))
             begun = time.process_time()
-            trained = train_lora(folder, None, log, pairs, model, options, model.version)
+            trained = train_lora(folder, None, log, pairs, rewards, options, model.version)
             seconds, chosen = time.process_time() - begun, trained.weights
             if number == 0:
                 base = load_language_model(chosen.base, decoding(options.training))

@@ -143,14 +143,13 @@ class Demo:
         return next((entry for entry in self.ledger.history() if entry.action == "promote"), None)
 
     def _best_of_n(self, candidate: dict[str, Any]) -> Policy:
-        from evalloop_assets.reward_model.registry import load_version
+        from evalloop_assets.policy_iteration.rewarding import rewards_of
         from evalloop_assets.simulator.policies import BestOfN
 
-        model = load_version(self.settings, candidate["reward_version"])
         return BestOfN(
             base=self.policies[candidate["base_model_id"]].spec,
             n=candidate["n"],
-            score=model.score,
+            score=rewards_of(self.settings, candidate["reward_version"]),
             model_id=candidate["model_id"],
         )
 

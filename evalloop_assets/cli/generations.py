@@ -69,14 +69,14 @@ class Generations:
     def policy(self, candidate: dict[str, Any]) -> Policy:
         """The candidate as the product serves it; a templated base is sampled by the product itself."""
         from evalloop_assets.policy_iteration.policy import load_policy
-        from evalloop_assets.reward_model.registry import load_version
+        from evalloop_assets.policy_iteration.rewarding import rewards_of
         from evalloop_assets.simulator.demo_cast import INCUMBENT
         from evalloop_assets.simulator.policies import BestOfN, Spoken
         from evalloop_assets.simulator.trained import Sampled, served_policy
 
         name, base = candidate["model_id"], self.policies.get(candidate["base_model_id"])
         if candidate["kind"] == "best_of_n" and base is not None and not isinstance(base, Spoken):
-            score = load_version(self.settings, candidate["reward_version"]).score
+            score = rewards_of(self.settings, candidate["reward_version"])
             return BestOfN(base.spec, candidate["n"], score, name)
         drawn = base.speak.policy if isinstance(base, Spoken) and isinstance(base.speak, Sampled) else None
         with_history = self.settings.policy.training.history_turns > 0

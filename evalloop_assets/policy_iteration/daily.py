@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evalloop_assets.policy_iteration.pair_filter import KEPT, LoggedPair, filter_pairs
-from evalloop_assets.policy_iteration.rewarding import reward_of
+from evalloop_assets.policy_iteration.rewarding import gated_by
 from evalloop_assets.policy_iteration.step import Step, rows_of
 from evalloop_assets.policy_iteration.tables import POLICY_PAIRS
+from evalloop_assets.reward_model.gated import Gate
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.registry import find_champion
 
@@ -42,11 +43,12 @@ def filter_day(inputs: Inputs, settings: Settings) -> Step:
         for row in rows
     ]
     champion = find_champion(settings)
+    worth = gated_by(champion, Gate.of(settings.reward)) if champion else None
     version = champion.version if champion else None
     messages = [pair.user_text for pair in pairs]
 
     def rewards(replies: Sequence[str]) -> list[float]:
-        return reward_of(champion, messages, replies).round(5).tolist() if champion else [float("nan")] * len(replies)
+        return worth(messages, replies).round(5).tolist() if worth else [float("nan")] * len(replies)
 
     decided = filter_pairs(
         pairs,

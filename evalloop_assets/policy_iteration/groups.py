@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evalloop_assets.policy_iteration.rewarding import reward_of
+from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.screen import Group
-from evalloop_assets.reward_model.model import RewardModel
 
 
 class LoggedReply(NamedTuple):
@@ -66,13 +65,13 @@ def same_character(replies: Sequence[LoggedReply], prompts: int, draws: int) -> 
     return found
 
 
-def scored(prompts: Sequence[Draws], model: RewardModel) -> list[Group]:
+def scored(prompts: Sequence[Draws], rewards: Rewards) -> list[Group]:
     """Every reply scored as an answer to its prompt's message."""
     messages = [prompt.user_text for prompt in prompts for _ in prompt.replies]
-    rewards = reward_of(model, messages, [reply for prompt in prompts for reply in prompt.replies]).tolist()
+    found = rewards(messages, [reply for prompt in prompts for reply in prompt.replies]).tolist()
     groups, at = [], 0
     for prompt in prompts:
-        groups.append(Group(prompt.user_id, prompt.replies, tuple(rewards[at : at + len(prompt.replies)])))
+        groups.append(Group(prompt.user_id, prompt.replies, tuple(found[at : at + len(prompt.replies)])))
         at += len(prompt.replies)
     return groups
 

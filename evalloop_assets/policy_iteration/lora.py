@@ -14,11 +14,10 @@ from evalloop_assets.policy_iteration.base_model import LEAST_REPLIES, TinyModel
 from evalloop_assets.policy_iteration.language_model import LanguageModel, load_language_model, require_packages
 from evalloop_assets.policy_iteration.logged import Example, Preference, Split
 from evalloop_assets.policy_iteration.probes import Probed, ProbeLimits, Speech, broken_limits, probed
-from evalloop_assets.policy_iteration.rewarding import reward_of
+from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.safety import SHIPPED, SafetyWords, read_safety_words
 from evalloop_assets.policy_iteration.training import Checkpoint, Probe, best, decoding, train_adapter
 from evalloop_assets.reward_model.intervals import Estimate
-from evalloop_assets.reward_model.model import RewardModel
 
 if TYPE_CHECKING:
     from evalloop_assets.settings import PolicySettings, TrainingSettings
@@ -57,7 +56,7 @@ def train_lora(
     parent: Weights | None,
     log: Split,
     pairs: Sequence[Preference],
-    model: RewardModel,
+    worth: Rewards,
     options: PolicySettings,
     version: str,
 ) -> Trained:
@@ -76,9 +75,9 @@ def train_lora(
     reference = load_language_model(start.base, decoding(training), start.adapters)
 
     def rewards(messages: Sequence[str], replies: Sequence[str]) -> list[float | None]:
-        return [None if value != value else float(value) for value in reward_of(model, messages, replies)]
+        return [None if value != value else float(value) for value in worth(messages, replies)]
 
-    rows = training_rows(reference, log.fit, pairs, model, options)
+    rows = training_rows(reference, log.fit, pairs, worth, options)
     if not rows:
         raise Untrainable(f"nothing to train {training.method} on: no kept pair, and no draw that beats another")
     words = read_words(options)
@@ -86,7 +85,7 @@ def train_lora(
     held = log.held_out[: training.probe_prompts]
 
     def probe(speaker: LanguageModel) -> dict[str, float]:
-        return figures(probe_weights(speaker, held, known, model, words, PROBE_SEED))
+        return figures(probe_weights(speaker, held, known, worth, words, PROBE_SEED))
 
     work = folder / f"{version}-{_digest([start, training.model_dump(), rows])}"
     checkpoints = train_adapter(start.base, start.adapters, rows, training, work, rewards, probe)
@@ -100,7 +99,7 @@ def training_rows(
     reference: LanguageModel,
     examples: Sequence[Example],
     pairs: Sequence[Preference],
-    model: RewardModel,
+    worth: Rewards,
     options: PolicySettings,
 ) -> list[dict[str, str]]:
     """What the method trains on: draws of the reference, the best and the worst of a prompt by the reward as a pair."""
@@ -111,7 +110,7 @@ def training_rows(
         return [{"prompt": text, "message": one.message} for text, one in zip(texts, prompts, strict=True)]
     draws = [reference.reply(prompts, training.seed + 1 + at) for at in range(training.generations)]
     messages = [one.message for one in prompts]
-    scores = np.array([reward_of(model, messages, replies) for replies in draws]).reshape(len(draws), len(prompts))
+    scores = np.array([worth(messages, replies) for replies in draws]).reshape(len(draws), len(prompts))
     rows: list[dict[str, str]] = []
     for at, text in enumerate(texts):
         judged = [row for row in range(len(draws)) if np.isfinite(scores[row, at])]
@@ -135,7 +134,7 @@ def probe_weights(
     speaker: LanguageModel,
     examples: Sequence[Example],
     known: Sequence[str],
-    model: RewardModel,
+    worth: Rewards,
     words: SafetyWords,
     seed: int,
 ) -> Probed:
@@ -151,8 +150,8 @@ def probe_weights(
     return probed(
         [one.user_id for one in examples],
         [one.locale for one in prompts],
-        Speech(replies, reward_of(model, messages, replies)),
-        Speech(shown, reward_of(model, messages, shown)),
+        Speech(replies, worth(messages, replies)),
+        Speech(shown, worth(messages, shown)),
         known,
         words,
         kl,

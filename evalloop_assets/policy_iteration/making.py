@@ -24,9 +24,9 @@ from evalloop_assets.policy_iteration.registry import (
     policy_folder,
     register_policy,
 )
+from evalloop_assets.policy_iteration.rewarding import rewards_of
 from evalloop_assets.policy_iteration.step import Step, rows_of
 from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES
-from evalloop_assets.reward_model.registry import load_version
 
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
@@ -107,7 +107,7 @@ def _trained(
             parent,
             log,
             pairs,
-            load_version(settings, version),
+            rewards_of(settings, version),
             settings.policy,
             version,
         )

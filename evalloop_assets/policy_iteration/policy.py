@@ -12,8 +12,7 @@ import numpy as np
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.policy_iteration.candidates import ARM, BEST_OF_N
 from evalloop_assets.policy_iteration.prompts import Prompt
-from evalloop_assets.policy_iteration.rewarding import reward_of
-from evalloop_assets.reward_model.model import RewardModel
+from evalloop_assets.policy_iteration.rewarding import Rewards, rewards_of
 
 if TYPE_CHECKING:
     from evalloop_assets.policy_iteration.language_model import LanguageModel
@@ -38,12 +37,12 @@ class BestOf:
     name: str
     base: Policy
     n: int
-    model: RewardModel
+    rewards: Rewards
 
     def reply(self, prompts: Sequence[Prompt], seed: int) -> list[str]:
         draws = [self.base.reply(prompts, seed + number) for number in range(self.n)]
         messages = [one.message for one in prompts]
-        rewards = np.array([reward_of(self.model, messages, replies) for replies in draws])
+        rewards = np.array([self.rewards(messages, replies) for replies in draws])
         best = np.where(np.isnan(rewards), -np.inf, rewards).reshape(self.n, len(prompts)).argmax(axis=0)
         return [draws[number][row] for row, number in enumerate(best.tolist())]
 
@@ -55,15 +54,13 @@ def load_policy(settings: Settings, candidate: Mapping[str, Any], base: Policy |
     """
     if candidate["kind"] != BEST_OF_N:
         return load_weights(settings, candidate)
-    from evalloop_assets.reward_model.registry import load_version
-
     if base is None:
         raise UserError(
             f"policy {candidate['model_id']}",
             f"it chooses among replies of {candidate['base_model_id']}, which only the product can draw",
             "Give that model as its base",
         )
-    return BestOf(candidate["model_id"], base, candidate["n"], load_version(settings, candidate["reward_version"]))
+    return BestOf(candidate["model_id"], base, candidate["n"], rewards_of(settings, candidate["reward_version"]))
 
 
 def load_weights(settings: Settings, candidate: Mapping[str, Any]) -> LanguageModel:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalloop_assets.reward_model.gated import Gate, gated_rewards
 from evalloop_assets.reward_model.model import RewardModel
+from evalloop_assets.reward_model.registry import load_version
+
+if TYPE_CHECKING:
+    from evalloop_assets.settings import Settings
+
+Rewards = Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]
+"""Messages and a reply to each, to the reward of each reply in anchor standard deviations; NaN where it is blank."""
 
 
-def reward_of(
-    model: RewardModel,
-    messages: Sequence[str],
-    replies: Sequence[str],
-    histories: Sequence[Sequence[str]] | None = None,
-) -> NDArray[np.float64]:
-    """Reward of each reply, float64 [n], in anchor standard deviations; NaN where there is nothing to judge."""
-    return model.score(messages, replies)
+def gated_by(model: RewardModel, at: Gate) -> Rewards:
+    """What the model says, behind the gate; each reply stands at the start of its conversation."""
+
+    def rewards(messages: Sequence[str], replies: Sequence[str]) -> NDArray[np.float64]:
+        return gated_rewards(model, messages, replies, at=at).reward
+
+    return rewards
+
+
+def rewards_of(settings: Settings, reward_version: str) -> Rewards:
+    """Those of a registered version, behind the gate of the settings; UserError where it is not registered."""
+    return gated_by(load_version(settings, reward_version), Gate.of(settings.reward))

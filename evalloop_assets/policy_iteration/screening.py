@@ -21,11 +21,12 @@ from evalloop_assets.policy_iteration.off_policy import (
 )
 from evalloop_assets.policy_iteration.policy import load_weights
 from evalloop_assets.policy_iteration.registry import SCREENED, mark
+from evalloop_assets.policy_iteration.rewarding import Rewards, gated_by, rewards_of
 from evalloop_assets.policy_iteration.screen import Group, Limits, distrusted, screen
 from evalloop_assets.policy_iteration.step import Step, rows_of
 from evalloop_assets.policy_iteration.tables import POLICY_SCREEN
-from evalloop_assets.reward_model.model import RewardModel
-from evalloop_assets.reward_model.registry import load_champion, load_version
+from evalloop_assets.reward_model.gated import Gate
+from evalloop_assets.reward_model.registry import load_champion
 
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
@@ -104,7 +105,7 @@ def _best_of_n(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any],
     options, base = settings.policy, candidate["base_model_id"]
     limits = Limits(options.min_reward_gain, options.max_length_ratio, options.max_repetition_gain)
     draws = _draws(inputs, base, options)
-    groups = scored(draws, load_version(settings, candidate["reward_version"]))
+    groups = scored(draws, rewards_of(settings, candidate["reward_version"]))
     seen = screen(groups, candidate["n"], accuracy_low, limits)
     outcomes = inputs.query(OUTCOMES, {"base": base}).to_pydict()
     known = dict(zip(outcomes["event_id"], outcomes["outcome"], strict=True))
@@ -149,7 +150,8 @@ def _arm(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accur
 
     arm = ArmSettings(**json.loads(candidate["settings"]))
     if "/" in arm.model or Path(arm.model).is_dir():
-        return _probe(inputs, settings, candidate, load_weights(settings, candidate), load_champion(settings))
+        worth = gated_by(load_champion(settings), Gate.of(settings.reward))
+        return _probe(inputs, settings, candidate, load_weights(settings, candidate), worth)
     names = [candidate["model_id"], arm.model]
     rows = inputs.query(EXPOSED, {"names": names}).to_pydict()
     arms = ["arm" if name in names else "other" for name in rows["model_id"]]
@@ -160,13 +162,13 @@ def _arm(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accur
 
 def _trained(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accuracy_low: float | None) -> Judged:
     """By replies drawn from its weights."""
-    model = load_version(settings, candidate["reward_version"])
-    figures, broken = _probe(inputs, settings, candidate, load_weights(settings, candidate), model)
+    worth = rewards_of(settings, candidate["reward_version"])
+    figures, broken = _probe(inputs, settings, candidate, load_weights(settings, candidate), worth)
     return figures | {"accuracy_low": accuracy_low}, [*distrusted(accuracy_low), *broken]
 
 
 def _probe(
-    inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], speaker: LanguageModel, model: RewardModel
+    inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], speaker: LanguageModel, worth: Rewards
 ) -> Judged:
     """Its replies beside those that the incumbent gave to held-out users, to other prompts than the checkpoints saw."""
     from evalloop_assets.policy_iteration.logged import read_examples
@@ -180,7 +182,7 @@ def _probe(
     if not held:
         return {"prompts": 0, "users": 0}, ["no reply to a held-out user to judge it on"]
     known = [one.reply for one in log.fit]
-    found = probe_weights(speaker, held, known, model, read_words(options), SCREEN_SEED)
+    found = probe_weights(speaker, held, known, worth, read_words(options), SCREEN_SEED)
     told = figures(found)
     columns = {"gain": "reward_gain", "n": "prompts"}
     return {columns.get(name, name): value for name, value in told.items()}, broken_limits(found, probe_limits(options))

@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from evalloop_assets.reward_model.calibration import Anchors
 from evalloop_assets.reward_model.embeddings import CachedEncoder
@@ -66,7 +65,6 @@ SLICES = f"""
 """
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # two threads take twice the CPU time for no less wall time
 def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     """Trains on the window's pairs, registers the model, and reports on it; a skip is reported likewise."""
     options = settings.reward

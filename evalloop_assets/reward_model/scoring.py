@@ -6,7 +6,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
@@ -50,7 +49,6 @@ class Scored(NamedTuple):
     metadata: dict[str, Any]
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # two threads take twice the CPU time for no less wall time
 def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
     """One row per kept reply; none where there is no champion."""
     import pyarrow as pa

@@ -1,6 +1,8 @@
 import numpy as np
 
 from evalloop_assets.policy_iteration.groups import Draws, LoggedReply, regenerated, same_character, scored
+from evalloop_assets.policy_iteration.rewarding import gated_by
+from evalloop_assets_tests.reward_model.scored import GATE
 from evalloop_assets_tests.reward_model.test_model import trained
 from evalloop_assets_tests.reward_model.world import pair_rows
 
@@ -42,8 +44,9 @@ def test_no_reply_competes_twice_and_nobody_competes_alone():
 def test_each_reply_is_scored_as_an_answer_to_its_prompt():
     result = trained(pair_rows(600))
     prompts = [Draws("u", "tell me more", ("the lantern", "okay whatever")), Draws("v", "and then?", ("a comet", ""))]
-    first, second = scored(prompts, result.model)
-    assert first.rewards == tuple(result.model.score(["tell me more"] * 2, ["the lantern", "okay whatever"]))
+    rewards = gated_by(result.model, GATE)
+    first, second = scored(prompts, rewards)
+    assert first.rewards == tuple(rewards(["tell me more"] * 2, ["the lantern", "okay whatever"]))
     assert second.user_id == "v"
     assert np.isnan(second.rewards[1])
-    assert scored([], result.model) == []
+    assert scored([], rewards) == []

@@ -11,10 +11,10 @@ import pytest
 from evalloop_assets.policy_iteration.language_model import load_language_model
 from evalloop_assets.policy_iteration.lora import Trained, probe_limits, probe_weights, read_words, train_lora
 from evalloop_assets.policy_iteration.probes import broken_limits
+from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.training import decoding
-from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.settings import PolicySettings, TrainingSettings
-from evalloop_assets_tests.policy_iteration.tiny import base_model, log, reward_model
+from evalloop_assets_tests.policy_iteration.tiny import base_model, log, small_rewards
 
 LOG = log()
 
@@ -28,8 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rewards() -> RewardModel:
-    return reward_model()
+def rewards() -> Rewards:
+    return small_rewards()
 
 
 def grpo(home: Path, **changed: float) -> PolicySettings:
@@ -47,7 +47,7 @@ def grpo(home: Path, **changed: float) -> PolicySettings:
     return PolicySettings(training=training, max_repetition_gain=0.1)
 
 
-def judged(trained: Trained, options: PolicySettings, rewards: RewardModel) -> list[str]:
+def judged(trained: Trained, options: PolicySettings, rewards: Rewards) -> list[str]:
     """The gate on prompts that the checkpoints were not probed on."""
     speaker = load_language_model(trained.weights.base, decoding(options.training), trained.weights.adapters)
     known = [one.reply for one in LOG.fit]
@@ -56,14 +56,14 @@ def judged(trained: Trained, options: PolicySettings, rewards: RewardModel) -> l
     return broken_limits(found, probe_limits(options))
 
 
-def test_the_hacked_setting_is_refused_though_its_reward_is_high(home: Path, rewards: RewardModel):
+def test_the_hacked_setting_is_refused_though_its_reward_is_high(home: Path, rewards: Rewards):
     options = grpo(home, learning_rate=3e-3, beta=0.04, steps=20)
     trained = train_lora(home / "hacked", None, LOG, [], rewards, options, "v")
     assert trained.checkpoints[-1].probe["low"] > 0.7
     assert "repeated share up" in "; ".join(judged(trained, options, rewards))
 
 
-def test_an_honest_setting_passes(home: Path, rewards: RewardModel):
+def test_an_honest_setting_passes(home: Path, rewards: Rewards):
     options = grpo(home, learning_rate=5e-4, beta=0.3, steps=40)
     trained = train_lora(home / "honest", None, LOG, [], rewards, options, "v")
     assert judged(trained, options, rewards) == []

@@ -8,9 +8,9 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.policy_iteration.candidates import Served, arm_candidate
 from evalloop_assets.policy_iteration.policy import BestOf, load_policy
 from evalloop_assets.policy_iteration.prompts import Prompt
-from evalloop_assets.reward_model.model import RewardModel
+from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.settings import ArmSettings, Settings
-from evalloop_assets_tests.policy_iteration.tiny import base_model, reward_model
+from evalloop_assets_tests.policy_iteration.tiny import base_model, small_rewards
 from evalloop_assets_tests.reward_model.world import DAY
 
 ASKED = [Prompt("and then?", (), "", "en"), Prompt("where are we", (), "", "en")]
@@ -29,19 +29,19 @@ class Scripted:
 
 
 @pytest.fixture(scope="module")
-def model() -> RewardModel:
-    return reward_model()
+def rewards() -> Rewards:
+    return small_rewards()
 
 
-def test_the_best_of_n_is_what_the_reward_likes(model: RewardModel):
+def test_the_best_of_n_is_what_the_reward_likes(rewards: Rewards):
     base = Scripted("okay whatever stuff", "lantern comet violin", "", "thing basically")
-    assert BestOf("best", base, 4, model).reply(ASKED, 0) == ["lantern comet violin"] * 2
-    assert BestOf("best", base, 2, model).reply(ASKED, 2) == ["thing basically"] * 2, "an empty reply is never chosen"
+    assert BestOf("best", base, 4, rewards).reply(ASKED, 0) == ["lantern comet violin"] * 2
+    assert BestOf("best", base, 2, rewards).reply(ASKED, 2) == ["thing basically"] * 2, "an empty reply is never chosen"
 
 
-def test_where_nothing_can_be_judged_the_first_is_taken(model: RewardModel):
-    assert BestOf("best", Scripted("", " "), 2, model).reply(ASKED, 0) == ["", ""]
-    assert BestOf("best", Scripted("", " "), 2, model).reply([], 0) == []
+def test_where_nothing_can_be_judged_the_first_is_taken(rewards: Rewards):
+    assert BestOf("best", Scripted("", " "), 2, rewards).reply(ASKED, 0) == ["", ""]
+    assert BestOf("best", Scripted("", " "), 2, rewards).reply([], 0) == []
 
 
 def test_an_arm_speaks_by_its_own_settings(tmp_path: Path):

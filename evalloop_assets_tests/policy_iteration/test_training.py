@@ -21,10 +21,10 @@ from evalloop_assets.policy_iteration.lora import (
 )
 from evalloop_assets.policy_iteration.probes import broken_limits
 from evalloop_assets.policy_iteration.prompts import Prompt
+from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.training import Checkpoint, best
-from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.settings import PolicySettings, TrainingSettings
-from evalloop_assets_tests.policy_iteration.tiny import base_model, log, reward_model
+from evalloop_assets_tests.policy_iteration.tiny import base_model, log, small_rewards
 
 LOG = log()
 PROMPTS = [one.prompt for one in LOG.held_out[:40]]
@@ -51,8 +51,8 @@ def base(home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rewards() -> RewardModel:
-    return reward_model()
+def rewards() -> Rewards:
+    return small_rewards()
 
 
 def options(base: Path, **changed: object) -> PolicySettings:
@@ -67,7 +67,7 @@ def dpo(base: Path, **changed: object) -> PolicySettings:
 
 
 @pytest.fixture(scope="module")
-def by_dpo(home: Path, base: Path, rewards: RewardModel) -> Trained:
+def by_dpo(home: Path, base: Path, rewards: Rewards) -> Trained:
     return train_lora(home / "dpo", None, LOG, [], rewards, dpo(base), "v")
 
 
@@ -132,7 +132,7 @@ def test_nothing_is_pickled(by_dpo: Trained, home: Path):
 
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint_and_ends_with_the_same_weights(
-    by_dpo: Trained, home: Path, base: Path, rewards: RewardModel, monkeypatch: pytest.MonkeyPatch
+    by_dpo: Trained, home: Path, base: Path, rewards: Rewards, monkeypatch: pytest.MonkeyPatch
 ):
     """Killed in the second slice, its half-written checkpoint left behind."""
     first, last = (one.folder for one in by_dpo.checkpoints)
@@ -167,7 +167,7 @@ def test_the_best_checkpoint_is_taken_and_not_the_last():
 
 
 def test_the_next_generation_is_trained_on_the_weights_of_the_one_before(
-    by_dpo: Trained, home: Path, base: Path, rewards: RewardModel
+    by_dpo: Trained, home: Path, base: Path, rewards: Rewards
 ):
     child = train_lora(home / "child", by_dpo.weights, LOG, [], rewards, dpo(base, steps=20, seed=5), "w")
     assert child.weights.adapters[0] == by_dpo.weights.adapters[0]
@@ -181,7 +181,7 @@ def test_the_next_generation_is_trained_on_the_weights_of_the_one_before(
     assert (own.log != before.log).all()
 
 
-def test_logged_pairs_that_were_kept_join_the_draws(base: Path, rewards: RewardModel):
+def test_logged_pairs_that_were_kept_join_the_draws(base: Path, rewards: Rewards):
     speaker = load_language_model(base, Decoding(0.8, 1.0, 40))
     asked = dpo(base, draw_prompts=0)
     pairs = [Preference(Prompt("where are we", (), "Mara", "en"), "A lantern.", "Whatever.")]
@@ -190,14 +190,14 @@ def test_logged_pairs_that_were_kept_join_the_draws(base: Path, rewards: RewardM
     assert rows[0]["prompt"].endswith("User: where are we\nReply:\n")
 
 
-def test_imitating_the_best_draws_needs_no_pairs(base: Path, rewards: RewardModel):
+def test_imitating_the_best_draws_needs_no_pairs(base: Path, rewards: Rewards):
     speaker = load_language_model(base, Decoding(0.8, 1.0, 40))
     rows = training_rows(speaker, LOG.fit, [], rewards, dpo(base, method="sft", draw_prompts=10))
     assert len(rows) == 10
     assert set(rows[0]) == {"prompt", "completion"}
 
 
-def test_without_anything_to_train_on_there_is_no_candidate(home: Path, base: Path, rewards: RewardModel):
+def test_without_anything_to_train_on_there_is_no_candidate(home: Path, base: Path, rewards: Rewards):
     with pytest.raises(Untrainable, match="no kept pair"):
         train_lora(home / "none", None, LOG, [], rewards, dpo(base, draw_prompts=0), "v")
     with pytest.raises(Untrainable, match="held-out"):
@@ -207,14 +207,14 @@ def test_without_anything_to_train_on_there_is_no_candidate(home: Path, base: Pa
         train_lora(home / "none", None, few, [], rewards, PolicySettings(), "v")
 
 
-def test_replies_that_are_all_alike_rank_nothing(base: Path, rewards: RewardModel):
+def test_replies_that_are_all_alike_rank_nothing(base: Path, rewards: Rewards):
     speaker = load_language_model(base, Decoding(0.0, 1.0, 40))
     assert training_rows(speaker, LOG.fit, [], rewards, dpo(base, draw_prompts=5)) == []
 
 
 @pytest.mark.parametrize("base_model", ["no/such-model", "missing-folder"])
-def test_a_base_model_that_is_not_there_is_one_line(home: Path, rewards: RewardModel, base_model: str, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_a_base_model_that_is_not_there_is_one_line(home: Path, rewards: Rewards, base_model: str, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=r"policy\.training\.base_model"):
         train_lora(home / "none", None, LOG, [], rewards, dpo(Path(base_model)), "v")
 

@@ -9,8 +9,9 @@ import numpy as np
 from evalloop_assets.policy_iteration.base_model import TinyModel, train_base_model
 from evalloop_assets.policy_iteration.logged import Example, Split
 from evalloop_assets.policy_iteration.prompts import Prompt
-from evalloop_assets.reward_model.model import RewardModel
+from evalloop_assets.policy_iteration.rewarding import Rewards, gated_by
 from evalloop_assets.reward_model.pairs import is_held_out
+from evalloop_assets_tests.reward_model.scored import GATE
 from evalloop_assets_tests.reward_model.test_model import trained
 from evalloop_assets_tests.reward_model.world import CHEERFUL, DULL, MESSAGES, pair_rows
 
@@ -55,5 +56,5 @@ def base_model(folder: Path) -> Path:
     return at
 
 
-def reward_model() -> RewardModel:
-    return trained(pair_rows(1_200)).model
+def small_rewards() -> Rewards:
+    return gated_by(trained(pair_rows(1_200)).model, GATE)

@@ -12,7 +12,7 @@ import numpy as np
 
 from evalloop_assets.lake.engine import View
 from evalloop_assets.online_ab.influence import Effect
-from evalloop_assets.reward_model.registry import load_version
+from evalloop_assets.policy_iteration.rewarding import rewards_of
 from evalloop_assets.simulator.conditions import Conditions, Scale
 from evalloop_assets.simulator.packs import HELD_OUT
 from evalloop_assets.simulator.policies import BestOfN, Policy, Score, Templated
@@ -117,7 +117,7 @@ def lengths(messages: list[str], replies: list[str]) -> np.ndarray:
 
 
 def _scores(run: Run, candidate: Mapping[str, Any]) -> Iterator[tuple[str, Score | None]]:
-    yield LOOP, load_version(run.settings, candidate["reward_version"]).score
+    yield LOOP, rewards_of(run.settings, candidate["reward_version"])
     single = single_turn_reward(run)
     yield SINGLE_TURN, single.score if single else None
     yield LENGTH, lengths
