@@ -59,7 +59,7 @@ def judged(trained: Trained, options: PolicySettings, rewards: Rewards) -> list[
 def test_the_hacked_setting_is_refused_though_its_reward_is_high(home: Path, rewards: Rewards):
     options = grpo(home, learning_rate=3e-3, beta=0.04, steps=20)
     trained = train_lora(home / "hacked", None, LOG, [], rewards, options, "v")
-    assert trained.checkpoints[-1].probe["low"] > 0.7
+    assert trained.checkpoints[-1].probe["low"] > 0.3
     assert "repeated share up" in "; ".join(judged(trained, options, rewards))
 
 
