@@ -19,6 +19,7 @@ RECIPES = (
     {"method": "sft", "draw_prompts": 320, "batch": 16},
     {"method": "dpo", "draw_prompts": 320, "batch": 16, "beta": 0.1},
     {"method": "grpo"},
+    {"method": "grpo", "temperature": 1.0, "top_p": 1.0},
 )
 
 
@@ -47,8 +48,8 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
     windows = {"turns": (0, 0), "characters": (None, 0), "policy_pairs": (0, 0)}
     inputs = open_lake(settings).inputs(windows, Days.one(day))
     log, pairs = read_examples(inputs, INCUMBENT.model_id, 12_000), read_preferences(inputs)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
         yield valued("incumbent", Templated(INCUMBENT), folder)
         for n in (4, 16):
             yield valued(f"best of {n}", BestOfN(INCUMBENT, n, rewards, f"best-of-{n}"), folder)
@@ -61,7 +62,8 @@ def lines(day: date = FIRST_DAY) -> Iterator[str]:
                 base = load_language_model(chosen.base, decoding(options.training))
                 yield valued("imitation of the log", served_policy("base", INCUMBENT, base), folder)
             speaker = load_language_model(chosen.base, decoding(options.training), chosen.adapters)
-            told = valued(recipe["method"], served_policy(recipe["method"], INCUMBENT, speaker), folder)
+            name = f"{recipe['method']} {number}"
+            told = valued(name, served_policy(f"candidate-{number}", INCUMBENT, speaker), folder)
             probe = next(one.probe for one in trained.checkpoints if one.step == trained.step)
             yield (
                 f"{told}; step {trained.step}, reward {probe['gain']:+.2f} SD, {probe['kl']:.3f} nats a token, "

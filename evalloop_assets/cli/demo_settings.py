@@ -5,7 +5,6 @@ It is set before anything else is imported: the partitions begin on `first_day` 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from datetime import date
 
@@ -28,6 +27,5 @@ def set_for_demo() -> None:
 
 
 def set_for_generations() -> None:
-    """Trained weights beside best-of-n where the extra `policy` is installed."""
-    trl = importlib.util.find_spec("trl") is not None
-    os.environ.setdefault("EVALLOOP_POLICY__KINDS", '["best_of_n", "lora"]' if trl else '["best_of_n"]')
+    """Best-of-n draws twice as many with each generation; trained weights join it where the caller asks for them."""
+    os.environ.setdefault("EVALLOOP_POLICY__BEST_OF_GROWTH", "2")

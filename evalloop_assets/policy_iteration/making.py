@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.policy_iteration.candidates import (
+    BEST_OF_N,
     LORA,
     Candidate,
     Served,
@@ -31,7 +32,7 @@ from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
     from evalloop_assets.policy_iteration.lora import Trained, Weights
-    from evalloop_assets.settings import Settings
+    from evalloop_assets.settings import PolicySettings, Settings
 
 INCUMBENT = """
     SELECT t.model_id, c.kind, c.base_model_id, coalesce(c.generation, 0) AS generation
@@ -58,7 +59,10 @@ def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
     found: list[Candidate] = []
     told: dict[str, Any] = {}
     if "best_of_n" in kinds:
-        found += [best_of_n_candidate(incumbent, settings.policy.best_of, version, day, data) for version in versions]
+        found += [
+            best_of_n_candidate(incumbent, _draws(incumbent, settings.policy), version, day, data)
+            for version in versions
+        ]
     if "arm" in kinds:
         offered = set(inputs.query("SELECT model_id FROM policy_candidates").column("model_id").to_pylist())
         arms = [arm_candidate(incumbent, arm, day) for arm in settings.policy.arms]
@@ -74,6 +78,13 @@ def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
         told["none"] = "no reward model was promoted on this day"
     rows = [candidate._asdict() for candidate in found]
     return Step(rows_of(POLICY_CANDIDATES, rows), {"candidates": [row["model_id"] for row in rows]} | told)
+
+
+def _draws(incumbent: Served, options: PolicySettings) -> int:
+    """How many replies a best-of-n draws: more than the one that serves, where the settings let it grow."""
+    if incumbent.kind != BEST_OF_N:
+        return options.best_of
+    return min(options.best_of * options.best_of_growth**incumbent.generation, options.best_of_most)
 
 
 def weights_of(settings: Settings, model_id: str) -> Weights:

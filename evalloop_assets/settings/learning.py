@@ -105,6 +105,10 @@ class PolicySettings(Section):
     arms: tuple[ArmSettings, ...] = Field((), description="arms to offer, each once")
     training: TrainingSettings = Field(TrainingSettings(), description="how lora weights are trained")
     best_of: int = Field(4, ge=2, description="replies drawn, of which a best-of-n policy shows the best")
+    best_of_growth: int = Field(
+        1, ge=1, description="times as many are drawn by a best-of-n that is to replace a best-of-n; 1: never more"
+    )
+    best_of_most: int = Field(16, ge=2, description="replies drawn at most")
     min_margin: float = Field(
         0.1, ge=0, description="reward of the chosen less the rejected reply that a kept pair needs, in anchor SDs"
     )

@@ -7,11 +7,13 @@ from dagster import ExecuteInProcessResult
 import evalloop_assets.horizon_labels.assets  # noqa: F401 - declares its tables
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.policy_iteration import assets, checks
+from evalloop_assets.policy_iteration.candidates import Served
 from evalloop_assets.policy_iteration.daily import filter_day
-from evalloop_assets.policy_iteration.making import candidate_day
+from evalloop_assets.policy_iteration.making import _draws, candidate_day
 from evalloop_assets.policy_iteration.screening import screen_day
 from evalloop_assets.reward_model import assets as reward_assets
 from evalloop_assets.reward_model.registry import load_champion
+from evalloop_assets.settings import PolicySettings
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
@@ -107,6 +109,15 @@ def test_the_treatment_is_not_taken_for_the_incumbent_and_a_candidate_that_serve
     stage.run(later, [*reward_assets.ASSETS, *assets.ASSETS])
     (second,) = [row for row in stage.rows("policy_candidates") if row["day"] == later]
     assert (second["base_model_id"], second["parent"], second["generation"]) == ("incumbent", first["model_id"], 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "generation", "growth", "draws"),
+    [(None, 0, 2, 4), ("lora", 1, 2, 4), ("best_of_n", 1, 1, 4), ("best_of_n", 1, 2, 8), ("best_of_n", 5, 2, 16)],
+)
+def test_draws_grow_only_where_the_settings_say_so(kind, generation, growth, draws):
+    served = Served("incumbent", kind, "base", generation)
+    assert _draws(served, PolicySettings(best_of_growth=growth)) == draws
 
 
 def test_without_a_champion_no_pair_is_kept(tmp_path):
