@@ -84,7 +84,8 @@ def _draws(incumbent: Served, options: PolicySettings) -> int:
     """How many replies a best-of-n draws: more than the one that serves, where the settings let it grow."""
     if incumbent.kind != BEST_OF_N:
         return options.best_of
-    return min(options.best_of * options.best_of_growth**incumbent.generation, options.best_of_most)
+    grown: int = options.best_of * options.best_of_growth**incumbent.generation
+    return min(grown, options.best_of_most)
 
 
 def weights_of(settings: Settings, model_id: str) -> Weights:
