@@ -91,7 +91,8 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     told.run()
     with DagsterInstance.ephemeral() as instance:
         asked = Loop(home, instance).until_quiet()
-    assert [tables_of(request) for request in asked] == [{"rewards", "credit", "trajectory_returns"}]
+    scored = {"rewards", "credit", "trajectory_returns", "reward_retention"}
+    assert [tables_of(request) for request in asked] == [scored]
     return home
 
 

@@ -101,9 +101,7 @@ def test_the_report_has_slices_probes_and_pictures(stage: Stage, result: Execute
 def test_components_add_up_to_the_reward(stage: Stage, result: ExecuteInProcessResult):
     rows = [row for row in stage.rows("rewards") if row["reward"] is not None]
     parts = ("r_base", "r_consistency", "r_progress")
-    assert all(
-        row["reward"] == row["r_temporal"] == pytest.approx(sum(row[p] for p in parts), abs=1e-4) for row in rows
-    )
+    assert all(row["r_temporal"] == pytest.approx(sum(row[p] for p in parts), abs=1e-4) for row in rows)
 
 
 def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInProcessResult):
