@@ -50,7 +50,8 @@ def find_breaks(turns: pd.DataFrame) -> pd.DataFrame:
         text = texts[row] if isinstance(texts[row], str) else ""
         persona = personas[row] if isinstance(personas[row], str) else ""
         found = conversation.hear(str(speakers[row]), text, persona, speakers[row] == USER)
-        scores[row], kinds[row] = round(found.score, DIGITS), found.kind
+        scores[row] = round(found.score, DIGITS)
+        kinds[row] = found.kind if scores[row] else None
     return pd.DataFrame(
         {
             "conversation_id": plain["conversation_id"],
