@@ -18,6 +18,8 @@ from benchmarks.measure import Cost, cost
 from evalloop_assets.reward_model.breaks import find_breaks
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.settings import Settings
+from evalloop_assets.simulator.lexicon import Lexicon
+from evalloop_assets.simulator.packs import HELD_OUT, LEXICON
 from evalloop_assets.simulator.scenarios import SCENARIOS
 from evalloop_assets.simulator.serve import serve, truth_folder
 from evalloop_assets_tests import real_data
@@ -43,7 +45,8 @@ def lines() -> Iterator[str]:
             yield from measured(name, folder / name)
         else:
             yield f"breaks: no folder {folder / name}, so nothing is measured on it (set EVALLOOP_SHARED_DATA)"
-    yield from simulated()
+    yield from simulated("in words that were known when the rules were written", LEXICON)
+    yield from simulated("in other words", HELD_OUT)
 
 
 def contradictions(name: str, folder: Path) -> Iterator[str]:
@@ -95,13 +98,13 @@ def thumbs(name: str, folder: Path) -> Iterator[str]:
     yield speed(name, frame, spent)
 
 
-def simulated(days: int = 2, seed: int = 3) -> Iterator[str]:
+def simulated(words: str, lexicon: Lexicon, days: int = 2, seed: int = 3) -> Iterator[str]:
     """Recall and precision against the planted contradictions of personas."""
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        serve(SCENARIOS["healthy"], Settings(home=home), seed, days=days)
+        serve(SCENARIOS["healthy"], Settings(home=home), seed, days=days, lexicon=lexicon)
         turns = duckdb.sql(SERVED.format(home=home, truth=truth_folder(home))).df()
     place = np.arange(len(turns))
     sides = [
@@ -120,7 +123,7 @@ def simulated(days: int = 2, seed: int = 3) -> Iterator[str]:
     found, spent = timed(frame)
     taken, broke = found["score"].to_numpy()[len(turns) :] >= 0.5, turns["broke"].to_numpy()
     yield (
-        f"breaks: simulated healthy, {broke.sum()} planted among {len(turns)} replies: recall "
+        f"breaks: simulated healthy {words}, {broke.sum()} planted among {len(turns)} replies: recall "
         f"{taken[broke].mean():.3f}, precision {broke[taken].mean():.3f}, false positives {taken[~broke].mean():.5f}"
     )
     yield speed("simulated healthy", frame, spent)

@@ -46,7 +46,7 @@ ENGLISH_NO_NEGATION = re.compile(
     r"\bnot to mention\b|\bnever mind\b|\bno,|\bcannot wait\b|\bnot just\b|\bnot bad\b|\bno one but\b"
 )
 A_NOT_A = re.compile("(.)[不没]\\1|是不是|有没有|会不会|能不能|要不要|喜不喜欢|知不知道")
-CHINESE_QUESTION = re.compile("[吗么]\\s*$|[你您]呢\\s*$")
+CHINESE_QUESTION = re.compile("[吗么]\\s*$|[你您]呢\\s*$|[^才也就绝从可然并都决了还]{3}(?:不|没|没有)\\s*$")
 CHINESE_WH = re.compile(
     "什么|哪[里儿个位些]|谁|几[个只岁点时]|多少|多大|怎么|为什么|为啥|咋|啥"
 )  # fmt: skip
@@ -56,7 +56,7 @@ ENGLISH_QUESTION = re.compile(
 )
 UNREAL = re.compile(
     r"\bif\b|\bwish\b|\b(?:i|we|it) (?:would|could|might)\b(?! never| not)|\bmaybe\b|\bimagine\b|\bwhether\b|"
-    r"\bsuppose\b|\bpretend\b|\bguess\b|如果|要是|假如|假设|希望|也许|可能|或许|好像|听说|万一|的话|想象"
+    r"\bsuppose\b|\bpretend\b|\bguess\b|如果|要是|假如|假设|希望|也许|可能|或许|好像|听说|万一|的话|想象|要不是|若不是|换成是"
 )
 PAST = re.compile(
     r"\bused to\b|\bformerly\b|\bback then\b|\bas a (?:kid|child)\b|\banymore\b|\bany more\b|\bno longer\b|"

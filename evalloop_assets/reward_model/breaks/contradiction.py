@@ -29,6 +29,14 @@ DEGREE = re.compile(
 )
 
 
+HABIT = re.compile(
+    r"\b(?:most (?:mornings|days|nights|evenings|weekends)|every (?:day|morning|night|evening|week|weekend)|"
+    r"daily|always|keeps?|owns?|raises?)\b|"
+    "每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的"
+)
+"""Done again and again, or kept: nobody does so with what is feared or detested."""
+
+
 def weight(token: str) -> float:
     if token[0] == "@":
         return CONCEPT
@@ -47,6 +55,8 @@ def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> 
     cover = most / small
     if cover < COVER:
         return 0.0
+    if earlier.han and not any(token[0] == "@" for token in shared) and not _predicate_shared(earlier, later):
+        return 0.0
     strength = max(_opposed(earlier, later, token) for token in shared)
     if not strength or most < DENIED_COVER * max(_denied_weight(earlier), _denied_weight(later)):
         return 0.0
@@ -57,6 +67,18 @@ def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> 
     if not persona and SELF not in (earlier.subject, later.subject) and not any(token[0] == "@" for token in shared):
         score *= 0.5
     return min(score, 0.95)
+
+
+DENIED_ZH = re.compile("(?:从不|从没|从未|没有|不是|不会|不能|不敢|[不没未别无])([\u3400-\u9fff])")
+
+
+def _predicate_shared(one: Clause, other: Clause) -> bool:
+    """Whether what a Chinese clause denies is what the other says; that they name the same thing does not suffice."""
+    return all(
+        DENIED_ZH.search(denying.text) is None or any(word in said.text for word in DENIED_ZH.findall(denying.text))
+        for denying, said in ((one, other), (other, one))
+        if denying.fact < 0 <= said.fact
+    )
 
 
 def _denied_weight(clause: Clause) -> float:
@@ -83,10 +105,10 @@ def _opposed(one: Clause, other: Clause, token: str) -> float:
         return 0.9 if a != b else 0.0
     if not a and not b:
         return 0.85 if first != second else 0.0
-    attitude, fact, way_of_life = (a, second, other.tokens[token] < 0) if a else (b, first, one.tokens[token] < 0)
+    attitude, fact, doing = (a, second, other) if a else (b, first, one)
     if attitude > 0 and fact < 0:
-        return 0.65 if way_of_life else 0.4
-    return 0.0
+        return 0.65 if doing.tokens[token] < 0 else 0.4
+    return 0.7 if attitude < 0 < fact and HABIT.search(doing.text) else 0.0
 
 
 def attribute_conflict(earlier: Iterable[Attribute], later: Iterable[Attribute]) -> float:

@@ -35,7 +35,9 @@ NUMBERS = {word: number for number, word in enumerate(NUMBER_WORDS.split(" "))} 
 }  # fmt: skip
 HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九十")} | {"两": 2, "俩": 2}
 
-CHINESE_NEGATORS = re.compile("从不|从没|从未|没有|没得|不是|不会|不能|不敢|[不没未别无莫非]")
+LEFT = re.compile("(?:出|离开)过?$")
+"""Before a place: out of it, not in it."""
+CHINESE_NEGATORS = re.compile("从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]")
 NO_NEGATION = re.compile(
     "不错|没错|不过|不好意思|没事|没关系|不客气|不知不觉|不得不|差不多|不但|不仅|不光|不只|不管|不论|不如|不久|不一会|"
     "不少|不断|不然|无聊|无论|无所谓|无辣不欢|离不得|离不开|特别|别人|别的|区别|分别|个别|告别|非常|未来|未必|不小了|"
@@ -64,7 +66,7 @@ def _english_tokens(clause: str) -> tuple[dict[str, int], int, str]:
                 attitude = attitude or sign
             else:
                 found[concept] = sign
-            rest = rest.replace(match[0], " ")
+            rest = rest.replace(match[0], f" {match[1] or ''} ")
     for word in WORD.findall(clause):
         root = stem(word)
         for concept, sign in lexicon.english.get(root, ()):
@@ -88,7 +90,8 @@ def _chinese_tokens(clause: str) -> tuple[dict[str, int], int, str]:
             if concept == LIKE:
                 attitude = attitude or sign
             else:
-                found.setdefault(concept, sign)
+                left = concept.startswith("@in ") and LEFT.search(word.string, 0, word.start())
+                found.setdefault(concept, -sign if left else sign)
         return " "
 
     rest = lexicon.chinese.sub(note, clause)
@@ -154,8 +157,8 @@ def lexicon_of_concepts() -> Lexicon:
         for word in words[0].split():
             bare, effect = word.removeprefix("-"), -sign if word.startswith("-") else sign
             if "_" in bare or "*" in bare:
-                inside = bare.replace("_", " ").replace("*", r"\w*\s+(?:\w+\s+){0,4}?")
-                phrases.append((re.compile(rf"\b{inside}"), concept, effect))
+                inside = bare.replace("_", " ").replace("*", r"\w*\s+((?:\w+\s+){0,4}?)")
+                phrases.append((re.compile(rf"\b{inside}" if "*" in bare else rf"\b{inside}()"), concept, effect))
             else:
                 english.setdefault(stem(bare), []).append((concept, effect))
         for word in words[1].split():
