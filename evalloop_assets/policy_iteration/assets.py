@@ -29,7 +29,7 @@ def policy_pairs(inputs: Inputs, day: date, settings: Settings) -> Frame:
     schema=POLICY_CANDIDATES,
     reads={
         "turns": (-6, 0),
-        "characters": (None, 0),
+        "characters": (None, None),
         "policy_pairs": (-6, 0),
         "reward_model_report": (0, 0),
         "policy_candidates": BEFORE,
@@ -56,7 +56,7 @@ def policy_candidates(inputs: Inputs, day: date, settings: Settings) -> Frame:
         "policy_candidates": (0, 0),
         "reward_model_report": (0, 0),
         "turns": (-2, 0),
-        "characters": (None, 0),
+        "characters": (None, None),
         "battles": (-6, 0),
         "horizon_labels": (-2, 0),
     },

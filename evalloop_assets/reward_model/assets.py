@@ -56,7 +56,7 @@ def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=BREAKS,
-    reads={"reading": (-BREAK_HISTORY, 0), "turns": (-BREAK_HISTORY, 1), "characters": (None, 0)},
+    reads={"reading": (-BREAK_HISTORY, 0), "turns": (-BREAK_HISTORY, 1), "characters": (None, None)},
     group=GROUP,
 )
 def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:

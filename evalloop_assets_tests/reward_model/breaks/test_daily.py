@@ -43,7 +43,7 @@ def on(after: int) -> date:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     found = Stage.at(tmp_path_factory.mktemp("breaks"))
-    put(found, CHARACTERS, [{"character_id": "nadia", "persona": PERSONA}], DAY)
+    put(found, CHARACTERS, [{"character_id": "nadia", "persona": PERSONA}], on(30))  # the day of their delivery
     for after in range(10):
         turns = [
             {
@@ -100,7 +100,7 @@ def test_what_was_said_more_than_a_week_ago_is_forgotten(stage: Stage, result):
 def test_parts_end_between_conversations(stage: Stage, result, monkeypatch: pytest.MonkeyPatch):
     whole = [row for row in stage.rows("breaks") if row["day"] == on(2)]
     monkeypatch.setattr(daily, "TURNS_AT_ONCE", 1)
-    inputs = stage.inputs(on(2), reading=(-6, 0), turns=(-6, 1), characters=(None, 0))
+    inputs = stage.inputs(on(2), reading=(-6, 0), turns=(-6, 1), characters=(None, None))
     again = daily.break_day(inputs, on(2)).rows.to_pylist()
     assert [{"day": on(2), **row} for row in again] == whole
 
