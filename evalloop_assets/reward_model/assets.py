@@ -9,7 +9,14 @@ from evalloop_assets.lake.picture import Picture
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.reward_model.retention_picture import SERIES, draw_series
 from evalloop_assets.reward_model.reward_pictures import PICTURES
-from evalloop_assets.reward_model.tables import BREAKS, CREDIT, REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
+from evalloop_assets.reward_model.tables import (
+    BREAKS,
+    CREDIT,
+    PAIR_SCORES,
+    REWARD_MODEL_REPORT,
+    REWARDS,
+    TURN_EMBEDDINGS,
+)
 from evalloop_assets.settings import Settings
 
 GROUP = "reward_model"
@@ -130,6 +137,30 @@ def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 
 @frame_asset(
+    schema=PAIR_SCORES,
+    reads={
+        "preference_pairs": (0, 0),
+        "reading": (-7, 0),
+        "turns": (-7, 1),
+        "turn_embeddings": (-7 - EMBEDDED_FOR, 1),
+        "reward_model_report": (0, 0),
+    },
+    group=GROUP,
+    scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
+)
+def pair_scores(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Each preference pair of the day by the champion: by how much it rates the first reply above the second, each in
+    its place. Where that goes against what behaviour said, one of the two is wrong.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from evalloop_assets.reward_model.pair_scores import score_pairs
+
+    with threadpool_limits(1, "blas"):
+        return Frame(*score_pairs(inputs, day, settings))
+
+
+@frame_asset(
     schema=CREDIT,
     reads={
         "exits": (0, 0),
@@ -158,4 +189,13 @@ trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROU
 
 reward_retention = sql_asset("reward_model/reward_retention.sql", GROUP, Picture(SERIES, draw_series, days_before=27))
 
-ASSETS = [turn_embeddings, breaks, reward_model_report, rewards, credit, trajectory_returns, reward_retention]
+ASSETS = [
+    turn_embeddings,
+    breaks,
+    reward_model_report,
+    rewards,
+    pair_scores,
+    credit,
+    trajectory_returns,
+    reward_retention,
+]

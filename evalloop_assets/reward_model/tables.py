@@ -79,6 +79,19 @@ REWARDS = TableSchema(
     ),
 )
 
+PAIR_SCORES = TableSchema(
+    name="pair_scores",
+    row="one preference pair with what the champion makes of it; empty where there was no champion",
+    key=("pair_id",),
+    columns=(
+        Column("pair_id", "VARCHAR", "the preference pair"),
+        Column("user_id", "VARCHAR", "whose preference it is"),
+        Column("source", "VARCHAR", "tail, regeneration or battle"),
+        Column("margin", "DOUBLE", "r_temporal of reply a less that of b, each in its place, in anchor SDs"),
+        Column("reward_version", "VARCHAR", "the reward model that gave it"),
+    ),
+)
+
 CREDIT = TableSchema(
     name="credit",
     row="one kept reply of a session that was left abruptly, with its share of the blame",

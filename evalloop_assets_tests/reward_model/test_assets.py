@@ -104,6 +104,25 @@ def test_components_add_up_to_the_reward(stage: Stage, result: ExecuteInProcessR
     assert all(row["r_temporal"] == pytest.approx(sum(row[p] for p in parts), abs=1e-4) for row in rows)
 
 
+def test_each_pair_has_the_champions_margin(stage: Stage, result: ExecuteInProcessResult):
+    champion = load_champion(stage.settings)
+    pairs = {row["pair_id"]: row for row in stage.rows("preference_pairs")}
+    scored = {row["pair_id"]: row for row in stage.rows("pair_scores")}
+    assert set(scored) == {name for name, row in pairs.items() if row["reply_a"].strip() and row["reply_b"].strip()}
+    assert {row["reward_version"] for row in scored.values()} == {champion.version}
+    names = sorted(scored)
+    a, b = (
+        champion.score(
+            [pairs[name][f"user_text_{side}"] for name in names], [pairs[name][f"reply_{side}"] for name in names]
+        )
+        for side in "ab"
+    )
+    assert [scored[name]["margin"] for name in names] == pytest.approx((a - b).tolist(), abs=1e-3)
+    decided = [name for name in names if pairs[name]["delayed_5"] in ("A", "B")]
+    right = [(scored[name]["margin"] > 0) == (pairs[name]["delayed_5"] == "A") for name in decided]
+    assert sum(right) > 0.7 * len(right)
+
+
 def test_kept_replies_have_the_champions_reward(stage: Stage, result: ExecuteInProcessResult):
     champion = load_champion(stage.settings)
     turns = {turn["event_id"]: turn for turn in stage.rows("turns")}

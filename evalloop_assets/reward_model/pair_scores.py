@@ -1,0 +1,56 @@
+"""The day's preference pairs by the champion: what it makes of each, whatever people preferred."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalloop_assets.reward_model.daily import CONVERSATIONS, SAMPLE, STORED
+from evalloop_assets.reward_model.embeddings import CachedEncoder
+from evalloop_assets.reward_model.encoder import find_encoder
+from evalloop_assets.reward_model.logged import read_log
+from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs
+from evalloop_assets.reward_model.registry import find_champion
+from evalloop_assets.reward_model.tables import PAIR_SCORES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from evalloop_assets.lake.store import Inputs
+    from evalloop_assets.settings import Settings
+
+ALL_PAIRS = 2**31 - 1
+DIGITS = 5
+
+
+class Scored(NamedTuple):
+    """Rows of `pair_scores`, and what the UI shows beside them."""
+
+    rows: pa.Table
+    metadata: dict[str, Any]
+
+
+def score_pairs(inputs: Inputs, day: date, settings: Settings) -> Scored:
+    """One row per pair with text on both sides, ordered by pair_id; none where there is no champion."""
+    import pyarrow as pa
+
+    from evalloop_assets.lake.delta import arrow_schema
+
+    schema = arrow_schema(PAIR_SCORES)
+    schema = schema.remove(schema.get_field_index("day"))
+    champion = find_champion(settings)
+    if champion is None:
+        return Scored(schema.empty_table(), {"skipped": "no reward model was ever promoted"})
+    drawn = {"pairs": ALL_PAIRS, "anchors": 0, "day": day}
+    table = inputs.query(f"SELECT {', '.join(PAIR_COLUMNS)} FROM ({SAMPLE})", {"pairs": ALL_PAIRS})
+    stored = inputs.query(STORED, {**drawn, "encoder": champion.config.encoder})
+    encoder = CachedEncoder(find_encoder(champion.config.encoder), stored)
+    pairs = read_pairs(table, encoder, read_log(inputs, CONVERSATIONS, drawn))
+    rows = {
+        "pair_id": pairs.ids.tolist(),
+        "user_id": pairs.users.tolist(),
+        "source": pairs.sources.tolist(),
+        "margin": champion.margin(pairs.difference).round(DIGITS).tolist(),
+        "reward_version": [champion.version] * len(pairs.ids),
+    }
+    return Scored(pa.table(rows, schema=schema), {"reward_version": champion.version, "pairs": len(pairs.ids)})
