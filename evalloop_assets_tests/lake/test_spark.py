@@ -30,6 +30,7 @@ from evalloop_assets_tests.lake.engines import (
     same,
     standalone_spark,
 )
+from evalloop_assets_tests.reward_model import test_retention as retention
 from evalloop_assets_tests.reward_model import test_trajectory_returns as returns
 
 try:
@@ -77,7 +78,7 @@ def engine(on_spark: Settings) -> SparkEngine:
     return found
 
 
-@pytest.mark.parametrize("table", sorted({*TRANSFORMS} - {"trajectory_returns"}))
+@pytest.mark.parametrize("table", sorted({*TRANSFORMS} - {"trajectory_returns", "reward_retention"}))
 def test_a_chain_on_spark_gives_the_tables_of_a_chain_on_duckdb(on_duckdb: Settings, on_spark: Settings, table: str):
     expected = open_lake(on_duckdb).read(table, DAYS)
     assert expected.num_rows, f"the log says nothing about {table}"
@@ -202,6 +203,15 @@ def test_returns_on_spark_are_those_on_duckdb(on_duckdb: Settings, engine: Spark
     expected, found = (one.fetch(transform.query, views, {}) for one in (open_lake(on_duckdb).reader, engine))
     assert expected.num_rows == 150
     assert_same_rows(found.cast(expected.schema), expected, transform.schema.key)
+
+
+def test_reward_against_retention_on_spark_is_that_on_duckdb(on_duckdb: Settings, engine: SparkEngine):
+    names = ("rewards", "horizon_labels")
+    views = {name: View({}, rows=pa.Table.from_pandas(rows)) for name, rows in zip(names, retention.log(), strict=True)}
+    query = retention.TRANSFORM.query
+    expected, found = (one.fetch(query, views, {}) for one in (open_lake(on_duckdb).reader, engine))
+    assert expected.num_rows == 3
+    assert_same_rows(found.cast(expected.schema), expected, ("day", "model_id"))
 
 
 def test_wrong_columns_are_refused_and_nothing_is_written(engine: SparkEngine, tmp_path: Path):

@@ -10,15 +10,17 @@ import pytest
 
 from evalloop_assets.days import Days
 from evalloop_assets.lake.registry import declared
+from evalloop_assets.lake.sql import load
 from evalloop_assets.reward_model import assets
 from evalloop_assets.reward_model.checks import follows_retention
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY, _table
 
-QUERY = Path(assets.__file__).with_name("reward_retention.sql").read_text().split("*/", 1)[1]
+TRANSFORM = load(Path(assets.__file__).with_name("reward_retention.sql"))
 
 
-def test_the_correlation_is_that_of_users_and_its_interval_fishers():
+def log() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Three replies of each of 40 users of two models, with a reward but for one, and labels of who came back."""
     draw = np.random.default_rng(0)
     users = np.repeat(np.arange(40), 3)
     came = np.where(draw.random(40) < 0.5, 1.0, -1.0)
@@ -32,9 +34,14 @@ def test_the_correlation_is_that_of_users_and_its_interval_fishers():
         }
     )
     rewards.loc[3, "reward"] = None
-    horizon_labels = rewards[["event_id"]].assign(delayed_session=came[users])  # noqa: F841, the query reads it
-    found = duckdb.sql(QUERY).df().set_index("model_id")
+    return rewards, rewards[["event_id"]].assign(delayed_session=came[users])
+
+
+def test_the_correlation_is_that_of_users_and_its_interval_fishers():
+    rewards, horizon_labels = log()
+    found = duckdb.sql(TRANSFORM.query).df().set_index("model_id")
     means = rewards.groupby("user_id").reward.mean()
+    came = horizon_labels.delayed_session.groupby(rewards.user_id).first().to_numpy()
     assert found.loc["all", "correlation"] == pytest.approx(np.corrcoef(means, came)[0, 1])
     assert found.loc["odd", "correlation"] == pytest.approx(np.corrcoef(means[1::2], came[1::2])[0, 1])
     assert found.loc["all", "users"] == 40

@@ -22,6 +22,7 @@ from evalloop_assets.serving.state import Allocation, Epoch, Experiment
 from evalloop_assets.serving.transitions import begin, promote, ramp, roll_back, start_experiment, stop
 
 from .cases import NOON, after, change, one_experiment
+from .pools import ended
 
 NOTHING = {"model_id": "unserved"}
 MANY = 10_000
@@ -279,4 +280,5 @@ def test_publishers_that_overtake_each_other_leave_the_newest_entry(ledger, tmp_
     url = ledger._engine.url.render_as_string(hide_password=False)
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.starmap(widen_and_publish, [(url, path, step) for step in range(24)])
+        ended(pool)
     assert json.loads(path.read_text()) == flag_file(ledger.head().allocation, 26)

@@ -14,6 +14,7 @@ from evalloop_assets.serving.state import Epoch
 from evalloop_assets.serving.transitions import begin, ramp, roll_back, start_experiment
 
 from .cases import NOON, after, change
+from .pools import ended
 
 
 def running(ledger: Ledger) -> None:
@@ -138,6 +139,7 @@ def test_rollbacks_of_several_processes_and_readings_make_one_entry(ledger, ledg
     running(ledger)
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         results = pool.starmap(take_back, [(ledger_url, f"reading-{index % 5}") for index in range(40)])
+        ended(pool)
     assert sum(appended for _, appended in results) == 1
     assert len(ledger.history()) == 3
 

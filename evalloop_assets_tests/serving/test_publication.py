@@ -16,6 +16,7 @@ from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.serving.transitions import roll_back, start_experiment
 
 from .cases import NOON, after, change
+from .pools import ended
 
 KILLED = """
 import os, signal
@@ -78,6 +79,7 @@ def test_a_hundred_rollbacks_at_once_make_one_entry_and_a_file_that_is_whole_at_
         elsewhere = processes.starmap_async(roll_back_and_publish, asked[:40])
         appended = list(threads.map(lambda one: roll_back_and_publish(*one), asked[40:]))
         appended += elsewhere.get(timeout=60)
+        ended(processes)
     assert sum(appended) == 1
     assert [entry.action for entry in ledger.history()] == ["start", "start", "rollback"]
     assert json.loads(path.read_text()) == flag_file(ledger.head().allocation, 3)
