@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalloop_assets.policy_iteration.best_of_n import expected_best_of_n
 from evalloop_assets.policy_iteration.candidates import ARM, BEST_OF_N
 from evalloop_assets.policy_iteration.groups import Draws, LoggedReply, regenerated, same_character, scored
 from evalloop_assets.policy_iteration.off_policy import (
@@ -133,15 +134,9 @@ def _best_of_n_by_log(draws: Sequence[Draws], groups: Sequence[Group], n: int, k
     scores = [group.rewards for group, _ in rows]
     outcomes = np.array([outcome for _, outcome in rows], np.float64)
     users = [group.user_id for group, _ in rows]
-    expected = np.array([_expected(one, n) for one in scores])
+    expected = np.array([expected_best_of_n(one, min(n, len(one))) for one in scores])
     here, there = cross_fitted([one[0] for one in scores], outcomes, users, expected)
     return doubly_robust(best_of_n_weights(scores, n), outcomes, users, here, there)
-
-
-def _expected(scores: Sequence[float], n: int) -> float:
-    from evalloop_assets.policy_iteration.best_of_n import expected_best_of_n
-
-    return expected_best_of_n(scores, min(n, len(scores)))
 
 
 def _arm(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accuracy_low: float | None) -> Judged:

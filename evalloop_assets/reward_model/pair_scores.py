@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalloop_assets.reward_model.daily import CONVERSATIONS, SAMPLE, STORED
 from evalloop_assets.reward_model.embeddings import CachedEncoder
@@ -11,23 +11,14 @@ from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.logged import read_log
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs
 from evalloop_assets.reward_model.registry import find_champion
+from evalloop_assets.reward_model.scoring import DIGITS, Scored
 from evalloop_assets.reward_model.tables import PAIR_SCORES
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from evalloop_assets.lake.store import Inputs
     from evalloop_assets.settings import Settings
 
 ALL_PAIRS = 2**31 - 1
-DIGITS = 5
-
-
-class Scored(NamedTuple):
-    """Rows of `pair_scores`, and what the UI shows beside them."""
-
-    rows: pa.Table
-    metadata: dict[str, Any]
 
 
 def score_pairs(inputs: Inputs, day: date, settings: Settings) -> Scored:

@@ -43,7 +43,7 @@ STORED = """
 
 
 class Scored(NamedTuple):
-    """Rows of `rewards`, and what the UI shows beside them."""
+    """Rows of a table of scores, and what the UI shows beside them."""
 
     rows: pa.Table
     metadata: dict[str, Any]

@@ -142,12 +142,11 @@ def _answered(question: Clause, first: Clause) -> Clause | None:
         if not no and not CHINESE_YES.match(said):
             return None
         fact = -1 if no else 1
-        if RHETORICAL.search(question.text):
-            pass
-        elif question.fact < 0 and CHINESE_AGREES.match(said):
-            fact = -1
-        elif question.fact < 0 and said.startswith("不是"):
-            fact = 1
+        if question.fact < 0 and not RHETORICAL.search(question.text):
+            if CHINESE_AGREES.match(said):
+                fact = -1
+            elif said.startswith("不是"):
+                fact = 1
     else:
         no = bool(ENGLISH_NO.match(said))
         if not no and not ENGLISH_YES.match(said):
