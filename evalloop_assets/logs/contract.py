@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.schema import Column, TableSchema, by_name
+from evalloop_assets.logs.evaluation_contract import EVALUATION_TABLES
 
 ID, TEXT, COUNT, MONEY, TIME, FLAG, SHARE = "VARCHAR", "VARCHAR", "BIGINT", "DOUBLE", "TIMESTAMP", "BOOLEAN", "DOUBLE"
 
 MAX_TEXT_CHARS = 1_000_000
 MAX_ID_CHARS = 512
-LONG_TEXTS = frozenset({"user_text", "reply_text", "reply_a", "reply_b", "persona"})
+LONG_TEXTS = frozenset({"user_text", "reply_text", "reply_a", "reply_b", "persona", "text", "reference", "reason"})
 """Columns limited to MAX_TEXT_CHARS; every other VARCHAR is limited to MAX_ID_CHARS."""
 EARLIEST_YEAR = 2000
 """A time before it is a mistake of unit or format, not a log."""
@@ -176,7 +177,7 @@ MODELS = TableSchema(
     ),
 )
 
-LOG_TABLES = by_name((TURNS, VISITS, SIGNUPS, BATTLES, ASSIGNMENTS, CHARACTERS, MODELS))
+LOG_TABLES = by_name((TURNS, VISITS, SIGNUPS, BATTLES, ASSIGNMENTS, CHARACTERS, MODELS, *EVALUATION_TABLES))
 
 REJECTED_ROWS = TableSchema(
     name="rejected_rows",

@@ -12,6 +12,10 @@ from typing import NamedTuple
 from evalloop_assets.lake.schema import TableSchema
 
 NEVER = "9223372036854775807"
+NEWEST = "-CAST(day - DATE '1970-01-01' AS BIGINT)"
+"""Rank of tables whose day is that of the delivery: what came later is the newer description."""
+ASKED = ("prompt_version", '"order"', "decided_at")
+"""What tells one verdict on an item from another of the same judge: asked anew, it is another verdict."""
 
 
 class Identity(NamedTuple):
@@ -38,9 +42,12 @@ IDENTITIES = {
     "signups": Identity(("user_id",), "epoch_us(signed_up_at)", None),
     "battles": Identity(("battle_id",), "epoch_us(decided_at)", 2),
     "assignments": Identity(("experiment_id", "unit", "unit_id", "arm"), "epoch_us(assigned_at)", 28),
-    # Their day is that of the delivery: what came later is the newer description.
-    "characters": Identity(("character_id",), "-CAST(day - DATE '1970-01-01' AS BIGINT)", None),
-    "models": Identity(("model_id",), "-CAST(day - DATE '1970-01-01' AS BIGINT)", None),
+    "characters": Identity(("character_id",), NEWEST, None),
+    "models": Identity(("model_id",), NEWEST, None),
+    "benchmark_items": Identity(("benchmark", "item_id"), NEWEST, None),
+    "benchmark_scores": Identity(("model_id", "benchmark", "item_id"), NEWEST, None),
+    "judge_verdicts": Identity(("item_id", "judge_id", *ASKED), NEWEST, None),
+    "gold_annotations": Identity(("item_id", "annotator_id", *ASKED), NEWEST, None),
 }
 
 

@@ -51,6 +51,10 @@ ROW_IDS = {
     "assignments": ("experiment_id", "unit", "unit_id", "arm"),
     "characters": ("character_id",),
     "models": ("model_id",),
+    "benchmark_items": ("benchmark", "item_id"),
+    "benchmark_scores": ("model_id", "benchmark", "item_id"),
+    "judge_verdicts": ("item_id", "judge_id"),
+    "gold_annotations": ("item_id", "annotator_id"),
 }
 """Columns that name a row of each table."""
 

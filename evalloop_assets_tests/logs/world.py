@@ -53,7 +53,7 @@ def rows_of(lake: Lake, table: str, columns: Sequence[str] = ("*",), where: str 
     """Rows of a table in a fixed order; none where it was never written."""
     if lake.version(table) is None:
         return []
-    key = ", ".join(DELIVERED[table].key)
+    key = ", ".join(f'"{name}"' for name in DELIVERED[table].key)
     sql = f"SELECT {', '.join(columns)} FROM {table} WHERE {where} ORDER BY {key}"
     return lake.reader.fetch(sql, {table: lake.view(table)}, {}).to_pylist()
 
