@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, drawn_by, sparse_days
+from evalloop_assets.lake.picture import COLOURS, drawn_by, elided, sparse_days
 
 MOST_DAYS = 7
+NAME_CHARS = 48
+"""As wide as the picture of one effect."""
 EFFECT = "_effect"
 SHARE = "retention"
 """How the names of effects on shares end; the others are seconds."""
@@ -17,7 +19,7 @@ SHARE = "retention"
 def effects_png(readings: Sequence[Mapping[str, Any]]) -> bytes | None:
     """Rows of `guardrail_readings` of one experiment, oldest first, as a PNG; None where no effect is known."""
     names = effects_in(readings)
-    return drawn_by(lambda figure: _draw(figure, readings, names)) if names else None
+    return drawn_by(lambda figure: draw_effects(figure, readings, names)) if names else None
 
 
 def effects_in(readings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -33,9 +35,13 @@ def scale_of(name: str) -> tuple[int, str]:
     return (100, "points") if name.endswith(SHARE) else (1, "s")
 
 
-def _draw(figure: Any, readings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+def draw_effects(figure: Any, readings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """A box for each of these effects: every day with its bounds, and where it fired."""
     figure.set_size_inches(4 * len(names), 2.8)
-    figure.suptitle(f"{readings[0]['experiment_id']}: effect of the candidate, bounds at every look", fontsize=10)
+    figure.suptitle(
+        f"{elided(readings[0]['experiment_id'], NAME_CHARS)}\neffect of the candidate, bounds at every look",
+        fontsize=10,
+    )
     for axes, name, colour in zip(figure.subplots(1, len(names), squeeze=False)[0], names, COLOURS, strict=False):
         known = [reading for reading in readings if reading.get(name + EFFECT) is not None]
         days = [date.fromisoformat(reading["day"]) for reading in known]

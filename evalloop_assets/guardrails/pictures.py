@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row, band, sparse_days
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, band, elided, sparse_days
 
 MONTH = 28
 MOST_EXPERIMENTS = 6
+NAME_CHARS = 28
+"""As wide as the strip below it."""
 WORDS: Mapping[str, str] = {"PASS": COLOURS[2], "HOLD": "#bbbbbb", "BLIND": "black", "ROLLBACK": COLOURS[1]}
 BOUNDS: Mapping[str, tuple[str, float, str]] = {
     "duration": ("time spent, s", 1.0, COLOURS[0]),
@@ -54,7 +56,7 @@ def _draw_words(axes: Any, rows: Sequence[Row], name: str) -> None:
         axes.annotate(row["cause"], (row["day"], 1.05), fontsize=8, ha="center", color=WORDS["ROLLBACK"])
     axes.set_ylim(0, 1.3)
     axes.set_yticks([])
-    axes.set_title(name, fontsize=9, loc="left")
+    axes.set_title(elided(name, NAME_CHARS), fontsize=9, loc="left")
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 

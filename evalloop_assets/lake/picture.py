@@ -61,6 +61,14 @@ def drawn_by(draw: Callable[[Any], None]) -> bytes:
     return written.getvalue()
 
 
+def elided(name: str, most: int) -> str:
+    """The name in `most` characters: of a longer one the middle is left out, since versions and dates end a name."""
+    if len(name) <= most:
+        return name
+    end = most // 2
+    return f"{name[: most - end - 1]}…{name[len(name) - end :]}"
+
+
 def bars(figure: Any, rows: Sequence[Row], label: Callable[[Row], str], colour_by: str, count: str) -> None:
     """One horizontal bar a row, its share written beside it; equal values of `colour_by` share a colour."""
     figure.set_size_inches(7, 0.8 + 0.28 * len(rows))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row, band, sparse_days
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, band, elided, sparse_days
 
+NAME_CHARS = 24
+"""With what is drawn, a title is as wide as its box."""
 FOUR_WEEKS = 27
 """Days before a run that are drawn too."""
 ROWS = """
@@ -24,9 +26,9 @@ def draw_uplift(figure: Any, rows: Sequence[Row]) -> None:
     boxes = figure.subplots(len(names), 2, squeeze=False, sharex=True)
     days = sorted({row["day"] for row in rows})
     for name, (left, right) in zip(names, boxes, strict=True):
-        found = [row for row in rows if row["experiment_id"] == name]
-        _draw(left, [row for row in found if row["metric"] == "daily_return"], f"{name}: coming back, points")
-        _draw(right, [row for row in found if row["metric"] == "chat_duration"], f"{name}: time spent, % of control")
+        found, short = [row for row in rows if row["experiment_id"] == name], elided(name, NAME_CHARS)
+        _draw(left, [row for row in found if row["metric"] == "daily_return"], f"{short}: coming back, points")
+        _draw(right, [row for row in found if row["metric"] == "chat_duration"], f"{short}: time spent, % of control")
         for axes in (left, right):
             sparse_days(axes, days, 5)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row, sparse_days
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, elided, sparse_days
 
 MOST_MODELS = 40
 """Models that the forest shows, the best."""
 NAMED_MODELS = len(COLOURS)
 """Models of the convergence that have a colour, the best; the others are grey."""
 A_WEEK = 6
+NAME_CHARS = 48
+"""A name takes half of the picture at most."""
 
 
 def draw_forest(figure: Any, rows: Sequence[Row]) -> None:
@@ -25,11 +27,11 @@ def draw_forest(figure: Any, rows: Sequence[Row]) -> None:
             axes.plot([row["low"], row["high"]], [place, place], color=colour, lw=1.5)
         marker = "s" if row["anchor"] else "o"
         axes.plot(row["contrast"], place, marker, ms=5, color=colour, mfc=colour if joined else "white")
-    names = [f"{row['model_id']}  {row['tier']} · {row['battles']:,}" for row in rows]
+    names = [f"{elided(row['model_id'], NAME_CHARS)}  {row['tier']} · {row['battles']:,}" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.6)
-    axes.set_title("name, tier · battles; squares are anchors, colours tiers", fontsize=9, loc="left")
+    figure.suptitle("name, tier · battles; squares are anchors, colours tiers", fontsize=9, x=0.01, ha="left")
     axes.set_xlabel("skill points above the level, 95% interval", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
@@ -48,7 +50,7 @@ def draw_convergence(figure: Any, rows: Sequence[Row]) -> None:
         if place < NAMED_MODELS:
             low, high = ([row["lead"] + sign * row["sigma"] for row in line] for sign in (-1, 1))
             axes.fill_between(at, low, high, color=COLOURS[place], alpha=0.12, lw=0)
-            axes.plot(at, lead, color=COLOURS[place], lw=1.3, label=name)
+            axes.plot(at, lead, color=COLOURS[place], lw=1.3, label=elided(name, NAME_CHARS))
         else:
             axes.plot(at, lead, color="#bbbbbb", lw=0.8)
     handles, labels = axes.get_legend_handles_labels()

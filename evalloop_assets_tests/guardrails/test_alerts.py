@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from evalloop_assets.guardrails.alert_picture import effects_png
+from evalloop_assets.guardrails.alert_picture import draw_effects, effects_png
 from evalloop_assets.guardrails.alerts import alert_of, tell
 from evalloop_assets.guardrails.channels import alert_channels
 from evalloop_assets.guardrails.incidents import Incident, Incidents
@@ -19,6 +19,7 @@ from evalloop_assets.serving.outbox import Outbox, deliver
 from evalloop_assets.serving.transitions import roll_back, start_experiment
 from evalloop_assets.serving.webhook import is_authentic
 from evalloop_assets.settings import AlertSettings, Settings, WebhookSettings
+from evalloop_assets_tests.pictures import LONG_NAME, assert_everything_fits
 from evalloop_assets_tests.receiver import SECRET, receiving
 
 T = datetime(2026, 5, 4, 9)
@@ -387,3 +388,9 @@ def test_the_picture_is_one_and_a_reading_without_figures_has_none():
     nothing = {name: None for name in GAMING if name.endswith(("_effect", "_low", "_high"))}
     assert effects_png([{**BLIND, **nothing}]) is None
     assert effects_png([]) is None
+
+
+@pytest.mark.parametrize("names", [["retention"], ["duration", "retention"]])
+def test_a_long_name_leaves_room_for_the_picture(names):
+    days = [reading("PASS", day="2026-05-02", name=LONG_NAME), {**GAMING, "experiment_id": LONG_NAME}]
+    assert_everything_fits(lambda figure: draw_effects(figure, days, names))

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from evalloop_assets.guardrails.pictures import MOST_EXPERIMENTS, TIMELINE, WORDS, draw_timeline
 from evalloop_assets.lake.picture import drawn
+from evalloop_assets_tests.pictures import LONG_NAME, assert_everything_fits
 
 FIRST = date(2026, 5, 1)
 NAMES = [f"{name}_{end}" for name in ("duration", "retention", "late_retention") for end in ("effect", "low", "high")]
@@ -68,6 +69,13 @@ def test_it_is_a_small_picture_even_where_nothing_is_known():
     picture = drawn(TIMELINE, rows("x", ["BLIND", "HOLD"]))
     assert picture.startswith(b"\x89PNG")
     assert len(drawn(TIMELINE, rows("x", WORDS_OF_A_LIFE))) < 60_000
+
+
+def test_long_names_leave_room_for_the_picture():
+    lives = [row for k in range(3) for row in rows(f"{k}-{LONG_NAME}-{k}", WORDS_OF_A_LIFE, late_from=7)]
+    figure = assert_everything_fits(lambda figure: draw_timeline(figure, lives))
+    strip, box = (axes.get_position() for axes in figure.axes[:2])
+    assert box.x0 - strip.x1 < 0.1
 
 
 def _rgba(colour):

@@ -13,6 +13,7 @@ from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.picture import png
 from evalloop_assets.online_ab.pictures import UPLIFT, draw_uplift
 from evalloop_assets.online_ab.tables import EXPERIMENT_RESULTS
+from evalloop_assets_tests.pictures import LONG_NAME, assert_everything_fits
 
 from .results import duration, returns, sent
 
@@ -57,3 +58,11 @@ def test_points_of_retention_and_percent_of_time_stand_side_by_side_for_each_exp
 
 def test_without_results_there_is_no_picture(lake):
     assert png(UPLIFT, lake, committed(lake, [])) is None
+
+
+def test_long_names_leave_room_for_the_picture(lake):
+    named = [f"{k}-{LONG_NAME}-{k}" for k in range(3)]
+    results = [(returns(0.02, experiment_id=name), duration(6.0, experiment_id=name)) for name in named]
+    commit = committed(lake, *[[one for both in results for one in both]] * 3)
+    rows = UPLIFT.rows(lake, "experiment_results", commit.days)
+    assert_everything_fits(lambda figure: draw_uplift(figure, rows))

@@ -11,6 +11,7 @@ from evalloop_assets.lake.picture import drawn
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.ranking.pictures import PICTURES
 from evalloop_assets.ranking.tables import RATING_STATES, RATINGS
+from evalloop_assets_tests.pictures import LONG_NAME, assert_everything_fits
 
 DAY = date(2026, 5, 2)
 PNG = b"\x89PNG"
@@ -49,3 +50,17 @@ def test_the_convergence_is_against_the_mean_of_each_hour_and_leaves_out_hours_b
     assert {until for _, until in leads} == {first, second}
     assert (leads["x", first], leads["y", second], leads["m3", second]) == (-5.0, 10.0, 0.0)
     assert drawn(PICTURES["rating_states"], found).startswith(PNG)
+
+
+@pytest.mark.parametrize("models", [1, 6, 40])
+def test_long_names_leave_room_for_the_picture(models):
+    rated = {"contrast": 1.0, "low": 0.5, "high": 1.5, "tier": 1, "anchor": False, "battles": 123_456}
+    forest = [rated | {"model_id": f"{k}-{LONG_NAME}-{k}"} for k in range(models)]
+    assert_everything_fits(lambda figure: PICTURES["ratings"].draw(figure, forest))
+    lines = [
+        {"day": DAY, "until": datetime(2026, 5, 2, hour), "sigma": 1.0, "battles": 9, "lead": 1.0 - k}
+        | {"model_id": f"{k}-{LONG_NAME}-{k}"}
+        for hour in (1, 2)
+        for k in range(models)
+    ]
+    assert_everything_fits(lambda figure: PICTURES["rating_states"].draw(figure, lines))
