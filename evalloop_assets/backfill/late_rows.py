@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from evalloop_assets.lake.commit_notes import Change, Computed
+from evalloop_assets.lake.commit_notes import Change, Computed, same_definition
 from evalloop_assets.lake.freshness import Definition, window
 
 
@@ -27,21 +27,27 @@ class Traced(NamedTuple):
     """What is known of the tables between a computation and the log."""
 
     definitions: Mapping[str, Definition]
-    """Of those that are kept up to date; what is neither one of these nor of the log is not followed."""
+    """Of those that are followed, beside the log."""
     changes: Mapping[str, Sequence[Change]]
     """Of these and of the log."""
     logs: Collection[str]
 
 
 def late_rows(definition: Definition, day: date, known: Computed, traced: Traced) -> set[Late]:
-    """Rows of days that were complete at that time, which what the day was computed from has taken in since."""
+    """Rows of days that were complete at that time, which what the day was computed from has taken in since.
+
+    What another definition reads that the one before did not is not followed.
+    """
     if known.watermark is None:
         return set()
     found: set[Late] = set()
     seen: set[tuple[str, date, int]] = set()
+    reads = [
+        table for table in definition.reads if table in known.inputs or same_definition(known.code, definition.code)
+    ]
     waiting = [
         (table, change)
-        for table in definition.reads
+        for table in reads
         for change in _of(traced, definition, table, day, known.inputs.get(table, -1), None)
     ]
     while waiting:

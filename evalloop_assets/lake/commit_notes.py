@@ -43,7 +43,8 @@ class Change(NamedTuple):
     """Version of the table that brought it."""
     read: Mapping[str, tuple[int, int]]
     """For each input, the version that the rows before were computed from and that of the new. Where the day had none,
-    that of the table's commit before, since the day would have read it; -1 where there was none."""
+    that of the table's commit before, since the day would have read it; -1 where there was none. Inputs that another
+    definition reads for the first time are left out: what they hold did not come since."""
 
 
 def note_of(
@@ -103,19 +104,28 @@ def changes(table: str, history: Sequence[Entry]) -> list[Change]:
     What a table has of its own past it had read by the end of a commit, as in `freshness.causes`.
     """
     found: list[Change] = []
-    before: dict[str, Mapping[str, int]] = {}
-    latest: Mapping[str, int] = {}
+    before: dict[str, tuple[Mapping[str, int], str]] = {}
+    latest: tuple[Mapping[str, int], str] = ({}, "")
     for note, version in [(json.loads(entry[NOTE]), entry["version"]) for entry in reversed(history) if NOTE in entry]:
         if "erasure" in note:
             continue
         for day in note["days"]:
             if day in note["changed"]:
-                known = before.get(day, latest)
-                read = {name: (known.get(name, -1), now) for name, now in note["inputs"].items()}
+                known, code = before.get(day, latest)
+                read = {
+                    name: (known.get(name, -1), now)
+                    for name, now in note["inputs"].items()
+                    if name in known or not known or same_definition(code, note["code"])
+                }
                 found.append(Change(date.fromisoformat(day), version, read))
-        latest = {**note["inputs"], table: version}
+        latest = ({**note["inputs"], table: version}, note["code"])
         before |= dict.fromkeys(note["days"], latest)
     return found
+
+
+def same_definition(code: str, other: str) -> bool:
+    """Whether two versions of a table's rows are of one definition, whatever models they were made with."""
+    return code.partition("/")[0] == other.partition("/")[0]
 
 
 def same_reading(table: str, computed: Mapping[date, Computed], days: Sequence[date], note: Mapping[str, Any]) -> bool:

@@ -187,3 +187,36 @@ def test_without_a_complete_day_nothing_is_late():
     made.commit("turns", [4])
     made.derive([3, 4], ALL, watermark=None)
     assert made.late() == set()
+
+
+def test_what_another_definition_reads_for_the_first_time_is_not_late(judged):
+    """An upgrade brings a table in between, made of the same turns."""
+    speeds = Definition("speeds", {"turns": (0, 0)}, (), "new")
+    users = Definition("users", {**USERS.reads, "speeds": (-27, 0)}, (1, 2), "other")
+    verdicts = Definition("verdicts", {**VERDICTS.reads, "speeds": (0, 0)}, (1,), "other")
+
+    def upgraded(turns):
+        judged.commit("speeds", turns, inputs=["turns"], watermark=4, code="new")
+        judged.commit("users", [1, 2, 3, 4], inputs=users.reads, watermark=4, code="other")
+
+    def late():
+        definitions = {one.table: one for one in (SESSIONS, PEOPLE, users, speeds)}
+        traced = Traced(definitions, {table: changes(table, judged.history(table)) for table in judged.notes}, LOGS)
+        return late_rows(verdicts, day(4), days_computed(judged.history("verdicts"))[day(4)], traced)
+
+    judged.notes["speeds"] = []
+    upgraded([1, 2, 3, 4])
+    assert late() == set()
+    judged.commit("turns", [3])
+    upgraded([3])
+    assert late() == {Late("turns", day(3), 4)}, "from then on it is an input like the others"
+
+
+def test_an_input_that_did_not_exist_is_late_when_it_comes():
+    made = Commits()
+    made.commit("turns", [3, 4], inputs=["turns"])
+    made.derive([2, 3, 4], ALL)
+    made.commit("verdicts", [4], inputs=VERDICTS.reads, watermark=4)
+    made.commit("signups", [3])
+    made.derive([2, 3, 4], ["people", "users"])
+    assert made.late() == {Late("signups", day(3), 0)}
