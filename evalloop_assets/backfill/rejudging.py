@@ -80,7 +80,7 @@ def days_to_judge(lake: Lake, settings: Settings, entries: Sequence[Entry]) -> d
     if not days:
         return {}
     clock, computed = lake.clock(), {table: lake.computed(table) for table in JUDGED}
-    tables = feeding()
+    tables = feeding() | set(JUDGED)  # a run that was killed may have judged with some of them
     changes = {table: lake.changes(table) for table in {*tables, *LOG_TABLES}}
     traced = Traced({table: definition_of(table, settings, clock) for table in tables}, changes, LOG_TABLES)
     judging = [definition_of(table, settings, clock) for table in JUDGED]

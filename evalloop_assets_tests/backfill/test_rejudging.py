@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, build_sensor_context
+from dagster import DagsterInstance, DagsterRunStatus, build_sensor_context, materialize
 from pydantic import SecretStr
 
 from evalloop_assets.backfill.rejudging import feeding
@@ -20,6 +20,7 @@ from evalloop_assets.definitions import build_definitions
 from evalloop_assets.guardrails.sensors import alert_sensor
 from evalloop_assets.lake.assets import TRANSFORMS, definition_of, stale_now
 from evalloop_assets.lake.resource import lake_resource
+from evalloop_assets.online_ab.assets import experiment_results
 from evalloop_assets.settings import AlertSettings
 from evalloop_assets_tests.backfill.histories import Arrived, History
 from evalloop_assets_tests.guardrails.runs import carry_out, judge, rows
@@ -220,6 +221,32 @@ def test_it_waits_for_the_tables_and_for_runs_over_the_day(at, homes):
     assert "in flight" in home.tick().skip_message
     home.instance.delete_run(run.run_id)
     assert len(home.tick().run_requests) == 1
+
+
+def exposed_on_the_third(user):
+    one = assigned(user)
+    return Arrived(one.table, one.row | {"assigned_at": one.row["assigned_at"] + timedelta(days=2)})
+
+
+def test_a_run_that_was_killed_between_its_steps_is_asked_for_again(tmp_path):
+    """Of rows of before the experiment only the results know, by the covariates; the verdict reads the results."""
+    draw = np.random.default_rng(1)
+    stays = {0: 0.85, 1: 0.15}
+    came = [(user, day) for user in range(USERS) for day in (2, 3, 4) if day < 4 or draw.random() < stays[user % 2]]
+    with DagsterInstance.ephemeral() as instance:
+        home = Home(tmp_path / "home", a_world(tmp_path / "home").settings, instance)
+        home.history.take_in([*map(exposed_on_the_third, range(USERS)), *(reply(*one) for one in came)], JUDGED)
+        home.compute()
+        judge(home.world, instance, JUDGED)
+        carry_out(home.world, instance, guardrail_tick(instance).run_requests)
+        home.history.take_in([reply(user, 1) for user in range(0, USERS, 3)])
+        home.compute()
+        [asked] = home.tick().run_requests
+        done = materialize([experiment_results], partition_key=asked.partition_key, instance=instance,
+            resources=home.world.resources, tags=asked.tags)  # fmt: skip
+        assert done.success
+        assert home.judged_anew() == ["2026-05-04"]
+        assert home.judged_anew() == []
 
 
 def test_only_queries_feed_a_verdict():
