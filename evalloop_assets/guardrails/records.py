@@ -59,11 +59,12 @@ def seen_in(record: EventLogRecord, instance: DagsterInstance) -> Seen:
 
 
 def findings_of(readings: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
-    """What the guardrail says of complete days; not where it has what was done rolled back itself."""
+    """What the guardrail says of complete days, oldest first as the readings are."""
     for one in readings:
-        if not is_open(one) and (one["verdict"] != "ROLLBACK" or is_past(one)):
+        if not is_open(one):
             reading = ReadingId(one["experiment_id"], date.fromisoformat(one["day"]))
-            yield Finding(reading, "verdict", one["verdict"], one["reason"])
+            rolls_back = one["verdict"] == "ROLLBACK" and not is_past(one)
+            yield Finding(reading, "verdict", one["verdict"], one["reason"], rolls_back)
 
 
 def decided_after(

@@ -1,9 +1,13 @@
-"""Incidents of a change of serving that its own day, judged anew on late rows, no longer bears out. Pure rules."""
+"""Incidents of a change of serving that its own day, judged anew on late rows, no longer bears out. Pure rules.
+
+One ends when what was done does not stand any more, or when the day bears it out again: then it is told anew if that
+turns once more. What a person has resolved is not told again.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +16,8 @@ from evalloop_assets.online_ab.reopening import ReadingId, Source, bears_out, st
 from evalloop_assets.serving.ledger import Entry
 
 REOPENED = "reopened"
+BORNE_OUT = "the day bears it out again"
+"""How an incident is resolved that late rows opened and later ones have answered."""
 
 
 class Finding(NamedTuple):
@@ -22,21 +28,26 @@ class Finding(NamedTuple):
     word: str
     """Verdict of the guardrail, or action of the decision."""
     reason: str
+    rolls_back: bool = False
+    """The guardrail acts on it, and tells that itself."""
 
 
 def reopen(incidents: Incidents, entries: Sequence[Entry], findings: Iterable[Finding], now: datetime) -> None:
-    """Open an incident for what was done on a reading that now says otherwise, and still stands.
+    """Open an incident for what was done on a reading that now says otherwise, and still stands; resolve it when the
+    source that said so says so no more.
 
-    None is opened where the same reading has one: the guardrail is about to roll back.
+    The last word of each source counts. None is opened where the guardrail is about to roll back.
     """
-    done, known = standing(entries), {incident.source for incident in incidents.open_ones()}
-    for finding in findings:
-        entry = done.get(finding.reading)
-        if entry is None or str(finding.reading) in known:
-            continue
-        if not bears_out(entry, finding.source, finding.word):
-            name = finding.reading.experiment_id
-            incidents.open(name, REOPENED, str(finding.reading), _content(finding, entry), now)
+    done, newest = standing(entries), {(one.reading, one.source): one for one in findings}
+    acted_on = {one.source for one in incidents.open_ones() if one.content.get("verdict") == "ROLLBACK"}
+    for reading in {reading for reading, _ in newest} & done.keys():
+        entry, said = done[reading], [one for one in newest.values() if one.reading == reading]
+        against = [one for one in said if not bears_out(entry, one.source, one.word)]
+        if not against:
+            _close(incidents, entry, {one.source for one in said}, now)
+        elif str(reading) not in acted_on and not any(one.rolls_back for one in against):
+            source = _source(incidents, reading)
+            incidents.open(reading.experiment_id, REOPENED, source, _content(against[0], entry), now)
 
 
 def close_settled(incidents: Incidents, entries: Sequence[Entry], now: datetime) -> None:
@@ -62,6 +73,20 @@ def lines_of(incident: Incident) -> Iterator[str]:
         yield f'or take it out: evalloop serving rollback {shlex.quote(incident.topic)} --reason "…"'
 
 
+def _close(incidents: Incidents, entry: Entry, sources: Collection[Source], now: datetime) -> None:
+    for incident in incidents.open_ones():
+        seen = incident.content
+        if incident.kind == REOPENED and seen["entry"] == entry.sequence and seen.get("source") in sources:
+            incidents.resolve(incident.number, BORNE_OUT, now)
+
+
+def _source(incidents: Incidents, reading: ReadingId) -> str:
+    """Names what opens an incident: the reading, and how often it has been borne out again before."""
+    ended = [one for one in incidents.since(datetime.min) if one.kind == REOPENED and one.resolution == BORNE_OUT]
+    times = sum(one.content["reading_id"] == str(reading) for one in ended)
+    return f"{reading} {times + 1}" if times else str(reading)
+
+
 def _content(finding: Finding, entry: Entry) -> dict[str, Any]:
     return {
         "experiment_id": finding.reading.experiment_id,
@@ -70,6 +95,7 @@ def _content(finding: Finding, entry: Entry) -> dict[str, Any]:
         "entry": entry.sequence,
         "action": entry.action,
         "done_because": entry.reason,
+        "source": finding.source,
         "says": finding.word,
         "why": finding.reason,
         "reason": f"entry {entry.sequence} ({entry.action}) rests on {finding.reading.day}, which now says "

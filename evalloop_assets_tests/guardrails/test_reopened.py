@@ -18,6 +18,7 @@ from evalloop_assets_tests.receiver import receiving
 
 from .runs import carry_out, judge
 from .runs import tick as guardrail_tick
+from .test_carried_out import flat_and_busier
 from .test_sensors import open_ones, tick, titles
 from .world import DAY, a_world, experiment_rows, fill
 
@@ -29,8 +30,8 @@ WON, LOST, EVEN = ({"retention_effect": effect} for effect in (0.3, -0.3, 0.0))
 class OnCall:
     """A home that judges, and whoever is told."""
 
-    def __init__(self, folder, receiver, instance):
-        self.world = a_world(folder)
+    def __init__(self, folder, receiver, instance, **settings):
+        self.world = a_world(folder, **settings)
         alerts = AlertSettings(urls=SecretStr(receiver.apprise))
         self.world.settings = self.world.settings.model_copy(update={"alerts": alerts})
         self.receiver, self.instance = receiver, instance
@@ -44,8 +45,8 @@ class OnCall:
         self.receiver.got.clear()
         return self.world.ledger.head()
 
-    def judged_anew(self, day=DAY, tags=JUDGED_ANEW, **figures):
-        fill(self.world, experiment_rows("x", **figures))
+    def judged_anew(self, day=DAY, tags=JUDGED_ANEW, rows=None, **figures):
+        fill(self.world, experiment_rows("x", **figures) if rows is None else rows)
         assert materialize(
             [experiment_results, guardrail_readings, decisions], partition_key=day.isoformat(), instance=self.instance,
             resources=self.world.resources, tags=tags,
@@ -83,6 +84,19 @@ class OnCall:
 def on_call(tmp_path):
     with receiving() as receiver, DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
         yield OnCall(tmp_path / "home", receiver, instance)
+
+
+@pytest.fixture
+def ramping(tmp_path):
+    """On call where the day has widened a ramp."""
+    with receiving() as receiver, DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
+        ramp = {"weight_percent": 5, "retention_margin": 0.04, "planned_users": 40_000}
+        one = OnCall(tmp_path / "home", receiver, instance, **ramp)
+        fill(one.world, flat_and_busier())
+        judge(one.world, one.instance)
+        one.tick()
+        assert one.world.ledger.head().action == "ramp"
+        yield one
 
 
 def test_a_rollback_that_its_day_no_longer_bears_out_is_told_once_and_stays_until_it_is_undone(on_call):
@@ -169,3 +183,44 @@ def test_what_a_person_resolved_is_not_told_again(on_call):
     on_call.judged_anew(seed=2, **EVEN)
     assert on_call.open == []
     assert [title for title in on_call.titles if title.startswith("REOPENED")] == ["REOPENED x"]
+
+
+def test_late_rows_that_make_the_ratio_of_the_arms_impossible_are_told_and_what_was_done_on_them_too(ramping):
+    lost = [row for row in flat_and_busier() if row["arm"] == "control" or int(row["user_id"][3:]) % 5]
+    assert ramping.judged_anew(rows=lost) == 0
+    assert sorted(ramping.titles) == ["HOLD x (srm)", "REOPENED x"]
+    assert sorted(ramping.open) == [("x", "reopened"), ("x", "srm")]
+
+
+def test_an_incident_ends_when_the_day_bears_it_out_again_and_comes_back_when_it_does_not(on_call):
+    on_call.done(**LOST)
+    on_call.a_day_later()
+    for seed in (1, 2):
+        on_call.judged_anew(seed=seed, **EVEN)
+        assert on_call.open == [("x", "reopened")]
+        on_call.judged_anew(seed=seed, **LOST)
+        assert on_call.open == []
+    assert on_call.titles == ["REOPENED x", "RESOLVED x (reopened)"] * 2
+    ended = [got.json["message"] for got in on_call.receiver.got if got.json.get("title") == "RESOLVED x (reopened)"]
+    assert [text.startswith("the day bears it out again (opened ") for text in ended] == [True, True]
+
+
+def test_a_promotion_is_borne_out_again_by_the_source_that_no_longer_did(on_call):
+    on_call.done(**WON)
+    on_call.a_day_later()
+    on_call.judged_anew(**EVEN)
+    assert on_call.open == [("x", "reopened")], "the guardrail passes it, the decision does not promote it"
+    on_call.judged_anew(**WON)
+    assert on_call.open == []
+
+
+def test_verdicts_of_before_what_was_done_do_not_speak_against_it(on_call):
+    """The alert sensor was off while the day passed, was judged again with a rollback, and was rolled back."""
+    fill(on_call.world, experiment_rows("x", **EVEN))
+    judge(on_call.world, on_call.instance)
+    fill(on_call.world, experiment_rows("x", **LOST))
+    judge(on_call.world, on_call.instance)
+    carry_out(on_call.world, on_call.instance, guardrail_tick(on_call.instance).run_requests)
+    on_call.alert()
+    assert on_call.titles == ["ROLLBACK x (harm)"]
+    assert on_call.open == []
