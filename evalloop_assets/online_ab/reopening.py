@@ -53,19 +53,27 @@ def superseded_by(entries: Sequence[Entry], entry: Entry, experiment_id: str) ->
 
 
 def standing(entries: Sequence[Entry]) -> dict[ReadingId, Entry]:
-    """What was done on the reading of a day that was over, and still stands.
+    """What was done on the reading of a day that was complete, and still stands.
 
-    A rollback within an open day rests on that day as it was then: what the rest of the day brought was not late, and
-    the candidate was out by then.
+    A rollback on a day that was open rests on that day as it was then: what the rest of the day brought was not late,
+    and the candidate was out by then.
     """
     found = {}
     for entry in entries:
         reading = rests_on(entry)
-        if reading is None or entry.at < datetime.combine(reading.day + timedelta(days=1), time.min):
+        if reading is None or not _was_complete(entry, reading.day):
             continue
         if superseded_by(entries, entry, reading.experiment_id) is None:
             found[reading] = entry
     return found
+
+
+def _was_complete(entry: Entry, day: date) -> bool:
+    """Whether the logs of the day were complete when it was judged; by the clock where the evidence does not tell."""
+    watermark = entry.evidence.get("watermark")
+    if watermark is None:
+        return entry.at >= datetime.combine(day + timedelta(days=1), time.min)
+    return bool(watermark != "None" and watermark >= day.isoformat())
 
 
 def bears_out(entry: Entry, source: Source, says: str) -> bool:

@@ -224,3 +224,18 @@ def test_verdicts_of_before_what_was_done_do_not_speak_against_it(on_call):
     on_call.alert()
     assert on_call.titles == ["ROLLBACK x (harm)"]
     assert on_call.open == []
+
+
+def test_a_rollback_on_a_day_that_was_open_after_midnight_rests_on_it_as_it_was_then(on_call):
+    on_call.world.complete_through(DAY - timedelta(days=1), T - timedelta(minutes=45))
+    angry = [
+        row | {"metric": "complaint", "total": 0.5 * (row["arm"] == "treatment")}
+        for row in experiment_rows("x", metrics={"chat_send"})
+    ]
+    fill(on_call.world, experiment_rows("x"), angry)
+    judge(on_call.world, on_call.instance)
+    on_call.tick()
+    assert (on_call.titles, on_call.world.ledger.head().at) == (["ROLLBACK x (red_flag)"], T - timedelta(minutes=45))
+    on_call.world.complete_through(DAY, T)
+    on_call.judged_anew(tags={}, **EVEN)
+    assert on_call.titles == ["ROLLBACK x (red_flag)"]
