@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
-from evalloop_assets.online_ab.reopening import reading_id_of
-from evalloop_assets.serving.ledger import Ledger
-from evalloop_assets.serving.state import Allocation
+from evalloop_assets.online_ab.reopening import reading_id_of, rests_on
+from evalloop_assets.serving.ledger import Entry, Ledger
+from evalloop_assets.serving.state import Experiment
 
 
 def end_of(day: date) -> datetime:
@@ -20,22 +20,34 @@ def known_to(ledger: Ledger) -> set[str]:
     return {one.experiment_id for entry in ledger.history() for one in entry.allocation.experiments}
 
 
-def out_of_date(allocation: Allocation, experiment_id: str, day: date | None) -> str | None:
-    """Why a ROLLBACK of that day, perhaps judged anew long after, says nothing of what is served; None where it does.
+def out_of_date(entries: Sequence[Entry], experiment_id: str, day: date | None) -> str | None:
+    """Why a ROLLBACK of that day, perhaps judged anew long after, says nothing of what the newest of the ledger's
+    entries serves; None where it does.
 
-    A promotion rests on a later day than those before the last of its experiment, and what was put back after a
-    rollback begins anew. Without a day only the experiment counts.
+    What was promoted rests on the day of its reading, or, where a person did it, on the last that was over; what was
+    put back after a rollback begins anew. Without a day only the experiment counts.
     """
-    found = allocation.experiment(experiment_id)
+    found = entries[-1].allocation.experiment(experiment_id) if entries else None
     if found is None:
         return "it has left the allocation"
     if day is None:
         return None
     if end_of(day) <= found.epochs[0].starts_at:
         return f"{day} was over when it began, {found.epochs[0].starts_at}"
-    if found.status == "promoted" and found.ended_at is not None and end_of(end_of(day).date()) <= found.ended_at:
+    if found.status == "promoted" and found.ended_at is not None and day < _promoted_by(entries, found):
         return f"it was promoted on {found.ended_at}, by a later day than {day}"
     return None
+
+
+def _promoted_by(entries: Sequence[Entry], experiment: Experiment) -> date:
+    """The day that the promotion rests on."""
+    assert experiment.ended_at is not None, "it was promoted"
+    last_over = (experiment.ended_at - timedelta(days=1)).date()
+    for entry in reversed(entries):
+        reading = rests_on(entry) if entry.action == "promote" else None
+        if reading is not None and reading.experiment_id == experiment.experiment_id:
+            return reading.day if entry.at == experiment.ended_at else last_over
+    return last_over
 
 
 def in_flight(ledger: Ledger, day: date, seen: Collection[str]) -> dict[str, bool]:

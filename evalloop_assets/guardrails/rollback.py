@@ -64,9 +64,7 @@ def roll_back(context: OpExecutionContext, config: RollbackConfig, settings: Res
         if config.experiment_id not in known_to(ledger):
             _say(context, NOT_OURS, f"{elsewhere(config.experiment_id)} The reading says: {config.reason}")
             return
-        head = ledger.head()
-        assert head is not None, "it knows the experiment"
-        why = out_of_date(head.allocation, config.experiment_id, _day(config.evidence))
+        why = out_of_date(ledger.history(), config.experiment_id, _day(config.evidence))
         if why is not None:
             _say(context, OUT_OF_DATE, f"{config.experiment_id}: {why}. Nothing was changed. {config.reason}")
             return

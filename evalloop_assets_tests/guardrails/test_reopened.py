@@ -239,3 +239,11 @@ def test_a_rollback_on_a_day_that_was_open_after_midnight_rests_on_it_as_it_was_
     on_call.world.complete_through(DAY, T)
     on_call.judged_anew(tags={}, **EVEN)
     assert on_call.titles == ["ROLLBACK x (red_flag)"]
+
+
+def test_a_promotion_that_came_a_day_late_is_rolled_back_by_its_own_day(on_call):
+    """The logs of the day were complete only when the next one was over."""
+    on_call.world.complete_through(DAY, datetime(2026, 5, 5, 3))
+    assert on_call.done(**WON).at == datetime(2026, 5, 5, 3)
+    assert on_call.judged_anew(**LOST) == 1
+    assert on_call.world.ledger.head().action == "rollback"
