@@ -42,7 +42,12 @@ def rests_on(entry: Entry) -> ReadingId | None:
     if entry.action not in {action for action, _ in NEEDS}:
         return None
     found = _READING.fullmatch(str(entry.evidence.get("reading_id", entry.request_id)))
-    return ReadingId(found[1], date.fromisoformat(found[2])) if found else None
+    if found is None:
+        return None
+    try:
+        return ReadingId(found[1], date.fromisoformat(found[2]))
+    except ValueError:  # a person named the request, and no such day
+        return None
 
 
 def superseded_by(entries: Sequence[Entry], entry: Entry, experiment_id: str) -> Entry | None:

@@ -75,6 +75,7 @@ def test_what_was_done_on_a_reading_stands_until_something_changes_the_experimen
     [
         ("rollback", "rollback-by-ada", {}),
         ("rollback", "x@someday", {}),
+        ("rollback", "x@2026-02-30", {}),
         ("undo", str(X), {}),
         ("stop", str(X), {}),
         ("start", str(X), {"reading_id": str(X)}),
