@@ -1,7 +1,7 @@
 """Incidents of a change of serving that its own day, judged anew on late rows, no longer bears out. Pure rules.
 
 One ends when what was done does not stand any more, or when the day bears it out again: then it is told anew if that
-turns once more. What a person has resolved is not told again.
+turns once more. What a person has resolved is not told again, unless the day then says ROLLBACK.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from evalloop_assets.online_ab.reopening import ReadingId, Source, bears_out, st
 from evalloop_assets.serving.ledger import Entry
 
 REOPENED = "reopened"
+HARM = "ROLLBACK"
 BORNE_OUT = "the day bears it out again"
 """How an incident is resolved that late rows opened and later ones have answered."""
 
@@ -39,15 +40,14 @@ def reopen(incidents: Incidents, entries: Sequence[Entry], findings: Iterable[Fi
     The last word of each source counts. None is opened where the guardrail is about to roll back.
     """
     done, newest = standing(entries), {(one.reading, one.source): one for one in findings}
-    acted_on = {one.source for one in incidents.open_ones() if one.content.get("verdict") == "ROLLBACK"}
+    acted_on = {one.source for one in incidents.open_ones() if one.content.get("verdict") == HARM}
     for reading in {reading for reading, _ in newest} & done.keys():
         entry, said = done[reading], [one for one in newest.values() if one.reading == reading]
         against = [one for one in said if not bears_out(entry, one.source, one.word)]
         if not against:
             _close(incidents, entry, {one.source for one in said}, now)
         elif str(reading) not in acted_on and not any(one.rolls_back for one in against):
-            source = _source(incidents, reading)
-            incidents.open(reading.experiment_id, REOPENED, source, _content(against[0], entry), now)
+            _open(incidents, entry, against, now)
 
 
 def close_settled(incidents: Incidents, entries: Sequence[Entry], now: datetime) -> None:
@@ -69,15 +69,32 @@ def lines_of(incident: Incident) -> Iterator[str]:
     yield f"it was done because: {seen['done_because']}"
     yield f"{seen['day']} says now: {seen['says']}: {seen['why']}"
     yield f'undo: evalloop serving undo {entry} --reason "…"'
-    if seen["says"] == "ROLLBACK":
+    if seen["says"] == HARM:
         yield f'or take it out: evalloop serving rollback {shlex.quote(incident.topic)} --reason "…"'
 
 
+def _open(incidents: Incidents, entry: Entry, against: Sequence[Finding], now: datetime) -> None:
+    """Sure harm is told also where less was told before, or resolved by a person."""
+    worst = next((one for one in against if one.word == HARM), against[0])
+    source = _source(incidents, worst.reading)
+    if worst.word == HARM:
+        source = f"{source} {HARM}"
+        for one in _of_entry(incidents, entry):
+            if one.content["says"] != HARM:
+                incidents.resolve(one.number, f"the day says {HARM} by now", now)
+    incidents.open(worst.reading.experiment_id, REOPENED, source, _content(worst, entry), now)
+
+
 def _close(incidents: Incidents, entry: Entry, sources: Collection[Source], now: datetime) -> None:
-    for incident in incidents.open_ones():
-        seen = incident.content
-        if incident.kind == REOPENED and seen["entry"] == entry.sequence and seen.get("source") in sources:
-            incidents.resolve(incident.number, BORNE_OUT, now)
+    for one in _of_entry(incidents, entry):
+        if one.content.get("source") in sources:
+            incidents.resolve(one.number, BORNE_OUT, now)
+
+
+def _of_entry(incidents: Incidents, entry: Entry) -> list[Incident]:
+    """The open incident of what was done, if there is one."""
+    open_ones = [one for one in incidents.open_ones() if one.kind == REOPENED]
+    return [one for one in open_ones if one.content["entry"] == entry.sequence]
 
 
 def _source(incidents: Incidents, reading: ReadingId) -> str:

@@ -214,6 +214,25 @@ def test_a_promotion_is_borne_out_again_by_the_source_that_no_longer_did(on_call
     assert on_call.open == []
 
 
+@pytest.mark.parametrize("resolved", [False, True])
+def test_sure_harm_is_told_also_where_less_was_told_or_resolved_before(on_call, resolved):
+    on_call.done(**WON)
+    on_call.a_day_later()
+    on_call.judged_anew(**EVEN)
+    if resolved:
+        with open_stores(on_call.world.settings) as stores:
+            [one] = stores.incidents.open_ones()
+            stores.incidents.resolve(one.number, "it was early, later days pass", T)
+    on_call.judged_anew(**LOST)
+    assert on_call.open == [("x", "reopened")]
+    told = [got.json["message"] for got in on_call.receiver.got if got.json.get("title") == "REOPENED x"]
+    assert ["says now: ROLLBACK" in text for text in told] == [False, True]
+    on_call.judged_anew(seed=2, **LOST)
+    assert on_call.titles.count("REOPENED x") == 2, "it is told once"
+    on_call.judged_anew(**WON)
+    assert on_call.open == []
+
+
 def test_verdicts_of_before_what_was_done_do_not_speak_against_it(on_call):
     """The alert sensor was off while the day passed, was judged again with a rollback, and was rolled back."""
     fill(on_call.world, experiment_rows("x", **EVEN))
