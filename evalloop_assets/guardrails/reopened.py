@@ -54,10 +54,13 @@ def close_settled(incidents: Incidents, entries: Sequence[Entry], now: datetime)
     """Resolve where what was done does not stand any more, by whomever and for whatever."""
     by_sequence = {entry.sequence: entry for entry in entries}
     for incident in incidents.open_ones():
-        if incident.kind == REOPENED:
-            after = superseded_by(entries, by_sequence[incident.content["entry"]], incident.topic)
-            if after is not None:
-                incidents.resolve(incident.number, f"ledger entry {after.sequence} ({after.action}) changed it", now)
+        if incident.kind != REOPENED:
+            continue
+        done = by_sequence.get(incident.content["entry"])
+        if done is None:  # the ledger was put back to an earlier state
+            incidents.resolve(incident.number, f"the ledger has no entry {incident.content['entry']}", now)
+        elif (after := superseded_by(entries, done, incident.topic)) is not None:
+            incidents.resolve(incident.number, f"ledger entry {after.sequence} ({after.action}) changed it", now)
 
 
 def lines_of(incident: Incident) -> Iterator[str]:

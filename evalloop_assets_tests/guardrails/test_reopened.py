@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from evalloop_assets.guardrails.assets import guardrail_readings
 from evalloop_assets.guardrails.records import JUDGED_ANEW
+from evalloop_assets.guardrails.reopened import REOPENED, close_settled
 from evalloop_assets.guardrails.sensors import alert_sensor
 from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.online_ab.assets import decisions, experiment_results
@@ -124,6 +125,17 @@ def test_a_rollback_that_its_day_no_longer_bears_out_is_told_once_and_stays_unti
     assert on_call.titles == ["REOPENED x", "RESOLVED x (reopened)"]
     on_call.judged_anew(**EVEN)
     assert on_call.titles[2:] == [], "what was undone stands no more"
+
+
+def test_an_incident_of_an_entry_that_a_restored_ledger_lacks_is_resolved(on_call):
+    on_call.done(**LOST)
+    on_call.a_day_later()
+    on_call.judged_anew(**EVEN)
+    with open_stores(on_call.world.settings) as stores:
+        close_settled(stores.incidents, stores.ledger.history()[:-1], T)
+        assert [one.resolution for one in stores.incidents.since(datetime.min) if one.kind == REOPENED] == [
+            "the ledger has no entry 3"
+        ]
 
 
 def test_a_rollback_that_is_borne_out_again_is_silent(on_call):
