@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 AT_ONCE = 2_000
 """Rows that are held at once."""
 HOST = "127.0.0.1"
+HALF = re.compile("[\ud800-\udfff]")
 
 Rows = Iterator[dict[str, Any]]
 
@@ -46,7 +49,7 @@ def run_score(console: Console, path: Path, out: Path | None, reward_version: st
             for row, reward in zip(part, rewards, strict=True):
                 known = reward if reward == reward else None
                 rows, blank = rows + 1, blank + (known is None)
-                write(json.dumps({**row, "reward": known, "reward_version": version}, ensure_ascii=False, default=str))
+                write(_json({**row, "reward": known, "reward_version": version}))
     told = f"{rows:,} replies scored by {version}" + (f", {blank:,} of them blank: no reward" if blank else "")
     (Console(stderr=True) if out is None else console).print(told, soft_wrap=True, highlight=False)
 
@@ -94,7 +97,15 @@ def _rows(path: Path) -> Rows:
 def _lines(out: Path | None) -> Iterator[Callable[[str], object]]:
     """Where lines go to; a file appears whole or not at all, and takes the place of none."""
     if out is None:
-        yield lambda line: print(line)
+        try:
+            yield lambda line: print(line)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has seen enough
+            raise
+        except OSError as error:
+            raise UserError(
+                "standard output", f"cannot be written ({error.strerror or error})", "Free the disk, or use --out."
+            ) from error
         return
     if out.exists():
         raise UserError(f"file {out}", "is there already", "Name another one, or remove it.")
@@ -106,11 +117,18 @@ def _lines(out: Path | None) -> Iterator[Callable[[str], object]]:
     except OSError as error:
         raise UserError(f"file {out}", f"cannot be written ({error.strerror or error})", "Name another one.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _json(row: Mapping[str, Any]) -> str:
+    """One line; a half of a character, which no encoding can write, is escaped like all that is not ASCII."""
+    line = json.dumps(row, ensure_ascii=False, default=str)
+    return json.dumps(row, default=str) if HALF.search(line) else line
 
 
 def _json_lines(path: Path) -> Rows:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -118,6 +136,8 @@ def _json_lines(path: Path) -> Rows:
                 row = json.loads(line)
             except ValueError as error:
                 raise UserError(f"file {path}", f"line {number} is no JSON ({error})", "Mend the line.") from error
+            except RecursionError:
+                raise UserError(f"file {path}", f"line {number} is nested too deep", "Mend the line.") from None
             if not isinstance(row, Mapping):
                 raise UserError(f"file {path}", f"line {number} is no JSON object", "Mend the line.")
             yield dict(row)
@@ -127,9 +147,10 @@ def _csv(path: Path) -> Rows:
     import pyarrow as pa
     from pyarrow import csv
 
-    with csv.open_csv(
-        path, convert_options=csv.ConvertOptions(column_types=dict.fromkeys(("user_text", "reply_text"), pa.string()))
-    ) as batches:
+    from evalloop_assets.reward_model.pyfunc import FORMS
+
+    texts = csv.ConvertOptions(column_types=dict.fromkeys(FORMS, pa.string()))
+    with csv.open_csv(path, convert_options=texts) as batches:
         for batch in batches:
             yield from batch.to_pylist()
 

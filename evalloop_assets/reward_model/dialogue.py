@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalloop_assets.reward_model.model import RewardModel
 
 CHATML = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)
-END_MARKS = re.compile(r"(?:\s|<\|[\w ]+\|>|</s>)+\Z")
+END_MARK = re.compile(r"<\|[\w ]+\|>|</s>")
 ASSISTANT, USER = "assistant", "user"
 ROLES = (USER, ASSISTANT, "system")
 
@@ -113,5 +113,8 @@ def _text(name: str, value: Any) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """Without the marks that end a generated text."""
-    return END_MARKS.sub("", text)
+    """Without the marks that end a generated text; looked for from the end, so that a long text costs no more."""
+    end = len(text.rstrip())
+    while (start := text.rfind("<", 0, end)) >= 0 and END_MARK.fullmatch(text, start, end):
+        end = len(text[:start].rstrip())
+    return text[:end]

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from evalloop_assets.reward_model.encoder import Encoder, Matrix
+from evalloop_assets.reward_model.encoder import Encoder, Matrix, require_sound
 from evalloop_assets.reward_model.history import MOST_EXCHANGES, Situations
 from evalloop_assets.reward_model.lexical import COUNTS, Signatures, counts, share_within, signatures
 
@@ -73,8 +73,8 @@ class Cached(NamedTuple):
 
     @classmethod
     def of(cls, texts: Sequence[str], encoder: Encoder, count: bool = True) -> Cached:
-        """Of these texts; without `count` the words are left out."""
-        vectors = _with_blank(encoder.encode(texts))
+        """Of these texts; without `count` the words are left out. UserError where the encoder gives unsound vectors."""
+        vectors = _with_blank(require_sound(encoder.encode(texts), encoder, len(texts)))
         norms = np.linalg.norm(vectors, axis=1)
         units = np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], np.float32)
         return cls(vectors, units, _with_blank(signatures(texts)), _with_blank(counts(texts)) if count else None)

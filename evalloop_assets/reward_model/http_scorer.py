@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.dialogue import Reply, reply_of, rewards_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def application(model: RewardModel, at: Gate) -> Starlette:
     """The server's application; one model for as long as it runs."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
+    from starlette.requests import ClientDisconnect
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
@@ -41,15 +43,23 @@ def application(model: RewardModel, at: Gate) -> Starlette:
 
     async def reward(request: Request) -> JSONResponse:
         taken = bytearray()
-        async for part in request.stream():
-            taken += part
-            if len(taken) > MOST_BYTES:
-                return JSONResponse({"error": f"more than {MOST_BYTES:,} bytes: send fewer replies at once"}, 413)
+        try:
+            async for part in request.stream():
+                taken += part
+                if len(taken) > MOST_BYTES:
+                    return JSONResponse({"error": f"more than {MOST_BYTES:,} bytes: send fewer replies at once"}, 413)
+        except ClientDisconnect:
+            return JSONResponse({"error": "the request broke off"}, 400)
         try:
             replies = replies_of(json.loads(taken))
         except ValueError as error:  # not JSON, or none of the forms
             return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(await run_in_threadpool(answer, model, replies, at))
+        except RecursionError:
+            return JSONResponse({"error": "the request is nested too deep"}, 400)
+        try:
+            return JSONResponse(await run_in_threadpool(answer, model, replies, at))
+        except UserError as error:  # the text encoder is at fault
+            return JSONResponse({"error": str(error)}, 500)
 
     return Starlette(routes=[Route("/health", health), Route("/reward", reward, methods=["POST"])])
 

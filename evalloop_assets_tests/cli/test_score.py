@@ -80,6 +80,7 @@ def test_chat_messages_keep_their_fields(trained: Path, evalloop: Evalloop, mode
         ("a.jsonl", b"[]", "line 1 is no JSON object"),
         ("a.jsonl", b'{"text": "a"}', "row 0: it has none of `messages`"),
         ("a.jsonl", b"\xff", "cannot be read"),
+        ("a.jsonl", b'{"reply_text": ' + b"[" * 100_000, "line 1 is nested too deep"),
         ("a.csv", b"a,b\n1\n", "cannot be read"),
         ("a.parquet", b"PAR1", "cannot be read"),
     ],
@@ -94,6 +95,29 @@ def test_a_file_at_fault_is_named_with_the_reason(
     assert str(path) in said.complained
     assert reason in said.complained
     assert list(tmp_path.glob("*out*")) == []
+
+
+def test_texts_that_look_like_something_else(trained: Path, evalloop: Evalloop, model: RewardModel, tmp_path: Path):
+    """Numbers in a column of replies, a byte order mark, half of a character."""
+    (tmp_path / "a.csv").write_text("prompt,completion\nHi,42\n")
+    (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"user_text": "Hi", "reply_text": "42"}')
+    for name in ("a.csv", "a.jsonl"):
+        assert rewards(evalloop("score", tmp_path / name).printed) == worth(model, "42").round(5).tolist()
+    (tmp_path / "b.jsonl").write_text('{"reply_text": "\\ud800 \u8336"}')
+    said = evalloop("score", tmp_path / "b.jsonl")
+    assert json.loads(said.printed)["reply_text"] == "\ud800 \u8336"
+    out = tmp_path / "out.jsonl"
+    assert evalloop("score", tmp_path / "b.jsonl", "--out", out).status == 0
+    assert json.loads(out.read_text())["reply_text"] == "\ud800 \u8336"
+
+
+def test_a_place_that_cannot_be_written_is_named(trained: Path, evalloop: Evalloop, tmp_path: Path, monkeypatch):
+    (tmp_path / "a.jsonl").write_text('{"reply_text": "a"}')
+    said = evalloop("score", tmp_path / "a.jsonl", "--out", tmp_path / "a.jsonl" / "out.jsonl")
+    assert (said.status, "Not a directory" in said.complained) == (2, True)
+    monkeypatch.setattr("sys.stdout", open("/dev/full", "w"))  # noqa: SIM115 - closed with the test
+    said = evalloop("score", tmp_path / "a.jsonl")
+    assert (said.status, "standard output: cannot be written" in said.complained) == (2, True)
 
 
 def test_without_a_file_or_a_model(home: Path, evalloop: Evalloop, tmp_path: Path):

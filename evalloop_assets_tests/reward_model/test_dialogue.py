@@ -34,6 +34,21 @@ def test_one_dialogue_in_every_form(fields: dict[str, object]):
     assert reply_of(fields) == THE_SAME
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a<|im_end|>\n</s> ", "a"),
+        ("a <b> </s><|x y|>", "a <b>"),
+        ("<|im_end|>", ""),
+        ("</s", "</s"),
+        ("a" + " " * 2_000_000 + "b", "a" + " " * 2_000_000 + "b"),
+    ],
+)
+def test_marks_at_the_end_are_taken_off_in_one_look(text: str, left: str):
+    """The last one takes hours where each run of spaces is tried from each of its places."""
+    assert reply_of({"completion": text}).reply == left
+
+
 def test_plain_prompts_are_the_message():
     assert reply_of({"prompt": "Hi", "completion": "Hello"}) == Reply("Hi", "Hello")
     assert reply_of({"prompt": "Hi ", "query": "Hi Hello"}) == Reply("Hi", "Hello")

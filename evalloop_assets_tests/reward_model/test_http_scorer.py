@@ -1,14 +1,19 @@
 import json
+import socket
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model.encoder import HashedNgrams, Matrix
 from evalloop_assets.reward_model.gated import gated_rewards
 from evalloop_assets.reward_model.http_scorer import BLANK_REWARD, application
 from evalloop_assets.reward_model.model import RewardModel
@@ -77,6 +82,7 @@ def test_a_long_reply_and_no_replies(url: str):
         (b"\xff", "can't decode"),
         ([], "no JSON object"),
         ({}, "no lists"),
+        (b'{"completions": ' + b"[" * 100_000, "nested too deep"),
         ({"completions": "Hi"}, "no lists"),
         ({"prompts": ["a"], "completions": ["b", "c"]}, "differ in length: 1 prompt, 2 completion"),
         ({"prompts": ["a"], "query": ["b"]}, "reply 0: `query` does not begin"),
@@ -87,6 +93,30 @@ def test_what_it_cannot_score_is_refused_with_the_reason(url: str, body: Any, re
         post(url, body)
     assert refused.value.code == 400
     assert reason in json.load(refused.value)["error"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_other_methods_are_refused(url: str, method: str):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(f"{url}/reward", method=method), timeout=30)
+    assert refused.value.code == 405
+
+
+def test_a_request_that_breaks_off_leaves_no_trace(url: str, caplog: pytest.LogCaptureFixture):
+    address = urllib.parse.urlsplit(url)
+    with socket.create_connection((str(address.hostname), int(address.port or 0))) as line:
+        line.sendall(b'POST /reward HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n\r\n{"comp')
+    assert len(post(url, {"completions": ["Hi"]})["rewards"]) == 1
+    assert not [one for one in caplog.records if one.exc_info]
+
+
+def test_an_encoder_at_fault_is_named():
+    class Broken(HashedNgrams):
+        def encode(self, texts: Sequence[str]) -> Matrix:
+            return super().encode(texts) * np.float32(np.nan)
+
+    with pytest.raises(UserError, match=f"text encoder '{HashedNgrams.name}': 2 of 2 vectors are not finite"):
+        small_model().score(["Hi"], ["Hello"], Broken())
 
 
 def test_health_names_the_model(url: str, model: RewardModel):
