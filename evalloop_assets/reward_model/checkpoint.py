@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ from evalloop_assets.lake.errors import UserError
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+
+LOG = logging.getLogger(__name__)
 
 LISTS = ("old_dirs", "old_stps", "ro")
 SINGLES = ("d", "prev_flat_grad", "t", "n_iter", "func_evals", "H_diag", "prev_loss")
@@ -46,16 +49,20 @@ class Checkpoints:
         return cls(folder / f"{digest.hexdigest()[:32]}.safetensors")
 
     def restore(self, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> tuple[list[float], list[float]]:
-        """Puts back what was kept; the loss curves so far, empty where there is nothing."""
+        """Puts back what was kept; the loss curves so far, empty where nothing is kept or it cannot be read."""
         import torch
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
         if self.path is None or not self.path.exists():
             return [], []
-        with safe_open(self.path, "pt", device=str(weights.device)) as file:
-            # Copies, since sums over memory that lies differently come out differently in the last bit.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            known = json.loads(file.metadata()["state"])
+        try:
+            with safe_open(self.path, "pt", device=str(weights.device)) as file:
+                # Copies, since sums over memory that lies differently come out differently in the last bit.
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+                known = json.loads((file.metadata() or {})["state"])
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            LOG.warning("checkpoint %s cannot be read (%s): training starts anew", self.path, error)
+            return [], []
         with torch.no_grad():
             weights.copy_(tensors.pop("weights"))
         state = optimiser.state[weights]
@@ -104,5 +111,8 @@ class Checkpoints:
             ) from error
 
     def remove(self) -> None:
+        """Removes the file, and what runs that were killed while they wrote it have left."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+            for partial in self.path.parent.glob(f"{self.path.stem}.*.partial"):
+                partial.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.calibration import Anchors
 from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import Encoder, find_encoder
@@ -117,7 +118,11 @@ def _verdict(trained: Trained, champion: RewardModel | None, table: pa.Table, lo
     held_out = trained.split.held_out
     own = held_out
     if champion.config.encoder != trained.model.config.encoder:
-        own = split_by_user(read_pairs(table, find_encoder(champion.config.encoder), log)).held_out
+        try:
+            former = find_encoder(champion.config.encoder)
+        except UserError as error:
+            return Verdict(True, f"the champion can score no text any more: {error}")
+        own = split_by_user(read_pairs(table, former, log)).held_out
     return judge(through, champion.config.trained_through, compare(trained.model, champion, held_out, own), slack)
 
 

@@ -17,12 +17,12 @@ class Verdict(NamedTuple):
 def judge(
     challenger_through: str, champion_through: str | None, comparison: Comparison | None, slack: float
 ) -> Verdict:
-    """A challenger is promoted if there is no champion, or if its reward agrees with the held-out labels no worse than
-    the champion's, by more than `slack` (a share). One trained on older days never replaces a champion, and without
-    a held-out label a champion stays. The days are ISO dates.
+    """A challenger is promoted if there is no champion that can be read, or if its reward agrees with the held-out
+    labels no worse than the champion's, by more than `slack` (a share). One trained on older days never replaces a
+    champion, and without a held-out label a champion stays. The days are ISO dates.
     """
     if champion_through is None or comparison is None:
-        return Verdict(True, "there is no champion yet")
+        return Verdict(True, "there is no champion to compare with")
     if challenger_through < champion_through:
         return Verdict(False, f"trained through {challenger_through}, the champion through {champion_through}")
     labels = comparison.difference.n

@@ -39,8 +39,8 @@ SCALE, LINEAR = "scale", "linear"
 Floats = NDArray[np.float64]
 
 
-class OlderFormat(UserError):
-    """A model that a former release wrote."""
+class Unusable(UserError):
+    """A model whose files are gone or damaged, or that a former release wrote: no repetition makes it readable."""
 
 
 @dataclass(frozen=True)
@@ -182,16 +182,22 @@ class RewardModel:
 
 
 def save(model: RewardModel, folder: Path) -> None:
-    """Writes the two files into the folder, which is made if it is not there."""
+    """Writes the two files into the folder, which is made if it is not there; OSError where that fails."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(value) for name, value in model.weights.items()}, folder / WEIGHTS_FILE)
+    try:
+        save_file({name: np.ascontiguousarray(value) for name, value in model.weights.items()}, folder / WEIGHTS_FILE)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
     (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=2, sort_keys=True))
 
 
 def load(folder: Path) -> RewardModel:
-    """The model that `save` wrote; UserError where the files are missing or damaged, or of another format."""
+    """The model that `save` wrote; Unusable where the files are missing or damaged, or of another format, another
+    UserError where they cannot be read now.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -199,8 +205,10 @@ def load(folder: Path) -> RewardModel:
     try:
         fields = json.loads((folder / CONFIG_FILE).read_text())
         if (found := fields.get("format", 1)) != FORMAT and "heads" in fields:
-            raise OlderFormat(f"reward model in {folder}", f"its format is {found}, this release reads {FORMAT}", mend)
+            raise Unusable(f"reward model in {folder}", f"its format is {found}, this release reads {FORMAT}", mend)
         fields["heads"] = tuple(Head(**{**head, "mean": tuple(head["mean"])}) for head in fields["heads"])
         return RewardModel(ModelConfig(**fields), load_file(folder / WEIGHTS_FILE))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise UserError(f"reward model in {folder}", f"it cannot be read ({error})", mend) from error
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise Unusable(f"reward model in {folder}", f"it cannot be read ({error})", mend) from error
+    except OSError as error:
+        raise UserError(f"reward model in {folder}", f"it cannot be read ({error})", "Repair the folder") from error

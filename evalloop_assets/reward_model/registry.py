@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.gate import Verdict
-from evalloop_assets.reward_model.model import OlderFormat, RewardModel, load
+from evalloop_assets.reward_model.model import RewardModel, Unusable, load
 from evalloop_assets.reward_model.pyfunc import DATA, save_as_mlflow_model
 
 if TYPE_CHECKING:
@@ -119,9 +119,8 @@ def register(
 ) -> Registered:
     """Logs the training, registers the model as challenger, and makes it champion if `judge` promotes it.
 
-    `judge` gets the champion, None where there is none that this release reads.
-    The verdict is kept with the version: registering the same
-    content again asks no second time and moves no alias that has moved on since.
+    `judge` gets the champion, None where there is none that this release can read. The verdict is kept with the
+    version: registering the same content again asks no second time and moves no alias that has moved on since.
     """
     with _registry(home, writing=True) as client:
         assert client is not None
@@ -191,7 +190,7 @@ def _mended(folder: Path) -> Iterator[None]:
 def _unusable(folder: Path, error: Exception) -> UserError:
     return UserError(
         f"MLflow registry in {folder}",
-        f"it cannot be used ({str(error).splitlines()[0]})",
+        f"it cannot be used ({(str(error).splitlines() or [repr(error)])[0]})",
         "Free or repair the folder and run again; the champion stays as it is",
     )
 
@@ -256,10 +255,10 @@ def _create(client: MlflowClient, home: Path, model: RewardModel, notes: Notes) 
 
 
 def _readable(champion: ModelVersion | None) -> RewardModel | None:
-    """The champion; None where there is none or where a former release wrote it: any model of today replaces it."""
+    """The champion; None where there is none, or where it is unusable: any model of today replaces it."""
     try:
         return load(_folder(champion)) if champion else None
-    except OlderFormat:
+    except Unusable:
         return None
 
 

@@ -15,7 +15,7 @@ from evalloop_assets.reward_model.daily import train_day
 from evalloop_assets.reward_model.encoder import HashedNgrams, text_hash
 from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS
-from evalloop_assets.reward_model.registry import find_champion, load_champion
+from evalloop_assets.reward_model.registry import find_champion, load_champion, store_folder
 from evalloop_assets.reward_model.scoring import score_day
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
@@ -249,6 +249,20 @@ def test_a_day_without_pairs_leaves_the_champion(stage: Stage, result: ExecuteIn
     report = train_day(stage.inputs(later, **TRAINING), later, stage.settings)
     assert report.metadata["skipped"] == "no pairs in the window"
     assert load_champion(stage.settings).version == champion.version
+
+
+def test_a_champion_whose_encoder_is_gone_is_replaced(tmp_path):
+    """Nothing could be scored by it any more, and it could be compared with nothing."""
+    stage = Stage.at(tmp_path)
+    fill(stage.lake, pair_rows(600), turn_rows(250))
+    former = train_day(stage.inputs(DAY, **TRAINING), DAY, stage.settings).metadata
+    (config,) = store_folder(tmp_path).rglob("config.json")
+    config.write_text(config.read_text().replace(HashedNgrams.name, "hashed-ngrams-of-yore/1"))
+    fill(stage.lake, pair_rows(600, seed=1), turn_rows(250))
+    found = train_day(stage.inputs(DAY, **TRAINING), DAY, stage.settings).metadata
+    assert (former["promoted"], found["promoted"]) == (True, True)
+    assert "can score no text any more" in found["reason"]
+    assert load_champion(stage.settings).version == found["reward_version"]
 
 
 def test_a_worse_challenger_does_not_replace_the_champion(stage: Stage, result: ExecuteInProcessResult):

@@ -10,6 +10,7 @@ import pytest
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit
+from evalloop_assets.reward_model.checkpoint import Checkpoints
 from evalloop_assets.reward_model.distributed import read_result, write_job
 from evalloop_assets.reward_model.pairs import Pairs, split_by_user
 from evalloop_assets_tests.reward_model.world import planted
@@ -73,8 +74,6 @@ def test_a_killed_training_goes_on_and_ends_the_same_bit_for_bit(
 
 
 def test_a_checkpoint_is_gone_on_from_and_not_begun_anew(parts: tuple[Pairs, Pairs], tmp_path: Path, monkeypatch):
-    from evalloop_assets.reward_model.checkpoint import Checkpoints
-
     monkeypatch.setattr(Checkpoints, "remove", lambda self: None)
     first = fit(*parts, Training(penalty=0.05, epochs=2), tmp_path)
     (file,) = tmp_path.iterdir()
@@ -87,6 +86,18 @@ def test_a_checkpoint_is_gone_on_from_and_not_begun_anew(parts: tuple[Pairs, Pai
     fit(other, parts[1], Training(penalty=0.05, epochs=1), tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
     assert file.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 10, b"\x02\0\0\0\0\0\0\0{}"])
+def test_a_damaged_checkpoint_and_a_half_written_one_are_left_behind(
+    parts: tuple[Pairs, Pairs], whole: Fitted, tmp_path: Path, content: bytes
+):
+    path = Checkpoints.of(tmp_path, [*parts[0], *parts[1]], TRAINING).path
+    assert path
+    path.write_bytes(content)
+    path.with_suffix(".77.partial").write_bytes(b"half")
+    assert_same(fit(*parts, TRAINING, tmp_path), whole)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(parts: tuple[Pairs, Pairs], tmp_path: Path):

@@ -13,7 +13,7 @@ from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.features import features, width
 from evalloop_assets.reward_model.history import Exchange, situations
 from evalloop_assets.reward_model.logged import log_of
-from evalloop_assets.reward_model.model import HORIZONS, OlderFormat, RewardModel, load, save
+from evalloop_assets.reward_model.model import HORIZONS, RewardModel, Unusable, load, save
 from evalloop_assets.reward_model.pairs import read_pairs
 from evalloop_assets.reward_model.training import Skipped, Trained, train
 from evalloop_assets_tests.reward_model.world import pair_rows, pair_table, reply
@@ -109,7 +109,7 @@ def test_an_older_format_says_to_train_again(model: RewardModel, tmp_path: Path)
     config = json.loads((tmp_path / "config.json").read_text())
     del config["format"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(OlderFormat, match=r"its format is 1, this release reads 2\. Train again"):
+    with pytest.raises(Unusable, match=r"its format is 1, this release reads 2\. Train again"):
         load(tmp_path)
 
 

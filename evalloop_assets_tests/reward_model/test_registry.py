@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model import registry
 from evalloop_assets.reward_model.gate import Verdict
 from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.registry import (
@@ -161,6 +162,62 @@ def test_a_damaged_store_is_one_clear_line_and_a_lost_artefact_too(tmp_path: Pat
     (store_folder(settings.home) / "mlflow.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(UserError, match="cannot be used"):
         load_champion(settings)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_a_damaged_champion_is_replaced_by_any_model_of_today(tmp_path: Path, name: str, content: bytes | None):
+    settings = Settings(home=tmp_path)
+    put(settings, numbered(1.0), YES)
+    (file,) = store_folder(tmp_path).rglob(name)
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UserError, match="Train again"):
+        find_champion(settings)
+    seen = []
+    register(settings.home, numbered(2.0), NOTES, lambda champion: seen.append(champion) or YES)
+    assert seen == [None]
+    assert load_champion(settings).version == numbered(2.0).version
+
+
+def test_a_champion_that_cannot_be_read_now_stays(tmp_path: Path):
+    settings = Settings(home=tmp_path)
+    put(settings, numbered(1.0), YES)
+    (file,) = store_folder(tmp_path).rglob("config.json")
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(UserError, match="Repair the folder"):
+        put(settings, numbered(2.0), YES)
+    with _registry(settings.home) as client:
+        assert client.get_model_version_by_alias("reward_model", "champion").version in (1, "1")
+
+
+def test_a_model_that_cannot_be_written_is_one_clear_line(
+    settings: Settings, fresh: Iterator[RewardModel], monkeypatch
+):
+    """What safetensors makes of a full disk."""
+    from safetensors import SafetensorError, numpy
+
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device")
+
+    put(settings, next(fresh), YES)
+    champion = load_champion(settings).version
+    monkeypatch.setattr(numpy, "save_file", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        put(settings, next(fresh), YES)
+    assert load_champion(settings).version == champion
+
+
+def test_an_error_without_words_is_one_clear_line(settings: Settings, monkeypatch):
+    def down(database: Path) -> None:
+        raise OSError
+
+    put(settings, numbered(next(NUMBERS)), YES)
+    monkeypatch.setattr(registry, "_client", down)
+    with pytest.raises(UserError, match=r"cannot be used \(OSError"):
+        find_champion(settings)
 
 
 FRESH = """
