@@ -26,7 +26,7 @@ PAIR_COLUMNS = (
 TARGETS = {"A": 1.0, "B": 0.0, "tie": 0.5}
 HELD_OUT_SHARE, TUNE_SHARE = 0.2, 0.15
 LATER_DAYS = 2
-"""Newest days with pairs that nothing is fitted on, where there are LEAST_DAYS of them."""
+"""Newest days with pairs on which nothing is fitted or tuned, where there are LEAST_DAYS of them."""
 LEAST_DAYS = 7
 PAIRS_AT_ONCE = 4_096
 
@@ -71,7 +71,7 @@ class Split(NamedTuple):
     """Pairs by user and time.
 
     Whoever is held out today was held out yesterday, so versions are compared on unseen users; and the newest
-    LATER_DAYS are fitted on by nobody, so that of the held-out pairs those of these days are unseen in both respects.
+    LATER_DAYS neither fit nor tune, so that of the held-out pairs those of these days are unseen in both respects.
     """
 
     fit: Pairs
@@ -135,7 +135,12 @@ def split_by_user(pairs: Pairs) -> Split:
     part = np.array([_place(user) for user in pairs.users.tolist()], np.float64)
     held_out, tune = part < HELD_OUT_SHARE, part < HELD_OUT_SHARE + TUNE_SHARE
     later = pairs.days > last_fitted_day(pairs.days)
-    return Split(pairs.where(~tune & ~later), pairs.where(tune & ~held_out), pairs.where(held_out), later[held_out])
+    return Split(
+        pairs.where(~tune & ~later),
+        pairs.where(tune & ~held_out & ~later),
+        pairs.where(held_out),
+        later[held_out],
+    )
 
 
 def last_fitted_day(days: NDArray[np.datetime64]) -> np.datetime64:

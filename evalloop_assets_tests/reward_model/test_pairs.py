@@ -65,11 +65,11 @@ def test_a_user_stays_where_he_is_when_others_join(user: int):
     ]
 
 
-def test_the_newest_days_are_fitted_on_by_nobody_and_tested_on_those_held_out():
+def test_on_the_newest_days_nothing_is_fitted_or_tuned_and_the_held_out_are_tested():
     pairs, _ = planted(900)
     days = np.datetime64("2026-03-01") + np.arange(900) % 9
     split = split_by_user(pairs._replace(days=days))
-    assert split.fit.days.max() == np.datetime64("2026-03-07")
+    assert split.fit.days.max() == split.tune.days.max() == np.datetime64("2026-03-07")
     assert split.held_out.days.max() == np.datetime64("2026-03-09")
     assert (split.later == (split.held_out.days > np.datetime64("2026-03-07"))).all()
     assert 0 < split.later.sum() < len(split.later)
