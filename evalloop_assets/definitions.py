@@ -39,6 +39,7 @@ from evalloop_assets.ranking.assets import ASSETS as RANKING
 from evalloop_assets.ranking.checks import CHECKS as RANKING_CHECKS
 from evalloop_assets.reward_model.assets import ASSETS as REWARD_MODEL
 from evalloop_assets.reward_model.checks import CHECKS as REWARD_MODEL_CHECKS
+from evalloop_assets.reward_model.sensors import retrain_sensor
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.assets import ASSETS as SIMULATOR
 
@@ -118,7 +119,13 @@ def build_definitions(settings: Settings) -> Definitions:
         asset_checks=CHECKS,
         jobs=[daily, hourly, ingest, relabel, rejudge, train, decide, rollback, undo, vacuum],
         schedules=[daily_schedule(daily), hourly_schedule(hourly)],
-        sensors=[*GUARDRAIL_SENSORS, catalogue_sensor, relabel_sensor(relabel), rejudge_sensor(rejudge)],
+        sensors=[
+            *GUARDRAIL_SENSORS,
+            catalogue_sensor,
+            relabel_sensor(relabel),
+            rejudge_sensor(rejudge),
+            retrain_sensor(train),
+        ],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,
     )

@@ -92,6 +92,7 @@ def test_guardrails_and_catalogue_watch_by_default():
     assert states["guardrail_sensor"] == "RUNNING"
     assert states["catalogue_sensor"] == "RUNNING"
     assert states["rejudge_sensor"] == "RUNNING"
+    assert states["retrain_sensor"] == "RUNNING"
 
 
 def test_judging_anew_carries_out_nothing():

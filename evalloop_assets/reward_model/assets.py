@@ -85,6 +85,7 @@ def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
         "turn_embeddings": (-14 - EMBEDDED_FOR, 1),
         "reading": (-14, 0),
         "turns": (-14, 1),
+        "first_seen": (None, 0),
     },
     group=GROUP,
     once=True,
@@ -114,7 +115,7 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
         "reward_model_report": (0, 0),
     },
     group=GROUP,
-    code_version="2",
+    code_version="3",
     picture=PICTURES["rewards"],
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
@@ -124,9 +125,10 @@ def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     What the champion says passes a gate: where the text tells little, says again what was said, comforts anybody about
     anything, or wears out what its reader has read in three days, a positive reward is withheld, and a negative one
-    stands. Length as such changes nothing. A reply without text has no reward. Where there is no champion yet, the day
-    has no rows. Another champion scores the newest days anew (`reward.rescore_days`); what was trained or decided with
-    the former rewards stands.
+    stands. Length as such changes nothing. A reply unlike those that the champion was trained on is marked as
+    unfamiliar: of it the champion knows little. A reply without text has no reward. Where there is no champion yet, the
+    day has no rows. Another champion scores the newest days anew (`reward.rescore_days`); what was trained or decided
+    with the former rewards stands.
     """
     from threadpoolctl import threadpool_limits
 

@@ -1,5 +1,10 @@
-"""Checks of the stage: the reward model beats chance; rewards are complete and finite."""
+"""Checks of the stage: what the reward model is worth, and that its tables are complete and sound."""
 
+from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
 from evalloop_assets.days import Days
@@ -7,6 +12,8 @@ from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.reward_model.decay import FORMER, RECENT, decay
+from evalloop_assets.reward_model.intervals import share_over_users
+from evalloop_assets.reward_model.over_optimisation import falls
 
 NOT_ABOVE_CHANCE = """
     SELECT day, reward_version, low FROM reward_model_report
@@ -14,6 +21,19 @@ NOT_ABOVE_CHANCE = """
         OR metric = 'untested'
     ORDER BY day
 """
+
+PUSHED = """
+    SELECT day, reward_version, value, (high - low) / 3.92 AS se
+    FROM reward_model_report
+    WHERE metric = 'gold_of_best'
+    ORDER BY day, CAST(split_part(slice, '=', 2) AS BIGINT)
+"""
+
+UNFAMILIAR = (
+    "SELECT model_id, user_id, unfamiliar FROM rewards WHERE unfamiliar IS NOT NULL ORDER BY model_id, event_id"
+)
+MOST_UNFAMILIAR = 0.05
+"""Share of unfamiliar replies of one model up to which nobody is warned: of replies as in the training it is 0.01."""
 
 UNSOUND_REWARDS = "SELECT count(*) AS rows FROM rewards WHERE reward IS NOT NULL AND NOT isfinite(reward)"
 
@@ -42,6 +62,11 @@ UNJUDGED_REPLIES = """
 """
 
 
+DECAYED, OF_TODAY, NEWEST_DAY = "decayed", "of_today", "newest_day"
+"""Metadata of `reward_follows_retention` that its sensor reads."""
+MATURES_AFTER = 2
+"""Days after which the returns of a day are known at the latest."""
+
 RETENTION = """
     SELECT day, correlation, users FROM reward_retention
     WHERE model_id = 'all' AND correlation IS NOT NULL ORDER BY day
@@ -61,6 +86,42 @@ def beats_chance(lake: Lake, days: Days) -> AssetCheckResult:
     )
 
 
+def holds_when_pushed(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes unless of more and more replies the best by one half of the users surely becomes worse for the other."""
+    rows = lake.inputs({"reward_model_report": (0, 0)}, days).query(PUSHED).to_pylist()
+    by_day = {day: list(found) for day, found in groupby(rows, key=itemgetter("day"))}
+    fallen = {
+        day.isoformat(): f"{found[0]['reward_version']}: " + ", ".join(f"{row['value']:.2f}" for row in found)
+        for day, found in by_day.items()
+        if falls([(row["value"], row["se"]) for row in found])
+    }
+    return AssetCheckResult(
+        passed=not fallen,
+        severity=AssetCheckSeverity.WARN,
+        description=f"{len(fallen)} of {len(by_day)} days have a reward model that best-of-n over-optimises",
+        metadata={"days": fallen},
+    )
+
+
+def rewards_familiar(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes where no served model surely has more than MOST_UNFAMILIAR of replies unlike those of the training."""
+    rows = lake.inputs({"rewards": (0, 0)}, days).query(UNFAMILIAR)
+    models, users, unfamiliar = (
+        rows.column(name).to_numpy(zero_copy_only=False) for name in ("model_id", "user_id", "unfamiliar")
+    )
+    shares = {
+        str(model): share_over_users(unfamiliar[models == model].astype(np.float64), users[models == model])
+        for model in dict.fromkeys(models.tolist())
+    }
+    strange = {model: f"{one.value:.1%} of {one.n:,}" for model, one in shares.items() if one.low > MOST_UNFAMILIAR}
+    return AssetCheckResult(
+        passed=not strange,
+        severity=AssetCheckSeverity.WARN,
+        description=f"{len(strange)} of {len(shares)} models write what the reward model does not know",
+        metadata={"models": strange, "unfamiliar": {model: one.value for model, one in shares.items()}},
+    )
+
+
 def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
     """Passes where each kept reply with text of a day with rewards has one, and all are finite."""
     inputs = lake.inputs({"rewards": (0, 0), "reading": (0, 0), "turns": (0, 1)}, days)
@@ -76,19 +137,27 @@ def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
 
 
 def follows_retention(lake: Lake, days: Days) -> AssetCheckResult:
-    """Passes unless the correlation with matured returns of the newest week is surely below that of the three before.
+    """Passes unless the correlation with matured returns of the newest week is surely below that of the three before,
+    or surely not above 0.
 
-    Or surely not above 0. It warns, and asks for a retraining: another training window, other settings, other labels.
+    It warns, and tells the sensor whether it speaks of the newest returns, and up to which day there is something to
+    learn from.
     """
     inputs = lake.inputs({"reward_retention": (1 - RECENT - FORMER, 0)}, days)
     rows = inputs.query(RETENTION).to_pylist()
     found = decay([(row["day"], row["correlation"], row["users"]) for row in rows])
+    newest = max(lake.computed("reward_retention"))
     said = f"correlation {found.recent:.3f} ({found.low:.3f} to {found.high:.3f}), before {found.former:.3f}"
     return AssetCheckResult(
         passed=not found.decayed,
         severity=AssetCheckSeverity.WARN,
-        description=f"retraining is requested: {said}" if found.decayed else said,
-        metadata={"retraining_requested": found.decayed, "days": len(rows)},
+        description=f"a retraining is called for: {said}" if found.decayed else said,
+        metadata={
+            DECAYED: found.decayed,
+            OF_TODAY: days.last >= newest - timedelta(days=MATURES_AFTER),
+            NEWEST_DAY: newest.isoformat(),
+            "days": len(rows),
+        },
     )
 
 
@@ -124,6 +193,24 @@ def reward_model_beats_chance(context: AssetCheckExecutionContext, lake: LakeRes
 
 
 @asset_check(
+    asset="reward_model_report",
+    description="The best of 64 replies by half of the users is no worse for the other half than the best of fewer.",
+)
+def reward_model_holds_when_pushed(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return holds_when_pushed(store, days_to_check(context, store, "reward_model_report"))
+
+
+@asset_check(
+    asset="rewards",
+    description="At most 5% of each model's replies are surely unlike those that the reward model was trained on.",
+)
+def rewarded_replies_familiar(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return rewards_familiar(store, days_to_check(context, store, "rewards"))
+
+
+@asset_check(
     asset="rewards",
     description="Each kept reply with text has a finite reward.",
     blocking=True,
@@ -145,6 +232,8 @@ def reward_follows_retention(context: AssetCheckExecutionContext, lake: LakeReso
 CHECKS = [
     breaks_complete_and_sound,
     reward_model_beats_chance,
+    reward_model_holds_when_pushed,
+    rewarded_replies_familiar,
     rewards_complete_and_finite,
     reward_follows_retention,
 ]

@@ -59,11 +59,16 @@ STORED = f"""
 """
 
 SLICES = f"""
-    SELECT sample.pair_id, min(turns.locale) AS locale, min(turns.role_type) AS role_type, min(turns.channel) AS channel
+    SELECT
+        sample.pair_id, min(turns.locale) AS locale, min(turns.role_type) AS role_type, min(turns.channel) AS channel,
+        min(CASE WHEN first_seen.day < sample.day THEN 'existing' WHEN first_seen.day = sample.day THEN 'new' END)
+            AS seniority
     FROM ({SAMPLE}) AS sample
-    JOIN turns ON turns.event_id = coalesce(sample.event_id_a, sample.event_id_b)
+    LEFT JOIN turns ON turns.event_id = coalesce(sample.event_id_a, sample.event_id_b)
+    LEFT JOIN first_seen ON first_seen.user_id = sample.user_id
     GROUP BY sample.pair_id
 """
+"""A user is new on the UTC day of the first sight, as in experiments."""
 
 
 def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:

@@ -17,6 +17,9 @@ AXES = 64
 QUANTILE = 0.99
 """Share of replies like those of the training that pass."""
 
+SMALLEST = 1e-6
+"""Least unit of distance: of replies that are all the same, any other is far."""
+
 Floats = NDArray[np.float64]
 
 
@@ -42,10 +45,13 @@ def familiar(features: Matrix) -> Familiar:
     return Familiar(centre, axes, float(np.quantile(far, QUANTILE)))
 
 
-def distances(features: Matrix, weights: dict[str, Matrix]) -> Floats:
-    """Distance [n] of replies with features [n, f] from the subspace of the training; weights as of `RewardModel`."""
+def distances(features: Matrix, known: Familiar) -> Floats:
+    """Distance [n] of replies with features [n, f] from where those of the training lie, in units of `farthest`.
+
+    Above 1 a reply is foreign.
+    """
     texts = features[:, text_columns(features.shape[1])]
-    return _distances(texts, weights["centre"], weights["axes"])
+    return _distances(texts, known.centre, known.axes) / max(known.farthest, SMALLEST)
 
 
 def _distances(texts: Matrix, centre: Matrix, axes: Matrix) -> Floats:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.encoder import Encoder, Matrix, find_encoder
-from evalloop_assets.reward_model.features import features, group_slices
+from evalloop_assets.reward_model.features import Cached, features, features_of, group_slices
+from evalloop_assets.reward_model.foreign import Familiar, distances
 from evalloop_assets.reward_model.history import History, Situations, situations
 
 HORIZONS = ("immediate", "delayed_5", "delayed_session")
@@ -90,6 +91,14 @@ class Components(NamedTuple):
     r_progress: Floats
 
 
+class Assessed(NamedTuple):
+    """What the model makes of n replies in their places."""
+
+    components: Components
+    distance: Floats
+    """[n] from the replies of the training; above 1 a reply is foreign (foreign.py). NaN where it is blank."""
+
+
 @dataclass(frozen=True)
 class RewardModel:
     """A trained reward model. It sees text and time only, never the behaviour that made its labels."""
@@ -133,9 +142,24 @@ class RewardModel:
 
     def components_of(self, places: Situations, encoder: Encoder | None = None) -> Components:
         """The parts of the reward of replies in their places; NaN where the reply is blank."""
-        blank = np.array([not text.strip() for text in places.texts], np.bool_)
         parts = self.parts(features(places, self._encoder(encoder)))
-        return Components(*(np.where(blank[places.reply], np.nan, part) for part in self.reward_parts(parts)))
+        return Components(*self._told(places, self.reward_parts(parts)))
+
+    def assess(self, places: Situations, encoder: Encoder | None = None) -> Assessed:
+        """The same with how far each reply is from those of the training, some rows at once."""
+        cached = Cached.of(places.texts, self._encoder(encoder), count=False)
+        known = Familiar(self.weights["centre"], self.weights["axes"], self.config.farthest)
+        found = np.zeros((len(Components._fields) + 1, len(places.reply)))
+        for rows, part in features_of(places, cached):
+            found[:-1, rows] = self.reward_parts(self.parts(part))
+            found[-1, rows] = distances(part, known)
+        *components, distance = self._told(places, found)
+        return Assessed(Components(*components), distance)
+
+    def _told(self, places: Situations, rows: Iterable[Floats]) -> list[Floats]:
+        """Rows of numbers about the replies, NaN where the reply is blank."""
+        blank = np.array([not text.strip() for text in places.texts], np.bool_)[places.reply]
+        return [np.where(blank, np.nan, row) for row in rows]
 
     def temporal(self, components: Components) -> Floats:
         """r_base + alpha * r_consistency + beta * r_progress."""

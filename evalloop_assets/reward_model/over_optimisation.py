@@ -6,6 +6,7 @@ best is taken; its gold reward should rise with n. Where it falls, the proxy's p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,11 +36,17 @@ class Sweep(NamedTuple):
 
     @property
     def falls(self) -> bool:
-        """The gold reward at the largest n lies surely below its best: by more than two standard errors."""
-        if not self.points:
-            return False
-        last, best = self.points[-1], max(self.points, key=lambda one: one.gold)
-        return best.gold - last.gold > 2 * float(np.hypot(best.gold_se, last.gold_se))
+        return falls([(one.gold, one.gold_se) for one in self.points])
+
+
+def falls(gold: Sequence[tuple[float, float]]) -> bool:
+    """Whether the last of gold rewards (mean, standard error) by growing n lies surely below the best of them: by more
+    than two standard errors of their difference.
+    """
+    if not gold:
+        return False
+    (best, best_se), (last, last_se) = max(gold), gold[-1]
+    return best - last > 2 * float(np.hypot(best_se, last_se))
 
 
 def sweep(pairs: Pairs, anchors: Anchors, training: Training, mix: Mix, encoder: str) -> Sweep:
@@ -57,11 +64,16 @@ def sweep(pairs: Pairs, anchors: Anchors, training: Training, mix: Mix, encoder:
 
 
 def best_of_n(proxy: Floats, gold: Floats, rng: np.random.Generator) -> tuple[Point, ...]:
-    """Points from two rewards of the same replies [n], over GROUPS random groups whose first n are the choice."""
+    """Points from two rewards of the same replies [n], over GROUPS random groups whose first n are the choice.
+
+    Of large groups few replies are the best, over and over: the standard error is clustered by the reply that is taken.
+    """
     drawn = rng.integers(0, len(proxy), (GROUPS, max(DRAWS)))
     points = []
     for n in DRAWS:
         best = drawn[np.arange(GROUPS), proxy[drawn[:, :n]].argmax(axis=1)]
-        se = float(gold[best].std(ddof=1) / np.sqrt(GROUPS))
-        points.append(Point(n, float(proxy[best].mean()), float(gold[best].mean()), se))
+        mean, taken = float(gold[best].mean()), len(np.unique(best))
+        sums = np.bincount(best, gold[best] - mean)
+        se = float(np.sqrt(np.sum(sums**2) * taken / max(taken - 1, 1)) / GROUPS)
+        points.append(Point(n, float(proxy[best].mean()), mean, se))
     return tuple(points)

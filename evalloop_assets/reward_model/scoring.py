@@ -65,20 +65,23 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
     stored = inputs.query(STORED, {"encoder": name})
     columns = [replies.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
     places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
-    components = champion.components_of(places, CachedEncoder(find_encoder(name), stored))
-    scores = champion.temporal(components)
+    assessed = champion.assess(places, CachedEncoder(find_encoder(name), stored))
+    scores = champion.temporal(assessed.components)
     judged = judge_day(inputs, day, settings)
     gated = through_gate(scores, [judged[event] for event in columns[0]], Gate.of(settings.reward))
     rows = replies.drop_columns(["user_text", "reply_text"])
-    for column, values in (components._asdict() | gated._asdict()).items():
+    for column, values in (assessed.components._asdict() | gated._asdict() | {"distance": assessed.distance}).items():
         rows = rows.append_column(column, pa.array(np.round(values, DIGITS), pa.float64(), from_pandas=True))
     rows = rows.append_column("reward_version", pa.array([champion.version] * len(scores), pa.string()))
     known = np.isfinite(scores)
+    unfamiliar = assessed.distance > 1
+    rows = rows.append_column("unfamiliar", pa.array(unfamiliar, pa.bool_(), mask=~known))
     metadata = {
         "reward_version": champion.version,
         "mean_r_temporal": float(scores[known].mean()) if known.any() else None,
         "mean_gate": float(gated.gate[known].mean()) if known.any() else None,
         "mean_reward": float(gated.reward[known].mean()) if known.any() else None,
+        "unfamiliar": float(unfamiliar[known].mean()) if known.any() else None,
         "without_text": int(len(scores) - known.sum()),
     }
     return Scored(rows, metadata)

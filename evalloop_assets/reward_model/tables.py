@@ -40,7 +40,11 @@ REWARD_MODEL_REPORT = TableSchema(
         Column("metric", "VARCHAR", "what it is, see docs/reward-model.md; skipped where no model was trained"),
         Column("horizon", "VARCHAR", "immediate, delayed_5, delayed_session: that head; all: the reward, every label"),
         Column("source", "VARCHAR", "pairs of that source (tail, regeneration, battle) or all"),
-        Column("slice", "VARCHAR", "pairs of that slice (later days, locale=…, role_type=…, channel=…) or all"),
+        Column(
+            "slice",
+            "VARCHAR",
+            "pairs of that slice (later days, locale=…, role_type=…, channel=…, seniority=new or existing) or all",
+        ),
         Column("value", "DOUBLE", "the figure on users who were held out of training"),
         Column("low", "DOUBLE", "lower 95% bound, clustered by user"),
         Column("high", "DOUBLE", "upper 95% bound"),
@@ -75,6 +79,14 @@ REWARDS = TableSchema(
         ),
         Column("gate", "DOUBLE", "sigmoid((q - q0) / T) * penalty, the share of a positive r_temporal that counts"),
         Column("reward", "DOUBLE", "gate * max(r_temporal, 0) + min(r_temporal, 0)"),
+        Column(
+            "distance",
+            "DOUBLE",
+            "of the reply from those that the model was trained on; 1 is what 99% of such replies keep within",
+        ),
+        Column(
+            "unfamiliar", "BOOLEAN", "distance above 1: unlike what the model was trained on, so that it knows little"
+        ),
         Column("reward_version", "VARCHAR", "the reward model that gave it"),
     ),
 )

@@ -11,7 +11,7 @@ from evalloop_assets.backfill.staleness import work
 from evalloop_assets.cli.instance import execute
 from evalloop_assets.days import Days
 from evalloop_assets.definitions import build_definitions
-from evalloop_assets.lake.assets import version_of
+from evalloop_assets.lake.assets import STEPS, version_of
 from evalloop_assets.lake.freshness import MODEL
 from evalloop_assets.reward_model.assets import champion_in_use
 from evalloop_assets.reward_model.daily import train_day
@@ -19,7 +19,7 @@ from evalloop_assets.reward_model.registry import champion_version, find_champio
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-41, 1), "reading": (-14, 0), "turns": (-14, 1)}
+TRAINING = STEPS["reward_model_report"].reads
 LAST = DAY + timedelta(days=2)
 DAYS = Days(DAY, LAST)
 

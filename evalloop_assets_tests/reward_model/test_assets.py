@@ -7,12 +7,20 @@ import pytest
 from dagster import ExecuteInProcessResult
 
 from evalloop_assets.days import Days
+from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.reward_model.assets import ASSETS
-from evalloop_assets.reward_model.checks import CHECKS, beats_chance, rewards_sound
+from evalloop_assets.reward_model.checks import (
+    CHECKS,
+    beats_chance,
+    holds_when_pushed,
+    rewards_familiar,
+    rewards_sound,
+)
 from evalloop_assets.reward_model.daily import train_day
 from evalloop_assets.reward_model.encoder import HashedNgrams, text_hash
+from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.registry import find_champion, load_champion, store_folder
@@ -21,8 +29,7 @@ from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TU
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
-TRAINING = {"preference_pairs": (-13, 0), "turn_embeddings": (-41, 1), "reading": (-14, 0), "turns": (-14, 1)}
-SCORING = {"reading": (-7, 0), "turns": (-7, 1), "turn_embeddings": (-34, 1)}
+TRAINING, SCORING = STEPS["reward_model_report"].reads, STEPS["rewards"].reads
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,8 @@ def test_the_stage_runs_and_its_checks_pass(result: ExecuteInProcessResult):
     assert verdicts(result) == {
         "breaks_complete_and_sound": True,
         "reward_model_beats_chance": True,
+        "reward_model_holds_when_pushed": True,
+        "rewarded_replies_familiar": True,
         "rewards_complete_and_finite": True,
         "reward_follows_retention": True,
     }
@@ -96,6 +105,30 @@ def test_the_report_has_slices_probes_and_pictures(stage: Stage, result: Execute
     assert shown["picture"].startswith("![training](data:image/png;base64,")
     assert "| penalty per log length |" in shown["length_frontier"]
     assert shown["over_optimised"] is False
+
+
+def test_users_new_and_old_are_slices(stage: Stage, result: ExecuteInProcessResult):
+    labels = {
+        row["slice"]: row["n"]
+        for row in stage.rows("reward_model_report")
+        if (row["metric"], row["horizon"], row["source"]) == ("accuracy", "all", "all")
+    }
+    assert min(labels["seniority=new"], labels["seniority=existing"]) > 0.2 * labels["all"]
+    assert labels["seniority=new"] + labels["seniority=existing"] == labels["all"]
+
+
+def test_unfamiliar_replies_are_marked(stage: Stage, result: ExecuteInProcessResult):
+    rows = stage.rows("rewards")
+    champion = load_champion(stage.settings)
+    assert all(row["unfamiliar"] == (row["distance"] and row["distance"] > 1) for row in rows)
+    assert {row["event_id"] for row in rows if row["unfamiliar"] is None} == {"e1-00000", "e1-00001"}
+    assert metadata(result, "rewards")["unfamiliar"] < 0.05
+    places = situations(["hi", "hi"], ["SELECT count(*) FROM t", " "])
+    assessed = champion.assess(places)
+    assert assessed.distance[0] > 1
+    assert math.isnan(assessed.distance[1])
+    for one, other in zip(assessed.components, champion.components_of(places), strict=True):
+        assert one.tolist() == pytest.approx(other.tolist(), nan_ok=True)
 
 
 def test_components_add_up_to_the_reward(stage: Stage, result: ExecuteInProcessResult):
@@ -206,6 +239,34 @@ def test_rewards_check_catches_a_text_without_reward(stage: Stage, broken: list[
     found = rewards_sound(stage.lake, Days.one(DAY))
     assert not found.passed
     assert "1 texts" in found.description
+
+
+@pytest.mark.parametrize(("unfamiliar", "passed"), [(3, True), (30, False)])
+def test_a_model_that_writes_what_is_unknown_is_named(tmp_path, unfamiliar: int, passed: bool):
+    """Three in a hundred of its replies are within the limit, thirty are not; that of another model is not diluted."""
+    stage = Stage.at(tmp_path)
+    replies = [{"model_id": "odd", "unfamiliar": at < unfamiliar} for at in range(100)]
+    replies += [{"model_id": "usual", "unfamiliar": False} for _ in range(2_000)]
+    put(stage, REWARDS, [row | {"event_id": f"e{at}", "user_id": f"u{at % 50}"} for at, row in enumerate(replies)])
+    found = rewards_familiar(stage.lake, Days.one(DAY))
+    assert (found.passed, found.severity.value) == (passed, "WARN")
+    assert found.metadata["models"].value == ({} if passed else {"odd": "30.0% of 100"})
+
+
+@pytest.mark.parametrize(("last", "passed"), [(1.2, True), (0.6, False)])
+def test_a_reward_that_best_of_n_over_optimises_is_a_warning(tmp_path, last: float, passed: bool):
+    stage = Stage.at(tmp_path)
+    gold = {1: 0.0, 2: 0.5, 4: 0.9, 8: 1.0, 16: 1.1, 32: 1.1, 64: last}
+    rows = [
+        {"metric": "gold_of_best", "slice": f"n={n}", "value": value, "low": value - 0.1, "high": value + 0.1}
+        | {"horizon": "all", "source": "all", "reward_version": "v"}
+        for n, value in gold.items()
+    ]
+    put(stage, REWARD_MODEL_REPORT, rows)
+    found = holds_when_pushed(stage.lake, Days.one(DAY))
+    assert (found.passed, found.severity.value) == (passed, "WARN")
+    put(stage, REWARD_MODEL_REPORT, [])
+    assert holds_when_pushed(stage.lake, Days.one(DAY)).passed
 
 
 @pytest.mark.parametrize("low", [0.5, 0.43, None])

@@ -14,7 +14,7 @@ from evalloop_assets.reward_model.features import features
 from evalloop_assets.reward_model.foreign import distances, familiar
 from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.model import HORIZONS
-from evalloop_assets.reward_model.over_optimisation import Point, Sweep, best_of_n, sweep
+from evalloop_assets.reward_model.over_optimisation import Point, Sweep, best_of_n, falls, sweep
 from evalloop_assets.reward_model.probes import length_frontier, preferred_share, probes
 from evalloop_assets_tests.reward_model.world import planted, reply
 
@@ -98,6 +98,16 @@ def test_the_sweep_trains_on_halves_of_the_users_and_gives_nothing_of_too_few(he
     assert sweep(held_out.where(slice(60)), Anchors.of(held_out.difference), Training(), MIX, "e").points == ()
 
 
+def test_a_proxy_that_knows_nothing_seldom_seems_to_fall():
+    draw = np.random.default_rng(4)
+    fallen = 0
+    for seed in range(100):
+        proxy, gold = draw.normal(size=(2, 1_000))
+        points = best_of_n(proxy, gold, np.random.default_rng(seed))
+        fallen += falls([(one.gold, one.gold_se) for one in points])
+    assert fallen <= 10
+
+
 def test_foreign_texts_are_far_and_familiar_ones_near():
     draw = np.random.default_rng(0)
     encoder = HashedNgrams()
@@ -105,11 +115,17 @@ def test_foreign_texts_are_far_and_familiar_ones_near():
     foreign = ["SELECT count(*) FROM t WHERE x = 1", "def f(x): return x ** 2", "Übermorgen fahren wir nach Köln"] * 5
     of = lambda texts: features(situations(["hi"] * len(texts), texts), encoder)  # noqa: E731
     found = familiar(of(known[:400]))
-    weights = {"centre": found.centre, "axes": found.axes}
-    near, far = distances(of(known[400:]), weights), distances(of(foreign), weights)
+    near, far = distances(of(known[400:]), found), distances(of(foreign), found)
     assert np.mean(far[:, None] > near[None, :]) > 0.95
-    assert np.mean(near > found.farthest) < 0.05
-    assert np.mean(far > found.farthest) > 0.8
+    assert np.mean(near > 1) < 0.05
+    assert np.mean(far > 1) > 0.8
+
+
+def test_of_replies_that_are_all_the_same_any_other_is_foreign():
+    encoder = HashedNgrams()
+    of = lambda texts: features(situations(["hi"] * len(texts), texts), encoder)  # noqa: E731
+    near, far = distances(of(["the same", "another one"]), familiar(of(["the same"] * 20)))
+    assert near < 1 < far
 
 
 DAYS = [date(2026, 3, 1) + timedelta(days=at) for at in range(28)]

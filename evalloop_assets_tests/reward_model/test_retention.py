@@ -51,7 +51,7 @@ def test_the_correlation_is_that_of_users_and_its_interval_fishers():
 
 
 @pytest.mark.parametrize(("late", "passed"), [(0.2, True), (0.0, False)])
-def test_the_check_warns_and_requests_a_retraining_where_it_decays(tmp_path: Path, late: float, passed: bool):
+def test_the_check_warns_where_it_decays(tmp_path: Path, late: float, passed: bool):
     stage = Stage.at(tmp_path)
     schema = declared("reward_retention")
     for back in range(28):
@@ -62,4 +62,8 @@ def test_the_check_warns_and_requests_a_retraining_where_it_decays(tmp_path: Pat
     found = follows_retention(stage.lake, Days.one(DAY))
     assert found.passed is passed
     assert found.severity.value == "WARN"
-    assert found.metadata["retraining_requested"].value is not passed
+    assert found.metadata["decayed"].value is not passed
+    assert found.metadata["of_today"].value is True
+    assert found.metadata["newest_day"].value == DAY.isoformat()
+    former = follows_retention(stage.lake, Days.one(DAY - timedelta(days=3)))
+    assert former.metadata["of_today"].value is False

@@ -52,6 +52,12 @@ READING_TABLE = TableSchema(
         Column("shown_at", "TIMESTAMP", ""),
     ),
 )
+FIRST_SEEN_TABLE = TableSchema(
+    name="first_seen",
+    row="one user",
+    key=("user_id",),
+    columns=(*_text("user_id"), Column("first_at", "TIMESTAMP", "")),
+)
 EXITS_TABLE = TableSchema(
     name="exits", row="one session", key=("session_id",), columns=_text("session_id", "user_id", "kind")
 )
@@ -150,7 +156,10 @@ def turn_rows(count: int, day: date = DAY, seed: int = 1, model_id: str = "incum
 
 
 def fill(lake: Lake, pairs: list[dict[str, Any]], turns: list[dict[str, Any]], day: date = DAY) -> None:
-    """Writes one day of pairs, turns and reading, and an empty day of battles."""
+    """Writes one day of pairs, turns and reading, and an empty day of battles.
+
+    Users whose name ends with an even digit are first seen on that day, the others on the day before.
+    """
     reading = [
         {
             **{name: turn.get(name) for name in ("event_id", "user_id", "conversation_id", "model_id", "shown_at")},
@@ -165,6 +174,10 @@ def fill(lake: Lake, pairs: list[dict[str, Any]], turns: list[dict[str, Any]], d
     for schema, rows in tables:
         table = _table(schema, rows, day)
         lake.replace(schema, Days.one(day), {}, lambda inputs, table=table: table)
+    users = sorted({row["user_id"] for row in pairs})
+    for first, rest in ((day - timedelta(days=1), "13579"), (day, "02468")):
+        seen = _table(FIRST_SEEN_TABLE, [{"user_id": user} for user in users if user[-1] in rest], first)
+        lake.replace(FIRST_SEEN_TABLE, Days.one(first), {}, lambda inputs, table=seen: table)
 
 
 def _table(schema: TableSchema, rows: list[dict[str, Any]], day: date) -> pa.Table:
