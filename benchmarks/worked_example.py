@@ -336,8 +336,8 @@ across users learn no less of that. For pairs of one session it is 0 by construc
 gain is largest where replies of different users are compared, as in every comparison of models: within a session most
 of the context is shared, and misleads little.
 
-The loop's reward model never sees the context but through its likeness to the reply (`pair_features` in
-`reward_model/model.py`). What it reaches is in [the scoreboard](scoreboard.md).
+The loop's reward model never sees the context but through its likeness to the reply
+(`reward_model/features.py`). What it reaches is in [the scoreboard](scoreboard.md).
 """
 
 

@@ -1,64 +1,76 @@
-"""The picture of a training: learning curves, calibration, length frontier, best-of-n by a proxy."""
+"""Pictures of the stage: what the gate lets through of each model, and where in a session blame falls."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from evalloop_assets.lake.picture import COLOURS, Picture, Row
 
-from evalloop_assets.lake.picture import COLOURS
-from evalloop_assets.reward_model.evaluation import BINS
-from evalloop_assets.reward_model.model import HORIZONS, RewardModel
-from evalloop_assets.reward_model.over_optimisation import Sweep
-from evalloop_assets.reward_model.pairs import Pairs
-from evalloop_assets.reward_model.probes import Frontier
+MOST_MODELS = 7
 
 
-def draw_training(
-    figure: Any,
-    curves: dict[str, tuple[float, ...]],
-    model: RewardModel,
-    held_out: Pairs,
-    frontier: list[Frontier],
-    sweep: Sweep,
-) -> None:
-    """Four panels into a matplotlib figure; `curves` are losses by name."""
-    figure.set_size_inches(13, 3)
-    learning, calibration, length, pushed = figure.subplots(1, 4)
-    for (name, losses), colour in zip(curves.items(), COLOURS, strict=False):
-        learning.plot(range(1, len(losses) + 1), losses, "o-", markersize=3, color=colour, label=name)
-    _named(learning, "loss by epoch, nats")
-    calibration.plot([0, 1], [0, 1], color="black", lw=0.6)
-    for at, head in enumerate(model.config.heads):
-        known = np.isfinite(held_out.targets[:, at])
-        if head.weight > 0 and known.any():
-            logits = model.values(held_out.difference[known])[:, at] / head.temperature
-            stated, seen = _by_bin(1 / (1 + np.exp(-logits)), held_out.targets[known, at])
-            calibration.plot(stated, seen, "o-", markersize=3, color=COLOURS[at], label=HORIZONS[at])
-    _named(calibration, "preferred against stated")
-    length.plot([one.correlation for one in frontier], [one.accuracy for one in frontier], "o-", markersize=3)
-    for one in frontier:
-        length.annotate(f"{one.penalty:g}", (one.correlation, one.accuracy), fontsize=7)
-    _named(length, "accuracy by correlation with length", legend=False)
-    n = [one.n for one in sweep.points]
-    pushed.plot(n, [one.proxy for one in sweep.points], "o-", markersize=3, color=COLOURS[0], label="proxy")
-    pushed.plot(n, [one.gold for one in sweep.points], "o-", markersize=3, color=COLOURS[1], label="other users")
-    if n:
-        pushed.set_xscale("log", base=2)
-    _named(pushed, "reward of the best of n, SD")
+def draw_gate(figure: Any, rows: Sequence[Row]) -> None:
+    """Two histograms, quality and gate, one line a model."""
+    figure.set_size_inches(8, 3.2)
+    boxes = figure.subplots(1, 2, sharey=True)
+    models = list(dict.fromkeys(row["model_id"] for row in rows))
+    for axes, measure, title in zip(
+        boxes, ("q", "gate"), ("quality q", "gate: share of a positive reward that counts"), strict=True
+    ):
+        for model, colour in zip(models, COLOURS, strict=False):
+            counts = {
+                row["bin"]: row["replies"] for row in rows if (row["model_id"], row["measure"]) == (model, measure)
+            }
+            total = sum(counts.values())
+            shares = [counts.get(place, 0) / max(total, 1) for place in range(10)]
+            axes.stairs(shares, [place / 10 for place in range(11)], color=colour, label=f"{model}, {total:,}")
+        axes.set_xlabel(title, fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+    boxes[0].set_ylabel("share of replies")
+    boxes[1].legend(fontsize=7)
 
 
-def _by_bin(stated: Any, target: Any) -> tuple[Any, Any]:
-    place = np.minimum((stated * BINS).astype(np.int64), BINS - 1)
-    size = np.bincount(place, minlength=BINS)
-    full = size > 0
-    return np.bincount(place, stated, BINS)[full] / size[full], np.bincount(place, target, BINS)[full] / size[full]
-
-
-def _named(axes: Any, title: str, legend: bool = True) -> None:
-    axes.set_title(title, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.grid(alpha=0.3)
+def draw_blame(figure: Any, rows: Sequence[Row]) -> None:
+    """Blame by replies before the end, and how many replies there broke something."""
+    figure.set_size_inches(6, 3)
+    axes = figure.subplots()
+    places = [row["replies_after"] for row in rows]
+    axes.bar(places, [row["blame"] for row in rows], color=COLOURS[1], label="blame, failures")
+    axes.plot(
+        places, [row["broke"] for row in rows], "o-", color=COLOURS[0], markersize=4, label="replies with a break"
+    )
+    axes.set_xticks(places)
+    axes.set_xlabel("kept replies from it to the end of the session that was left")
+    axes.legend(fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    if legend and axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7)
+
+
+PICTURES = {
+    "rewards": Picture(
+        f"""
+        WITH measured AS (
+          SELECT model_id, 'q' AS measure, q AS value FROM rewards WHERE q IS NOT NULL
+          UNION ALL
+          SELECT model_id, 'gate' AS measure, gate AS value FROM rewards WHERE gate IS NOT NULL
+        ),
+        most AS (SELECT model_id FROM rewards GROUP BY model_id ORDER BY count(*) DESC, model_id LIMIT {MOST_MODELS})
+        SELECT model_id, measure, least(CAST(floor(10 * value) AS BIGINT), 9) AS bin, count(*) AS replies
+        FROM measured
+        WHERE model_id IN (SELECT model_id FROM most)
+        GROUP BY ALL
+        ORDER BY ALL
+        """,
+        draw_gate,
+    ),
+    "credit": Picture(
+        """
+        SELECT replies_after, sum(blame) AS blame, count(*) FILTER (WHERE weight > 0) AS broke
+        FROM credit
+        WHERE replies_after <= 8
+        GROUP BY ALL
+        ORDER BY ALL
+        """,
+        draw_blame,
+    ),
+}
