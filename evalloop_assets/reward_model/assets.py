@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
-from evalloop_assets.lake.picture import Picture
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.reward_model.retention_picture import SERIES, draw_series
-from evalloop_assets.reward_model.reward_pictures import PICTURES
+from evalloop_assets.reward_model.pictures import PICTURES
 from evalloop_assets.reward_model.tables import (
     BREAKS,
     CREDIT,
@@ -189,7 +187,7 @@ def credit(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROUP)
 
-reward_retention = sql_asset("reward_model/reward_retention.sql", GROUP, Picture(SERIES, draw_series, days_before=27))
+reward_retention = sql_asset("reward_model/reward_retention.sql", GROUP, PICTURES["reward_retention"])
 
 ASSETS = [
     turn_embeddings,

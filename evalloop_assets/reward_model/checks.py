@@ -13,7 +13,6 @@ from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.reward_model.decay import FORMER, RECENT, decay
 from evalloop_assets.reward_model.intervals import share_over_users
-from evalloop_assets.reward_model.over_optimisation import falls
 
 NOT_ABOVE_CHANCE = """
     SELECT day, reward_version, low FROM reward_model_report
@@ -88,6 +87,8 @@ def beats_chance(lake: Lake, days: Days) -> AssetCheckResult:
 
 def holds_when_pushed(lake: Lake, days: Days) -> AssetCheckResult:
     """Passes unless of more and more replies the best by one half of the users surely becomes worse for the other."""
+    from evalloop_assets.reward_model.over_optimisation import falls
+
     rows = lake.inputs({"reward_model_report": (0, 0)}, days).query(PUSHED).to_pylist()
     by_day = {day: list(found) for day, found in groupby(rows, key=itemgetter("day"))}
     fallen = {

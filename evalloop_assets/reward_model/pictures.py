@@ -1,11 +1,11 @@
-"""Pictures of the stage: what the gate lets through of each model, and where in a session blame falls."""
+"""Pictures of the asset pages: what the gate lets through, where blame falls, reward against returns by day."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, sparse_days
 
 MOST_MODELS = 7
 
@@ -46,6 +46,25 @@ def draw_blame(figure: Any, rows: Sequence[Row]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def draw_series(figure: Any, rows: Sequence[Row]) -> None:
+    """A line a model, the interval shaded for all of them together."""
+    figure.set_size_inches(7, 3)
+    axes = figure.subplots()
+    names = list(dict.fromkeys(row["model_id"] for row in rows))
+    for name, colour in zip(names, COLOURS, strict=False):
+        line = [row for row in rows if row["model_id"] == name]
+        days = [row["day"] for row in line]
+        axes.plot(days, [row["correlation"] for row in line], "o-", markersize=3, color=colour, label=name)
+        if name == "all":
+            axes.fill_between(
+                days, [row["low"] for row in line], [row["high"] for row in line], color=colour, alpha=0.2
+            )
+    axes.axhline(0, color="black", lw=0.6)
+    axes.set_title("correlation of reward with the return on the next day", fontsize=9)
+    axes.legend(fontsize=7)
+    sparse_days(axes, sorted({row["day"] for row in rows}), 8)
+
+
 PICTURES = {
     "rewards": Picture(
         f"""
@@ -72,5 +91,13 @@ PICTURES = {
         ORDER BY ALL
         """,
         draw_blame,
+    ),
+    "reward_retention": Picture(
+        """
+        SELECT day, model_id, correlation, low, high FROM reward_retention
+        WHERE correlation IS NOT NULL ORDER BY model_id <> 'all', model_id, day
+        """,
+        draw_series,
+        days_before=27,
     ),
 }

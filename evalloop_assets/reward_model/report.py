@@ -15,11 +15,11 @@ from evalloop_assets.reward_model.evaluation import ALL, Reading, evaluate
 from evalloop_assets.reward_model.intervals import Estimate
 from evalloop_assets.reward_model.over_optimisation import GROUPS, Sweep
 from evalloop_assets.reward_model.pairs import Pairs
-from evalloop_assets.reward_model.pictures import draw_training
 from evalloop_assets.reward_model.probes import Frontier, length_frontier, probes
 from evalloop_assets.reward_model.registry import Registered
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT
 from evalloop_assets.reward_model.training import Skipped, Trained
+from evalloop_assets.reward_model.training_picture import draw_training
 
 if TYPE_CHECKING:
     import pyarrow as pa

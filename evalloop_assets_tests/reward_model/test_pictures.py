@@ -1,13 +1,15 @@
-"""What the stage's pictures show: counts of planted rows, and that each draws."""
+"""What the pictures of the asset pages show: planted rows, and that each draws."""
 
 import pyarrow as pa
 import pytest
 
+import evalloop_assets.reward_model.assets  # noqa: F401 - declares the tables of queries
 from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.picture import drawn
+from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.reward_model.reward_pictures import PICTURES
+from evalloop_assets.reward_model.pictures import PICTURES
 from evalloop_assets.reward_model.tables import CREDIT, REWARDS
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY
@@ -25,6 +27,11 @@ ROWS = {
         {"replies_after": 1, "weight": 0.25, "blame": 0.25},
         {"replies_after": 9, "weight": 0.0, "blame": 0.0},
     ],
+    declared("reward_retention"): [
+        {"model_id": "a", "users": 40, "correlation": 0.25, "low": -0.125, "high": 0.5},
+        {"model_id": "all", "users": 90, "correlation": 0.5, "low": 0.25, "high": 0.75},
+        {"model_id": "b", "users": 3},
+    ],
 }
 SHOWN = {
     "rewards": {
@@ -32,6 +39,7 @@ SHOWN = {
         ("b", "gate", 0, 1),
     },
     "credit": {(0, 0.0, 0), (1, 0.75, 2)},
+    "reward_retention": {(DAY, "a", 0.25, -0.125, 0.5), (DAY, "all", 0.5, 0.25, 0.75)},
 }  # fmt: skip
 
 
