@@ -20,15 +20,15 @@ from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.options import mix, training
 from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_by_user
-from evalloop_assets.reward_model.registry import Notes, register
-from evalloop_assets.reward_model.report import Report, findings_of, report, skipped
+from evalloop_assets.reward_model.registry import Dataset, Notes, register
+from evalloop_assets.reward_model.report import Report, findings_of, picture_of, report, skipped
 from evalloop_assets.reward_model.training import Skipped, Trained, train
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from evalloop_assets.lake.store import Inputs
-    from evalloop_assets.settings import RewardSettings, Settings
+    from evalloop_assets.settings import Settings
 
 LEAST_DAY_ANCHORS = 200
 """Replies of the day below which the pairs' replies join the anchors."""
@@ -99,8 +99,9 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
 
     pushed = sweep(result.split.fit, anchors, training(options), mix(options), options.encoder)
     found = findings_of(result, inputs.query(SLICES, {"pairs": options.max_pairs}), pushed)
-    notes = _notes(result, found.readings, options, inputs.versions)
-    return report(result, found, register(settings.home, result.model, notes, verdict), table.num_rows)
+    picture = picture_of(result, found)
+    notes = _notes(result, found.readings, settings, inputs.versions, picture)
+    return report(result, found, register(settings.home, result.model, notes, verdict), table.num_rows, picture)
 
 
 def _anchors(replies: pa.Table, pairs: pa.Table, log: Log, encoder: Encoder, most: int) -> Anchors:
@@ -131,7 +132,9 @@ def _verdict(trained: Trained, champion: RewardModel | None, table: pa.Table, lo
     return judge(through, champion.config.trained_through, compare(trained.model, champion, held_out, own), slack)
 
 
-def _notes(trained: Trained, figures: Sequence[Reading], options: RewardSettings, versions: Mapping[str, int]) -> Notes:
+def _notes(
+    trained: Trained, figures: Sequence[Reading], settings: Settings, versions: Mapping[str, int], picture: bytes
+) -> Notes:
     heads = trained.model.config.heads
     metrics = {
         f"{one.metric}.{one.horizon}.{one.source}": one.estimate.value
@@ -147,8 +150,19 @@ def _notes(trained: Trained, figures: Sequence[Reading], options: RewardSettings
         "pairs.held_out": float(len(trained.split.held_out.ids)),
     }
     return Notes(
-        params=options.model_dump(),
+        params=settings.reward.model_dump(),
         metrics=metrics,
         series={"loss": trained.fitted.losses, "tuning_loss": trained.fitted.tuning_losses},
         tags={f"input.{name}": str(version) for name, version in versions.items()},
+        datasets=tuple(
+            Dataset(
+                part,
+                pairs.digest,
+                len(pairs.ids),
+                f"{settings.lake_root.rstrip('/')}/preference_pairs",
+                versions.get("preference_pairs"),
+            )
+            for part, pairs in trained.split.parts.items()
+        ),
+        picture=picture,
     )

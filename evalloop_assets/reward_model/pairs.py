@@ -62,6 +62,14 @@ class Pairs(NamedTuple):
         )
 
     @property
+    def digest(self) -> str:
+        """Of which pairs they are and how they are labelled: 16 hexadecimal digits."""
+        found = hashlib.sha256()
+        for column in (self.ids, self.days, self.targets):
+            found.update(f"{column.dtype} {column.shape}".encode() + np.ascontiguousarray(column).tobytes())
+        return found.hexdigest()[:16]
+
+    @property
     def decided(self) -> NDArray[np.bool_]:
         """[n, heads]: the label prefers one of the two."""
         return np.asarray((self.targets == 0.0) | (self.targets == 1.0), np.bool_)
@@ -81,6 +89,11 @@ class Split(NamedTuple):
     """Accuracy as reported, and challenger against champion."""
     later: NDArray[np.bool_]
     """Which of the held-out pairs are of the later days."""
+
+    @property
+    def parts(self) -> dict[str, Pairs]:
+        """By name."""
+        return {"fit": self.fit, "tune": self.tune, "held_out": self.held_out}
 
 
 def read_pairs(table: pa.Table, encoder: Encoder, log: Log = NO_LOG) -> Pairs:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -25,6 +25,7 @@ from evalloop_assets.reward_model.model import RewardModel, Unusable, load
 from evalloop_assets.reward_model.pyfunc import DATA, save_as_mlflow_model
 
 if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
@@ -33,6 +34,20 @@ if TYPE_CHECKING:
 NAME = "reward_model"
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOCK_SECONDS = 120
+
+
+class Dataset(NamedTuple):
+    """Pairs of one part of the split."""
+
+    part: str
+    """fit, tune or held_out."""
+    digest: str
+    """Of their content, at most 36 characters."""
+    pairs: int
+    path: str
+    """Table of the lake that they come from."""
+    version: int | None
+    """Of that table."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,9 @@ class Notes:
     """Metrics with one value per step."""
     tags: Mapping[str, str]
     """Input versions, days, code version."""
+    datasets: tuple[Dataset, ...] = ()
+    picture: bytes = b""
+    """PNG of the training; empty where none was drawn."""
 
 
 @dataclass(frozen=True)
@@ -242,9 +260,14 @@ def _create(client: MlflowClient, home: Path, model: RewardModel, notes: Notes) 
     ]
     params = [Param(name, str(value)) for name, value in notes.params.items()]
     client.log_batch(run_id, metrics, params, [RunTag(name, value) for name, value in tags.items()])
+    client.log_inputs(run_id, [_dataset_input(one) for one in notes.datasets])
     with tempfile.TemporaryDirectory() as scratch:
         save_as_mlflow_model(model, Path(scratch) / "model", Path(scratch))
         client.log_artifacts(run_id, f"{scratch}/model", "model")
+        if notes.picture:
+            picture = Path(scratch) / "training.png"
+            picture.write_bytes(notes.picture)
+            client.log_artifact(run_id, str(picture), "plots")
     client.set_terminated(run_id)
     return client.create_model_version(
         NAME,
@@ -252,6 +275,21 @@ def _create(client: MlflowClient, home: Path, model: RewardModel, notes: Notes) 
         run_id=run_id,
         tags={"reward_version": model.version, "trained_through": model.config.trained_through},
     )
+
+
+def _dataset_input(dataset: Dataset) -> DatasetInput:
+    from mlflow.entities import Dataset as Logged
+    from mlflow.entities import DatasetInput, InputTag
+
+    source = {"path": dataset.path, "delta_table_version": dataset.version}
+    logged = Logged(
+        f"preference_pairs, {dataset.part}",
+        dataset.digest,
+        "delta_table",
+        json.dumps(source),
+        profile=json.dumps({"num_rows": dataset.pairs}),
+    )
+    return DatasetInput(logged, [InputTag("mlflow.data.context", dataset.part)])
 
 
 def _readable(champion: ModelVersion | None) -> RewardModel | None:

@@ -70,8 +70,8 @@ class Report(NamedTuple):
     metadata: dict[str, Any]
 
 
-def report(trained: Trained, found: Findings, registered: Registered, pairs: int) -> Report:
-    """What is known of a model that was registered."""
+def report(trained: Trained, found: Findings, registered: Registered, pairs: int, picture: bytes) -> Report:
+    """What is known of a model that was registered; `picture` is a PNG."""
     figures = found.readings
     rows: list[dict[str, object]] = [
         {
@@ -109,7 +109,7 @@ def report(trained: Trained, found: Findings, registered: Registered, pairs: int
         **accuracies,
         "over_optimised": found.sweep.falls,
         "length_frontier": _frontier_table(found.frontier),
-        **_picture(trained, found),
+        "picture": MetadataValue.md(f"![training](data:image/png;base64,{base64.b64encode(picture).decode()})"),
     }
     return Report(_table(rows), metadata)
 
@@ -120,14 +120,14 @@ def _frontier_table(frontier: Sequence[Frontier]) -> MetadataValue:
     return MetadataValue.md("\n".join([*head, *lines]))
 
 
-def _picture(trained: Trained, found: Findings) -> dict[str, MetadataValue]:
+def picture_of(trained: Trained, found: Findings) -> bytes:
+    """The training as a PNG."""
     curves = {"fitted": trained.fitted.losses, "tuning": trained.fitted.tuning_losses}
 
     def draw(figure: Any) -> None:
         draw_training(figure, curves, trained.model, trained.split.held_out, found.frontier, found.sweep)
 
-    encoded = base64.b64encode(drawn_by(draw)).decode()
-    return {"picture": MetadataValue.md(f"![training](data:image/png;base64,{encoded})")}
+    return drawn_by(draw)
 
 
 def skipped(found: Skipped, pairs: int) -> Report:

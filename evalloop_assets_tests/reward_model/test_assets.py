@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,7 +24,7 @@ from evalloop_assets.reward_model.encoder import HashedNgrams, text_hash
 from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS
-from evalloop_assets.reward_model.registry import find_champion, load_champion, store_folder
+from evalloop_assets.reward_model.registry import find_champion, load_champion, open_store, store_folder
 from evalloop_assets.reward_model.scoring import score_day
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
@@ -105,6 +106,18 @@ def test_the_report_has_slices_probes_and_pictures(stage: Stage, result: Execute
     assert shown["picture"].startswith("![training](data:image/png;base64,")
     assert "| penalty per log length |" in shown["length_frontier"]
     assert shown["over_optimised"] is False
+
+
+def test_the_run_in_mlflow_names_its_pairs_and_has_the_picture(stage: Stage, result: ExecuteInProcessResult):
+    run_id = metadata(result, "reward_model_report")["mlflow_run"]
+    with open_store(stage.settings.home) as client:
+        inputs = [one.dataset for one in client.get_run(run_id).inputs.dataset_inputs]
+    rows = {one.name: json.loads(one.profile)["num_rows"] for one in inputs}
+    assert set(rows) == {f"preference_pairs, {part}" for part in ("fit", "tune", "held_out")}
+    assert sum(rows.values()) == 1500
+    assert {json.loads(one.source)["path"] for one in inputs} == {f"{stage.settings.lake_root}/preference_pairs"}
+    (picture,) = store_folder(stage.settings.home).rglob("training.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_users_new_and_old_are_slices(stage: Stage, result: ExecuteInProcessResult):

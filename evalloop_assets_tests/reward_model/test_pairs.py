@@ -30,6 +30,13 @@ def test_pairs_without_text_are_left_out_and_a_missing_message_is_empty():
     assert np.isfinite(pairs.difference).all()
 
 
+def test_the_digest_tells_pairs_and_labels():
+    pairs, _ = planted(50)
+    changed = (pairs._replace(targets=1 - pairs.targets), pairs._replace(ids=pairs.ids[::-1]), pairs.where(slice(49)))
+    assert len({pairs.digest, planted(50)[0].digest}) == 1
+    assert len({pairs.digest, *(one.digest for one in changed)}) == 4
+
+
 def test_length_ratio_by_hand():
     rows = pair_rows(1)
     rows[0] |= {"reply_a": "a" * 7, "reply_b": "b"}

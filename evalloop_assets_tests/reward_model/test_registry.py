@@ -13,6 +13,7 @@ from evalloop_assets.reward_model import registry
 from evalloop_assets.reward_model.gate import Verdict
 from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.registry import (
+    Dataset,
     Notes,
     Registered,
     _registry,
@@ -25,7 +26,14 @@ from evalloop_assets.reward_model.registry import (
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.reward_model.test_evaluation import model as model_of
 
-NOTES = Notes({"penalty": 1.0}, {"accuracy": 0.7}, {"loss": (0.6, 0.5)}, {"input.preference_pairs": "4"})
+NOTES = Notes(
+    {"penalty": 1.0},
+    {"accuracy": 0.7},
+    {"loss": (0.6, 0.5)},
+    {"input.preference_pairs": "4"},
+    (Dataset("fit", "abc", 7, "/lake/preference_pairs", 3),),
+    b"PNG",
+)
 YES, NO = Verdict(True, "better"), Verdict(False, "worse")
 NUMBERS = count(100)
 
@@ -118,7 +126,9 @@ def test_a_gate_that_dies_leaves_the_champion_and_is_asked_again(settings: Setti
     assert load_champion(settings).version == second.version
 
 
-def test_run_holds_parameters_metrics_tags_and_safe_artefacts(settings: Settings, fresh: Iterator[RewardModel]):
+def test_run_holds_parameters_metrics_tags_datasets_plots_and_safe_artefacts(
+    settings: Settings, fresh: Iterator[RewardModel]
+):
     registered = put(settings, next(fresh), YES)
     with _registry(settings.home) as client:
         run = client.get_run(registered.run_id)
@@ -129,9 +139,17 @@ def test_run_holds_parameters_metrics_tags_and_safe_artefacts(settings: Settings
     assert losses == [0.6, 0.5]
     assert run.data.tags["input.preference_pairs"] == "4"
     assert run.data.tags["reward_version"] == registered.reward_version
+    ((dataset, tags),) = [(one.dataset, one.tags) for one in run.inputs.dataset_inputs]
+    assert (dataset.name, dataset.digest, json.loads(dataset.profile)) == (
+        "preference_pairs, fit",
+        "abc",
+        {"num_rows": 7},
+    )
+    assert json.loads(dataset.source) == {"path": "/lake/preference_pairs", "delta_table_version": 3}
+    assert [(tag.key, tag.value) for tag in tags] == [("mlflow.data.context", "fit")]
     files = {file.name for file in (store_folder(settings.home) / "artifacts").rglob("*") if file.is_file()}
     described = {"MLmodel", "requirements.txt", "conda.yaml", "python_env.yaml"}
-    assert files == {"config.json", "weights.safetensors", *described}
+    assert files == {"config.json", "weights.safetensors", "training.png", *described}
 
 
 def test_a_folder_with_spaces_and_other_letters(tmp_path: Path):
