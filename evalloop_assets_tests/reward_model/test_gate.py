@@ -30,6 +30,10 @@ def test_older_data_never_replace_a_champion():
     assert "2026-01-01" in verdict.reason
 
 
+def test_a_day_that_is_trained_again_may_replace_its_champion():
+    assert judge("2026-01-01", "2026-01-01", comparison(0.7, 0.6), slack=0.01).promoted
+
+
 def test_nothing_to_compare_on_leaves_the_champion():
     verdict = judge("2026-01-02", "2026-01-01", comparison(float("nan"), float("nan"), n=0), slack=0.01)
     assert not verdict.promoted

@@ -1,14 +1,21 @@
 """Histories: the same from a list of exchanges and from the log, in real time, and what the features read off them."""
 
+from datetime import datetime, timedelta
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from evalloop_assets.days import Days
+from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.features import GROUPS, features, group_slices, width
 from evalloop_assets.reward_model.history import MOST_EXCHANGES, Exchange, situations
 from evalloop_assets.reward_model.lexical import counts, share_within, signatures
-from evalloop_assets.reward_model.logged import NO_LOG, log_of, logged_situations
+from evalloop_assets.reward_model.logged import NO_LOG, log_of, logged_situations, read_log
+from evalloop_assets_tests.reward_model.stage import Stage
+from evalloop_assets_tests.reward_model.world import DAY, READING_TABLE, _table
 
 ENCODER = HashedNgrams()
 STORY = ["the lantern went out at the harbour", "a comet rose above the orchard", "then the violin fell silent"]
@@ -85,6 +92,40 @@ def test_a_longer_gap_weighs_less():
     assert recent[5:8] == pytest.approx(np.exp(-10.0 / np.array([60.0, 600.0, 86_400.0])), rel=1e-4)
     assert (recent[5:8] > old[5:8] + 0.5).all()
     np.testing.assert_allclose(recent[:5], old[:5], atol=1e-6)
+
+
+def test_a_repetition_further_back_weighs_less():
+    """Two replies ago weighs 0.7 of what the last one does."""
+    history = [Exchange("hi", STORY[0], 100.0), Exchange("hi", STORY[1], 50.0)]
+    repeated = share_within(signatures(STORY[:1]), signatures(STORY[:2]))
+    assert parts(STORY[0], history)["progress"][4] == pytest.approx(0.7 * repeated[0] + repeated[1], rel=1e-5)
+
+
+def test_a_regeneration_counts_as_shown_when_its_first_version_was(tmp_path: Path):
+    """Read from the lake: the kept version came 20 seconds later, and no feature may tell."""
+    stage = Stage.at(tmp_path)
+    start = datetime(2026, 3, 5, 8)
+    told = (("e1", "e1", 0, 1), ("e2-old", "e2-old", 40, None), ("e2", "e2-old", 60, 2), ("e3", "e3", 100, 3))
+    rows = [
+        {
+            "event_id": event,
+            "root_event_id": root,
+            "session_id": "s",
+            "user_id": "u",
+            "conversation_id": "c",
+            "position": position,
+            "shown_at": start + timedelta(seconds=second),
+            "reply_text": event,
+        }
+        for event, root, second, position in told
+    ]
+    for schema in (TURNS, READING_TABLE):
+        table = _table(schema, rows, DAY)
+        stage.lake.replace(schema, Days.one(DAY), {}, lambda inputs, table=table: table)
+    log = read_log(stage.inputs(DAY, reading=(0, 0), turns=(0, 1)), "SELECT 'c'", {})
+    places = logged_situations(log, ["e2", "e2-old", "e3"], ["hi"] * 3, ["x"] * 3)
+    assert places.seconds[:, 0].tolist() == [40.0, 40.0, 60.0]
+    assert log.replies == ["e1", "e2", "e3"]
 
 
 def test_groups_are_disjoint_and_cover_all():

@@ -20,6 +20,10 @@ def test_a_discount_goes_straight_from_1_to_the_floor():
     assert [discount(badness) for badness in (-1, 0, 0.5, 1, 2)] == pytest.approx([1, 1, 0.7, 0.4, 0.4])
 
 
+def test_the_penalty_is_the_product_of_its_five_factors():
+    assert p.Penalty(0.9, 0.8, 0.7, 0.6, 0.5).product == pytest.approx(0.1512)
+
+
 def test_low_information_by_hand():
     """Two new words among sixteen are half of one in four: 1 - 0.6 / 2."""
     assert p.low_information(2, 16) == pytest.approx(0.7)

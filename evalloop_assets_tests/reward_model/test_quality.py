@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalloop_assets.reward_model.quality import density, new_content, progress, quality, read, repeated_share
+from evalloop_assets.reward_model.reader import Reader
 
 ADVANCING = (
     "A rider bursts through the gate and drops a bloodstained satchel.",
@@ -51,6 +52,17 @@ def test_progress_and_quality_by_hand():
     assert progress(4) == pytest.approx(1 - 1 / math.e)
     assert quality(0.5, 0.8, 0.9) == pytest.approx(0.36 ** (1 / 3))
     assert quality(1, 0, 1) == 0
+
+
+def test_what_was_said_more_than_four_exchanges_ago_is_new_again():
+    found = []
+    for between in (3, 4):
+        reader = Reader(1e6)
+        reader.remember("hi", "lantern harbour comet", 0.0)
+        for at in range(between):
+            reader.remember("and", "violin", 1.0 + at)
+        found.append(reader.judge("and", "lantern harbour comet", 10.0))
+    assert [(one.non_repetition, one.progress) for one in found] == [(0.0, 0.0), (1.0, progress(3))]
 
 
 def test_padding_lowers_quality_and_length_does_not():

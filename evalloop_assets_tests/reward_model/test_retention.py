@@ -50,6 +50,14 @@ def test_the_correlation_is_that_of_users_and_its_interval_fishers():
     assert found.loc["all", "high"] == pytest.approx(np.tanh(z + 1.96 / np.sqrt(37)), abs=1e-6)
 
 
+@pytest.mark.parametrize(("users", "known"), [(9, False), (10, True)])
+def test_fewer_than_ten_users_have_no_correlation(users: int, known: bool):
+    rewards, horizon_labels = log()
+    rewards, horizon_labels = rewards[: 3 * users], horizon_labels[: 3 * users]
+    found = duckdb.sql(TRANSFORM.query).df().set_index("model_id")
+    assert found.loc["all", ["correlation", "low", "high"]].notna().tolist() == [known] * 3
+
+
 @pytest.mark.parametrize(("late", "passed"), [(0.2, True), (0.0, False)])
 def test_the_check_warns_where_it_decays(tmp_path: Path, late: float, passed: bool):
     stage = Stage.at(tmp_path)
