@@ -182,7 +182,7 @@ def credit(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """
     from evalloop_assets.reward_model.failures import charge_day
 
-    return Frame(*charge_day(inputs, settings))
+    return Frame(*charge_day(inputs, day, settings))
 
 
 trajectory_returns = sql_asset("reward_model/trajectory_returns.sql", group=GROUP)

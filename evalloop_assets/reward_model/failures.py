@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,13 +44,13 @@ def charging(options: RewardSettings) -> Charging:
     return Charging(options.credit_lookback, options.break_threshold, options.drift_rate, options.credit_form)
 
 
-def charge_day(inputs: Inputs, settings: Settings) -> Charged:
+def charge_day(inputs: Inputs, day: date, settings: Settings) -> Charged:
     """One row per kept reply of a session that was left abruptly."""
     import pyarrow as pa
 
     options = settings.reward
     replies, found = inputs.query(FAILED), find_encoder(options.encoder)
-    stored = inputs.query(STORED, {"encoder": found.name})
+    stored = inputs.query(STORED, {"encoder": found.name, "day": day})
     encoder = CachedEncoder(found, stored)
     messages, texts = (
         encoder.encode([text or "" for text in replies.column(name).to_pylist()])

@@ -33,13 +33,15 @@ KEPT_REPLIES = """
     ORDER BY r.event_id
 """
 
-STORED = """
+STORED = f"""
+    WITH said AS (SELECT user_text, reply_text FROM turns WHERE conversation_id IN ({CONVERSATIONS}))
     SELECT text_hash, embedding
     FROM turn_embeddings
     WHERE encoder = $encoder
-        AND text_hash IN (SELECT md5(reply_text) FROM turns UNION SELECT md5(user_text) FROM turns)
+        AND text_hash IN (SELECT md5(reply_text) FROM said UNION SELECT md5(user_text) FROM said)
     QUALIFY row_number() OVER (PARTITION BY text_hash ORDER BY day) = 1
 """
+"""Vectors of what was said in the conversations of the day; those of all days in reach would fill the memory."""
 
 
 class Scored(NamedTuple):
@@ -62,7 +64,7 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
         return Scored(empty, {"skipped": "no reward model was ever promoted"})
     replies = inputs.query(KEPT_REPLIES, {"day": day})
     name = champion.config.encoder
-    stored = inputs.query(STORED, {"encoder": name})
+    stored = inputs.query(STORED, {"encoder": name, "day": day})
     columns = [replies.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
     places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
     assessed = champion.assess(places, CachedEncoder(find_encoder(name), stored))

@@ -1,7 +1,7 @@
 import json
 import math
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -11,7 +11,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
-from evalloop_assets.reward_model.assets import ASSETS
+from evalloop_assets.reward_model.assets import ASSETS, turn_embeddings
 from evalloop_assets.reward_model.checks import (
     CHECKS,
     beats_chance,
@@ -25,7 +25,7 @@ from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.registry import find_champion, load_champion, open_store, store_folder
-from evalloop_assets.reward_model.scoring import score_day
+from evalloop_assets.reward_model.scoring import STORED, score_day
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
@@ -217,6 +217,24 @@ def test_embeddings_of_the_lake_are_used(stage: Stage, result: ExecuteInProcessR
         put(stage, TURN_EMBEDDINGS, stored)
     moved = {row["event_id"] for row in rows if row["reward"] != pytest.approx(before[row["event_id"]], abs=1e-3)}
     assert moved == {"e1-00005"}
+
+
+def test_only_vectors_of_the_days_conversations_are_read(tmp_path):
+    """The first day has a conversation that ended on it, the second one goes on with another."""
+    stage = Stage.at(tmp_path)
+    texts = {"over": ("gone", "goodbye"), "on": ("stay", "with me")}
+    for back, talks in ((1, ("over", "on")), (0, ("on",))):
+        day = DAY - timedelta(days=back)
+        said = [
+            {"event_id": f"{talk}{back}", "user_id": "u", "conversation_id": talk, "model_id": "m"}
+            | {"shown_at": datetime(day.year, day.month, day.day, 9), "replaces_event_id": None}
+            | dict(zip(("user_text", "reply_text"), texts[talk], strict=True))
+            for talk in talks
+        ]
+        fill(stage.lake, [], said, day)
+        stage.run(day, [turn_embeddings])
+    stored = stage.inputs(DAY, **SCORING).query(STORED, {"encoder": HashedNgrams.name, "day": DAY})
+    assert set(stored.column("text_hash").to_pylist()) == {text_hash(text) for text in texts["on"]}
 
 
 @pytest.fixture

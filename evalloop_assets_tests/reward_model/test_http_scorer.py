@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model import http_scorer
 from evalloop_assets.reward_model.encoder import HashedNgrams, Matrix
 from evalloop_assets.reward_model.gated import gated_rewards
 from evalloop_assets.reward_model.http_scorer import BLANK_REWARD, application
@@ -93,6 +94,15 @@ def test_what_it_cannot_score_is_refused_with_the_reason(url: str, body: Any, re
         post(url, body)
     assert refused.value.code == 400
     assert reason in json.load(refused.value)["error"]
+
+
+def test_too_much_at_once_is_refused(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(http_scorer, "MOST_BYTES", 1_000)
+    assert len(post(url, {"completions": ["a" * 900]})["rewards"]) == 1
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        post(url, {"completions": ["a" * 1_000]})
+    assert refused.value.code == 413
+    assert "send fewer replies" in json.load(refused.value)["error"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
