@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +123,20 @@ def _lines(out: Path | None) -> Iterator[Callable[[str], object]]:
 
 
 def _json(row: Mapping[str, Any]) -> str:
-    """One line; a half of a character, which no encoding can write, is escaped like all that is not ASCII."""
-    line = json.dumps(row, ensure_ascii=False, default=str)
-    return json.dumps(row, default=str) if HALF.search(line) else line
+    """One line; a half of a character, which no encoding can write, is escaped like all that is not ASCII, and a number
+    that JSON does not know is null.
+    """
+    told = _known(row)
+    line = json.dumps(told, ensure_ascii=False, default=str)
+    return json.dumps(told, default=str) if HALF.search(line) else line
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _known(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _json_lines(path: Path) -> Rows:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 NAME = "reward_model"
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOCK_SECONDS = 120
+LOOK_SECONDS = 20
+"""What a plan waits for a writer; a sensor's tick may take 60."""
 
 
 class Dataset(NamedTuple):
@@ -112,7 +114,7 @@ def champion_version(settings: Settings) -> str | None:
         JOIN model_version_tags AS tags ON tags.name = aliases.name AND tags.version = aliases.version
         WHERE aliases.name = ? AND aliases.alias = ? AND tags.key = 'reward_version'"""
     try:
-        with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOCK_SECONDS)) as connection:
+        with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOOK_SECONDS)) as connection:
             row = connection.execute(query, (NAME, CHAMPION)).fetchone()
     except sqlite3.Error as error:
         raise _unusable(folder, error) from error

@@ -44,7 +44,7 @@ def retrain_sensor(job: Any) -> SensorDefinition:
         if not record or not isinstance(found, AssetCheckEvaluation):
             return SensorResult(skip_reason="the reward was not yet held against returns", cursor=context.cursor)
         said = {name: value.value for name, value in found.metadata.items()}
-        if not said[OF_TODAY]:
+        if not said.get(OF_TODAY):
             return SensorResult(skip_reason="the last look was at days gone by", cursor=context.cursor)
         if not said[DECAYED]:
             return SensorResult(skip_reason=f"the reward goes with returns: {found.description}", cursor="null")

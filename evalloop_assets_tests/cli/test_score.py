@@ -111,6 +111,15 @@ def test_texts_that_look_like_something_else(trained: Path, evalloop: Evalloop, 
     assert json.loads(out.read_text())["reply_text"] == "\ud800 \u8336"
 
 
+def test_what_is_written_is_json(trained: Path, evalloop: Evalloop, tmp_path: Path):
+    """A data frame's gaps are NaN, which JSON does not know."""
+    rows = [{"reply_text": MERRY, "seen": {"at": [float("nan"), 2.0]}, "score": float("inf")}]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (line,) = evalloop("score", tmp_path / "a.parquet").printed.splitlines()
+    found = json.loads(line, parse_constant=lambda name: pytest.fail(name))
+    assert (found["seen"], found["score"]) == ({"at": [None, 2.0]}, None)
+
+
 def test_a_place_that_cannot_be_written_is_named(trained: Path, evalloop: Evalloop, tmp_path: Path, monkeypatch):
     (tmp_path / "a.jsonl").write_text('{"reply_text": "a"}')
     said = evalloop("score", tmp_path / "a.jsonl", "--out", tmp_path / "a.jsonl" / "out.jsonl")

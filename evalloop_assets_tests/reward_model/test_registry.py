@@ -1,8 +1,10 @@
 import json
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count, islice
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from evalloop_assets.reward_model.registry import (
     Notes,
     Registered,
     _registry,
+    champion_version,
     find_champion,
     load_champion,
     load_version,
@@ -236,6 +239,22 @@ def test_an_error_without_words_is_one_clear_line(settings: Settings, monkeypatc
     monkeypatch.setattr(registry, "_client", down)
     with pytest.raises(UserError, match=r"cannot be used \(OSError"):
         find_champion(settings)
+
+
+def test_a_store_that_somebody_holds_is_one_clear_line(tmp_path: Path, monkeypatch):
+    """For whoever plans soon enough that a sensor can tell it."""
+    settings = Settings(home=tmp_path)
+    put(settings, numbered(1.0), YES)
+    assert champion_version(settings) == numbered(1.0).version
+    assert registry.LOOK_SECONDS < 60
+    monkeypatch.setattr(registry, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(registry, "LOCK_SECONDS", 0.1)
+    with closing(sqlite3.connect(store_folder(tmp_path) / "mlflow.sqlite", isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        for look in (champion_version, find_champion, lambda settings: put(settings, numbered(2.0), YES)):
+            with pytest.raises(UserError, match="database is locked"):
+                look(settings)
+    assert load_champion(settings).version == numbered(1.0).version
 
 
 FRESH = """
