@@ -11,7 +11,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.checks import days_to_check
 from evalloop_assets.lake.resource import LakeResource
 from evalloop_assets.lake.store import Lake
-from evalloop_assets.reward_model.decay import FORMER, RECENT, decay
+from evalloop_assets.reward_model.decay import FORMER, RECENT, Decay, decay, decayed_ones
 from evalloop_assets.reward_model.intervals import share_over_users
 
 NOT_ABOVE_CHANCE = """
@@ -67,8 +67,8 @@ MATURES_AFTER = 2
 """Days after which the returns of a day are known at the latest."""
 
 RETENTION = """
-    SELECT day, correlation, users FROM reward_retention
-    WHERE model_id = 'all' AND correlation IS NOT NULL ORDER BY day
+    SELECT model_id, day, correlation, users FROM reward_retention
+    WHERE correlation IS NOT NULL ORDER BY model_id, day
 """
 
 
@@ -139,27 +139,36 @@ def rewards_sound(lake: Lake, days: Days) -> AssetCheckResult:
 
 def follows_retention(lake: Lake, days: Days) -> AssetCheckResult:
     """Passes unless the correlation with matured returns of the newest week is surely below that of the three before,
-    or surely not above 0.
+    or surely not above 0: of all models together, or of one of those that are served.
 
     It warns, and tells the sensor whether it speaks of the newest returns, and up to which day there is something to
     learn from.
     """
     inputs = lake.inputs({"reward_retention": (1 - RECENT - FORMER, 0)}, days)
-    rows = inputs.query(RETENTION).to_pylist()
-    found = decay([(row["day"], row["correlation"], row["users"]) for row in rows])
+    series = {
+        model: [(row["day"], row["correlation"], row["users"]) for row in rows]
+        for model, rows in groupby(inputs.query(RETENTION).to_pylist(), key=itemgetter("model_id"))
+    }
+    found = decay(series.pop("all", []))
+    models = {model: _told(one) for model, one in decayed_ones(series).items()}
     newest = max(lake.computed("reward_retention"))
-    said = f"correlation {found.recent:.3f} ({found.low:.3f} to {found.high:.3f}), before {found.former:.3f}"
+    decayed = found.decayed or bool(models)
+    said = "; ".join([_told(found), *(f"{model}: {told}" for model, told in models.items())])
     return AssetCheckResult(
-        passed=not found.decayed,
+        passed=not decayed,
         severity=AssetCheckSeverity.WARN,
-        description=f"a retraining is called for: {said}" if found.decayed else said,
+        description=f"a retraining is called for: {said}" if decayed else said,
         metadata={
-            DECAYED: found.decayed,
+            DECAYED: decayed,
             OF_TODAY: days.last >= newest - timedelta(days=MATURES_AFTER),
             NEWEST_DAY: newest.isoformat(),
-            "days": len(rows),
+            "models": models,
         },
     )
+
+
+def _told(found: Decay) -> str:
+    return f"correlation {found.recent:.3f} ({found.low:.3f} to {found.high:.3f}), before {found.former:.3f}"
 
 
 def breaks_sound(lake: Lake, days: Days) -> AssetCheckResult:

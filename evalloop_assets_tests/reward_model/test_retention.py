@@ -13,6 +13,7 @@ from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.sql import load
 from evalloop_assets.reward_model import assets
 from evalloop_assets.reward_model.checks import follows_retention
+from evalloop_assets.reward_model.decay import decayed_ones
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY, _table
 
@@ -75,3 +76,35 @@ def test_the_check_warns_where_it_decays(tmp_path: Path, late: float, passed: bo
     assert found.metadata["newest_day"].value == DAY.isoformat()
     former = follows_retention(stage.lake, Days.one(DAY - timedelta(days=3)))
     assert former.metadata["of_today"].value is False
+
+
+@pytest.mark.parametrize(("ended", "passed"), [(0, False), (8, True)])
+def test_one_served_model_that_decays_is_named_and_one_that_is_gone_is_not(tmp_path: Path, ended: int, passed: bool):
+    """All together stay as they were; `odd` falls in its last week, which is this one or ended a week ago."""
+    stage = Stage.at(tmp_path)
+    schema = declared("reward_retention")
+    for back in range(28):
+        rows = [{"model_id": name, "users": 400, "correlation": 0.2} for name in ("all", "steady")]
+        if back >= ended:
+            rows += [{"model_id": "odd", "users": 300, "correlation": -0.1 if back < ended + 7 else 0.2}]
+        day = DAY - timedelta(days=back)
+        table = _table(schema, rows, day)
+        stage.lake.replace(schema, Days.one(day), {}, lambda inputs, table=table: table)
+    found = follows_retention(stage.lake, Days.one(DAY))
+    assert found.passed is passed
+    assert list(found.metadata["models"].value) == ([] if passed else ["odd"])
+    assert ("odd: correlation -0.1" in found.description) is not passed
+
+
+def test_noise_alone_seldom_seems_a_decay_of_one_of_many_models():
+    draw = np.random.default_rng(5)
+    days = [DAY - timedelta(days=back) for back in range(27, -1, -1)]
+    alarms = 0
+    for _ in range(100):
+        noise = np.tanh(0.15 + draw.normal(size=(20, 28)) / np.sqrt(97))
+        alarms += bool(
+            decayed_ones(
+                {f"m{at}": [(d, r, 100) for d, r in zip(days, row, strict=True)] for at, row in enumerate(noise)}
+            )
+        )
+    assert alarms <= 10
