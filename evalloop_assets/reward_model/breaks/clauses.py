@@ -60,7 +60,7 @@ UNREAL = re.compile(
 )
 PAST = re.compile(
     r"\bused to\b|\bformerly\b|\bback then\b|\bas a (?:kid|child)\b|\banymore\b|\bany more\b|\bno longer\b|"
-    "以前|曾经|过去|小时候|当年|不再|后来|将来|以后|打算|现在"
+    "以前|曾经|(?<!了)过去(?!了)|小时候|当年|不再|后来|将来|以后|打算|现在"
 )
 FIRST = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours"])
 SECOND = frozenset(["you", "your", "yours", "yourself"])

@@ -38,14 +38,20 @@ HABIT = re.compile(
 
 
 def weight(token: str) -> float:
+    """What a token counts for; a concept and the wider one that it brings count once together."""
     if token[0] == "@":
         return CONCEPT
+    if token[0] == "#":
+        return -CONCEPT if ":@" in token else 0.0
     return STEM if token[0] < "\u3000" else PAIR
 
 
 def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> float:
     """Evidence that one clause denies what the other says; 0 where they are not about the same."""
-    shared = earlier.tokens.keys() & later.tokens.keys()
+    shared = {
+        token for token in earlier.tokens.keys() & later.tokens.keys()
+        if not (_of_another_kind(earlier, later, token) or _of_another_kind(later, earlier, token))
+    }  # fmt: skip
     if not shared:
         return 0.0
     most = sum(map(weight, shared))
@@ -67,6 +73,18 @@ def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> 
     if not persona and SELF not in (earlier.subject, later.subject) and not any(token[0] == "@" for token in shared):
         score *= 0.5
     return min(score, 0.95)
+
+
+def _of_another_kind(denying: Clause, said: Clause, concept: str) -> bool:
+    """Whether the one clause denies, or dislikes, only kinds of the concept that the other does not speak of."""
+    if denying.fact > 0 and denying.attitude >= 0:
+        return False
+    kinds = _kinds(denying, concept)
+    return bool(kinds) and not kinds & _kinds(said, concept)
+
+
+def _kinds(clause: Clause, concept: str) -> set[str]:
+    return {token for token in clause.tokens if token[0] == "#" and token[1:].split(":")[0] == concept[1:]}
 
 
 DENIED_ZH = re.compile("(?:从不|从没|从未|没有|不是|不会|不能|不敢|[不没未别无])([\u3400-\u9fff])")

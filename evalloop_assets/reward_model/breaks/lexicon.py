@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,19 +13,31 @@ HAN = re.compile("[\u3400-\u9fff]")
 WORD = re.compile(r"[a-z]+")
 
 
+class Meaning(NamedTuple):
+    """What a word says."""
+
+    concept: str
+    sign: int
+    kind: str = ""
+    """The token of the word itself, where it is one kind of the concept: beef is a meat."""
+
+
 class Lexicon(NamedTuple):
     """The words of `concepts.yaml`, ready to be found."""
 
-    english: Mapping[str, tuple[tuple[str, int], ...]]
-    """Stem to concepts with sign."""
-    phrases: tuple[tuple[re.Pattern[str], str, int], ...]
-    """English of several words."""
-    any_phrase: re.Pattern[str]
+    english: Mapping[str, tuple[Meaning, ...]]
+    """By stem."""
+    phrases: Mapping[str, tuple[tuple[tuple[str, ...], tuple[Meaning, ...]], ...]]
+    """English of several words, as stems, by the first of them; the longest first. * stands for up to GAP stems."""
     chinese: re.Pattern[str]
-    meanings: Mapping[str, tuple[tuple[str, int], ...]]
-    """Chinese word to concepts with sign."""
+    meanings: Mapping[str, tuple[Meaning, ...]]
+    """By Chinese word."""
+    apart: tuple[tuple[str, re.Pattern[str], tuple[Meaning, ...]], ...]
+    """Chinese words that others may part, each with what it begins with."""
 
 
+GAP = 4
+"""Words, or Chinese characters, for which a * stands at most."""
 LIKE = "@@attitude"
 NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -56,53 +69,86 @@ def tokens_of(clause: str, han: bool) -> tuple[dict[str, int], int, str]:
     return _chinese_tokens(clause) if han else _english_tokens(clause)
 
 
+class Found:
+    """What the words of one clause say, gathered."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, int] = {}
+        self.attitude = 0
+
+    def note(self, meanings: tuple[Meaning, ...], turned: bool = False) -> None:
+        """Adds what a word says; `turned` where what stands before a place denies it."""
+        for concept, sign, kind in meanings:
+            if concept == LIKE:
+                self.attitude = self.attitude or sign
+                continue
+            self.tokens.setdefault(concept, -sign if turned and concept.startswith("@in ") else sign)
+            if kind:
+                self.tokens.setdefault(kind, 1)
+
+
 def _english_tokens(clause: str) -> tuple[dict[str, int], int, str]:
-    lexicon = lexicon_of_concepts()
-    found: dict[str, int] = {}
-    attitude, rest, stop = 0, clause, stop_words()
-    for pattern, concept, sign in lexicon.phrases if lexicon.any_phrase.search(clause) else ():
-        if match := pattern.search(clause):
-            if concept == LIKE:
-                attitude = attitude or sign
-            else:
-                found[concept] = sign
-            rest = rest.replace(match[0], f" {match[1] or ''} ")
-    for word in WORD.findall(clause):
-        root = stem(word)
-        for concept, sign in lexicon.english.get(root, ()):
-            if concept == LIKE:
-                attitude = attitude or sign
-            else:
-                found.setdefault(concept, sign)
-        if len(root) > 2 and not (root in lexicon.english or root in stop or word in stop or root in NUMBERS):
-            found.setdefault(root, 1)
-    return found, attitude, rest
+    lexicon, stop, found = lexicon_of_concepts(), stop_words(), Found()
+    words = WORD.findall(clause)
+    stems = [stem(word) for word in words]
+    used: set[int] = set()
+    for place, root in enumerate(stems):
+        for phrase, meanings in lexicon.phrases.get(root, ()):
+            places = _match(phrase, stems, place)
+            if places and used.isdisjoint(places):
+                used.update(places)
+                found.note(meanings)
+    left = [place for place in range(len(words)) if place not in used]
+    for place in left:
+        found.note(lexicon.english.get(stems[place], ()))
+    light = light_words()[0] if found.tokens else frozenset()
+    for place in left:
+        word, root = words[place], stems[place]
+        known = root in lexicon.english or root in stop or word in stop or root in NUMBERS or root in light
+        if len(root) > 2 and not known:
+            found.tokens.setdefault(root, 1)
+    return found.tokens, found.attitude, " ".join(words[place] for place in left) if used else clause
+
+
+def _match(phrase: tuple[str, ...], stems: Sequence[str], start: int) -> list[int]:
+    """Places of the phrase's words, of which the first stands at `start`; empty where the rest does not follow."""
+    places, gap = [start], False
+    for part in phrase[1:]:
+        if part == "*":
+            gap = True
+            continue
+        after = places[-1] + 1
+        try:
+            places.append(stems.index(part, after, after + (GAP if gap else 0) + 1))
+        except ValueError:
+            return []
+        gap = False
+    return places
 
 
 def _chinese_tokens(clause: str) -> tuple[dict[str, int], int, str]:
-    lexicon = lexicon_of_concepts()
-    found: dict[str, int] = {}
-    attitude = 0
+    lexicon, found = lexicon_of_concepts(), Found()
+    rest = clause
+    for first, pattern, meanings in lexicon.apart:
+        if first in rest and (match := pattern.search(rest)):
+            found.note(meanings)
+            rest = pattern.sub(lambda words: f" {words[1]} ", rest, count=1)
 
     def note(word: re.Match[str]) -> str:
-        nonlocal attitude
-        for concept, sign in lexicon.meanings[word[0]]:
-            if concept == LIKE:
-                attitude = attitude or sign
-            else:
-                left = concept.startswith("@in ") and LEFT.search(word.string, 0, word.start())
-                found.setdefault(concept, -sign if left else sign)
+        found.note(lexicon.meanings[word[0]], bool(LEFT.search(word.string, 0, word.start())))
         return " "
 
-    rest = lexicon.chinese.sub(note, clause)
+    rest = lexicon.chinese.sub(note, rest)
     content = CHINESE_STOP.sub(" ", NO_NEGATION.sub(" ", CHINESE_NEGATORS.sub(" ", rest)))
+    if found.tokens:
+        content = light_words()[1].sub(" ", content)
     for run in re.findall("[\u3400-\u9fff]+|[a-z]{3,}", content):
         if run[0] < "\u3400":
-            found.setdefault(stem(run), 1)
+            found.tokens.setdefault(stem(run), 1)
         elif len(run) > 1:
             for place in range(len(run) - 1):
-                found.setdefault(run[place : place + 2], 1)
-    return found, attitude, rest
+                found.tokens.setdefault(run[place : place + 2], 1)
+    return found.tokens, found.attitude, rest
 
 
 @lru_cache(maxsize=50_000)
@@ -146,39 +192,52 @@ def irregular_forms() -> dict[str, str]:
 
 
 @cache
+def light_words() -> tuple[frozenset[str], re.Pattern[str]]:
+    """Stems, and a pattern of Chinese words, that add nothing to a concept: who never touches a drink never drinks."""
+    english, chinese = word_lists()["light"]
+    longest_first = sorted(chinese.split(), key=len, reverse=True)
+    return frozenset(stem(word) for word in english.split()), re.compile("|".join(longest_first))
+
+
+@cache
 def lexicon_of_concepts() -> Lexicon:
     """`concepts.yaml`, read once."""
     given = _given("concepts.yaml")
-    english: dict[str, list[tuple[str, int]]] = {}
-    phrases: list[tuple[re.Pattern[str], str, int]] = []
-    meanings: dict[str, list[tuple[str, int]]] = {}
-
-    def add(words: list[str], concept: str, sign: int) -> None:
-        for word in words[0].split():
-            bare, effect = word.removeprefix("-"), -sign if word.startswith("-") else sign
-            if "_" in bare or "*" in bare:
-                inside = bare.replace("_", " ").replace("*", r"\w*\s+((?:\w+\s+){0,4}?)")
-                phrases.append((re.compile(rf"\b{inside}" if "*" in bare else rf"\b{inside}()"), concept, effect))
-            else:
-                english.setdefault(stem(bare), []).append((concept, effect))
-        for word in words[1].split():
-            bare, effect = word.removeprefix("-"), -sign if word.startswith("-") else sign
-            meanings.setdefault(bare, []).append((concept, effect))
-
-    for concept, words in given["concepts"].items():
-        add(words, f"@{concept}", 1)
-    add(given["likes"], LIKE, 1)
-    add(given["dislikes"], LIKE, -1)
+    words: dict[str, list[Meaning]] = defaultdict(list)
+    for concept, both in given["concepts"].items():
+        for word in " ".join(both).split():
+            bare = word.lstrip("+-")
+            kind = f"#{concept}:{bare if HAN.match(bare) else stem(bare)}" if word[0] == "+" else ""
+            words[bare].append(Meaning(f"@{concept}", -1 if word[0] == "-" else 1, kind))
+    for word, meanings in words.items():
+        for concept, sign, _ in tuple(meanings):
+            if sign > 0 and (wider := given["wider"].get(concept[1:])):
+                words[word].append(Meaning(f"@{wider}", 1, f"#{wider}:{concept}"))
+    for name, sign in (("likes", 1), ("dislikes", -1)):
+        for word in " ".join(given[name]).split():
+            words[word].append(Meaning(LIKE, sign))
+    for word in " ".join(given["idioms"]).split():
+        words[word] = []
     for region, places in word_lists()["regions"].items():
-        for place in places:
-            if HAN.match(place):
-                meanings.setdefault(place, []).append((f"@in {region}", 1))
-                meanings.setdefault(f"{place}人", []).append((f"@from {region}", 1))
-    longest_first = sorted(meanings, key=len, reverse=True)
+        for place in filter(HAN.match, places):
+            words[place].append(Meaning(f"@in {region}", 1))
+            words[f"{place}人"].append(Meaning(f"@from {region}", 1))
+    english: dict[str, tuple[Meaning, ...]] = {}
+    phrases: dict[str, list[tuple[tuple[str, ...], tuple[Meaning, ...]]]] = defaultdict(list)
+    for word, meanings in words.items():
+        parts = re.findall(r"[a-z]+|\*", word)
+        if len(parts) > 1:
+            phrase = tuple(part if part == "*" else stem(part) for part in parts)
+            phrases[phrase[0]].append((phrase, tuple(meanings)))
+        elif parts:
+            english[stem(word)] = (*english.get(stem(word), ()), *meanings)
+    han = {word: tuple(meanings) for word, meanings in words.items() if HAN.match(word)}
+    apart = sorted((word for word in han if "*" in word), key=len, reverse=True)
+    whole = sorted((word for word in han if "*" not in word), key=len, reverse=True)
     return Lexicon(
-        {word: tuple(found) for word, found in english.items()},
-        tuple(phrases),
-        re.compile("|".join(pattern.pattern for pattern, _, _ in phrases)),
-        re.compile("|".join(map(re.escape, longest_first))),
-        {word: tuple(found) for word, found in meanings.items()},
+        english,
+        {first: tuple(sorted(found, key=lambda pair: -len(pair[0]))) for first, found in phrases.items()},
+        re.compile("|".join(whole)),
+        han,
+        tuple((word.split("*")[0], re.compile(word.replace("*", f"(.{{0,{GAP}}}?)")), han[word]) for word in apart),
     )
