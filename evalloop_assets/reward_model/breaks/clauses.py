@@ -59,11 +59,20 @@ UNREAL = re.compile(
     r"\bsuppose\b|\bpretend\b|\bguess\b|如果|要是|假如|假设|希望|也许|可能|或许|好像|听说|万一|的话|想象|要不是|若不是|换成是"
 )
 PAST = re.compile(
-    r"\bused to\b|\bformerly\b|\bback then\b|\bas a (?:kid|child)\b|\banymore\b|\bany more\b|\bno longer\b|"
-    "以前|曾经|(?<!了)过去(?!了)|小时候|当年|不再|后来|将来|以后|打算|现在"
+    r"\bused to\b|\bformerly\b|\bback then\b|\bas a (?:kid|child|boy|girl|teenager|student)\b|\banymore\b|\bany more\b|"
+    r"\bno longer\b|\bin (?:my|his|her) youth\b|\bwhen (?:i|he|she) was\b|\b(?:\w+ )?years ago\b|\bonce upon\b|"
+    "以前|曾经|从前|原先|早年|当初|年轻那会|年轻的?时候|那时候?|年前|"
+    "(?<!了)过去(?!了)|小时候|当年|不再|后来|将来|以后|打算|现在"
 )
 FIRST = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours"])
 SECOND = frozenset(["you", "your", "yours", "yourself"])
+ENDED = re.compile(r"\banymore\b|\bany more\b|\bno longer\b|不再")
+"""It is so from now on."""
+EVER = re.compile(
+    r"\b(?:has|have|had) never\b|\bnever (?:once|ever|in)\b|\bnot once\b|\bin (?:my|his|her|their|all) life\b|"
+    "从未|从没|从来没|没.{0,3}过|[一这半]辈子|未曾|不曾"
+)
+"""Denies all of the past as well."""
 OTHERS = frozenset(
     [
         "he",
@@ -120,6 +129,7 @@ def _written_out(text: str) -> str:
     text = re.sub(r"\b(do|does|did|is|are|was|were|ha[sd]|have|would|could|should|need)n ?'? ?t\b", r"\1 not", text)
     text = re.sub(r"\bi ?'? ?m\b", "i am", text)
     text = re.sub(r"\bain't\b", "am not", text)
+    text = re.sub(r"\blet's\b", "let us", text)
     return re.sub(r"'(re|ve|ll|d|s|m)\b", lambda found: WRITTEN_OUT.get(found[1], ""), text)
 
 
@@ -179,19 +189,33 @@ ELLIPSIS_EN = re.compile(
     r"(?:love|like|hate|enjoy|prefer|adore|have|had|got|never|not|no|am|been|work|live|used|going|trying|single|married)\b"
 )
 ELLIPSIS_ZH = re.compile(
-    "^[不没喜讨有会能想在是就也都很太真还从爱怕养吃喝看听做去来当住学刚快早今已单每偶经从其才只特最非挺比]"
+    "^[不没喜讨有会能想在是就也都很太真还从爱怕养吃喝看听做去来当住学刚快早今已单每偶经从其才只特最非挺比再给抽骑弹唱跳游跑写读睡打玩买拿抱端拔杀信开坐又恨讨宁忍"
+    "]"
 )
+
+
+WHEN_ZH = re.compile(
+    "^(?:(?:昨|今|前|明)(?:天|晚|儿|早|夜)?(?:早上|上午|中午|下午|晚上|夜里)?|刚才?|方才|上个?(?:月|周|礼拜)|去年|早上|晚上|半夜|"
+    "每(?:天|晚|早|次|年)|天天|一大早|一早|夜里|上午|下午|这会儿|待会儿?|等会儿?|回头|平时|周末|有时候?|偶尔|常常|经常)+"
+)
+ORDERS = re.compile(
+    r"^(?:and |but |so |now |then |ok |please |come on )*"
+    r"(?:another|one more|make (?:it|mine)|pass the|pour|fetch the|hand the|nothing (?:beats?|like|better))\b"
+)
+"""Wants what follows for oneself, and names nobody."""
 
 
 def _subject(text: str, before: Clause | None, han: bool) -> str:
     """Whom a clause speaks of; where it names nobody, itself as far as it reads like half a sentence."""
+    if not han and ORDERS.match(text):
+        return SELF
     if NOBODY.match(text):
         return THIRD
     if han:
         person = CHINESE_PERSON.search(text)
         if person:
             return SELF if person[0] in CHINESE_SELF else OTHER if person[0][0] in "你您" else THIRD
-        if ELLIPSIS_ZH.match(text) or len(text) <= 4:
+        if ELLIPSIS_ZH.match(WHEN_ZH.sub("", text)) or len(text) <= 4:
             return before.subject if before is not None else OPEN
         return THIRD
     if re.match(r"as an? ", text):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalloop_assets.reward_model.breaks.claims import Answer, Attribute, Claim, Said, asked_for, grams
-from evalloop_assets.reward_model.breaks.clauses import OPEN, OTHER, SELF, Clause
+from evalloop_assets.reward_model.breaks.clauses import ENDED, EVER, OPEN, OTHER, SELF, Clause
 
 CONCEPT, STEM, PAIR = 1.0, 0.8, 0.5
 """Weight of a shared concept, an English stem, a pair of Chinese characters."""
@@ -18,6 +18,8 @@ ENOUGH = 0.75
 """Shared weight without which two clauses are not about the same."""
 DENIED_COVER = 0.6
 """Share of what a clause denies that the other must assert."""
+PERSONA_COVER = 0.4
+"""The same where a persona takes part, if DENIED_COVER of the concepts are asserted: its lines are to the point."""
 COVER = 0.5
 """Share of the smaller clause that must be shared."""
 
@@ -31,10 +33,10 @@ DEGREE = re.compile(
 
 HABIT = re.compile(
     r"\b(?:most (?:mornings|days|nights|evenings|weekends)|every (?:day|morning|night|evening|week|weekend)|"
-    r"daily|always|keeps?|owns?|raises?)\b|"
-    "每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的"
+    r"daily|always|keeps?|owns?|raises?|another|one more|my (?:second|third|fourth)|pour (?:me|myself)|order(?:ed)? (?:me|myself))\b|"
+    "每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的|再来[一两]?[杯碗份盘块根壶]|又[点要来]了|给我[来上满]"
 )
-"""Done again and again, or kept: nobody does so with what is feared or detested."""
+"""Done again and again, kept, or asked for: nobody does so with what is feared or detested."""
 
 
 def weight(token: str) -> float:
@@ -64,15 +66,23 @@ def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> 
     if earlier.han and not any(token[0] == "@" for token in shared) and not _predicate_shared(earlier, later):
         return 0.0
     strength = max(_opposed(earlier, later, token) for token in shared)
-    if not strength or most < DENIED_COVER * max(_denied_weight(earlier), _denied_weight(later)):
+    if not strength or not all(_covers(clause, shared, persona) for clause in (earlier, later)):
         return 0.0
     large = max(sum(map(weight, earlier.tokens)), sum(map(weight, later.tokens)))
     score = strength * (0.5 + 0.25 * cover + 0.25 * most / large)
-    if earlier.past != later.past or DEGREE.search(earlier.text) or DEGREE.search(later.text):
+    if _of_other_times(earlier, later, persona) or DEGREE.search(earlier.text) or DEGREE.search(later.text):
         score *= 0.5
     if not persona and SELF not in (earlier.subject, later.subject) and not any(token[0] == "@" for token in shared):
         score *= 0.5
     return min(score, 0.95)
+
+
+def _of_other_times(earlier: Clause, later: Clause, persona: bool) -> bool:
+    """Whether one clause speaks of the past and the other does not, so that both may hold."""
+    if any(clause.fact < 0 and EVER.search(clause.text) for clause in (earlier, later)):
+        return False
+    was = earlier.past and not (persona and ENDED.search(earlier.text))
+    return was != later.past
 
 
 def _of_another_kind(denying: Clause, said: Clause, concept: str) -> bool:
@@ -99,9 +109,15 @@ def _predicate_shared(one: Clause, other: Clause) -> bool:
     )
 
 
-def _denied_weight(clause: Clause) -> float:
-    """Weight of what a clause denies as a whole: who never wrote a letter may well have read one."""
-    return sum(map(weight, clause.tokens)) if clause.fact < 0 and not clause.attitude else 0.0
+def _covers(clause: Clause, shared: set[str], persona: bool) -> bool:
+    """Whether what is shared is enough of what a clause denies: who never wrote a letter may well have read one."""
+    if clause.fact > 0 or clause.attitude:
+        return True
+    most, whole = sum(map(weight, shared)), sum(map(weight, clause.tokens))
+    if not persona:
+        return most >= DENIED_COVER * whole
+    concepts = sum(weight(token) for token in clause.tokens if token[0] in "@#")
+    return most >= PERSONA_COVER * whole and most >= DENIED_COVER * concepts
 
 
 def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
@@ -115,10 +131,29 @@ def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
     )
 
 
+FIRST_TIME = re.compile(
+    r"\b(?:is|was) (?:my|the) (?:very )?first\b|\bmy (?:very )?first time\b|\bfor the first time\b|\bfirst time (?:i have|ever)\b|"
+    r"\b(?:new to|never .*before|beginner|novice|just (?:started|learned|learnt))\b|"
+    "(?:这|我|还|才)是?(?:头一回|第一次|头一次|头一遭|第一回)(?!.*(?:时候|那))|刚学|初学|新手"
+)
+PRACTICE = re.compile(
+    r"\b(?:for (?:\w+ ){0,3}(?:years|decades|ages)|since (?:i|he|she|they) (?:was|were|could)|since childhood|veteran|expert|"
+    r"all (?:my|his|her) life|every (?:day|morning|night|evening|week|weekend|year)|lifelong|daily|professional|master)\b|"
+    "多年|从小|打小|每天|天天|每晚|每早|[0-9一二三四五六七八九十几]+年|老手|行家|高手|[一半]辈子|常年|自幼"
+)
+
+
+def _begins(one: Clause, other: Clause) -> bool:
+    """Whether one clause calls new what the other has long done."""
+    return bool(FIRST_TIME.search(one.text) and PRACTICE.search(other.text) and not FIRST_TIME.search(other.text))
+
+
 def _opposed(one: Clause, other: Clause, token: str) -> float:
     """How far two clauses differ on a token: 0 for no conflict, up to 1."""
     first, second = one.fact * one.tokens[token], other.fact * other.tokens[token]
     a, b = one.attitude, other.attitude
+    if first == second == 1 and (_begins(one, other) or _begins(other, one)):
+        return 0.8
     if a and b:
         return 0.9 if a != b else 0.0
     if not a and not b:

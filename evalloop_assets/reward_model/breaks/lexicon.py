@@ -34,8 +34,12 @@ class Lexicon(NamedTuple):
     """By Chinese word."""
     apart: tuple[tuple[str, re.Pattern[str], tuple[Meaning, ...]], ...]
     """Chinese words that others may part, each with what it begins with."""
+    alternatives: tuple[frozenset[str], ...]
+    """Groups of concepts of which "only" one denies the others."""
 
 
+END = "$"
+"""Stands for the end of a clause in a phrase."""
 GAP = 4
 """Words, or Chinese characters, for which a * stands at most."""
 LIKE = "@@attitude"
@@ -48,6 +52,10 @@ NUMBERS = {word: number for number, word in enumerate(NUMBER_WORDS.split(" "))} 
 }  # fmt: skip
 HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九十")} | {"两": 2, "俩": 2}
 
+ONLY_EN = re.compile(
+    r"(?<!not )\b(?:only ever|nothing but|exclusively|only (?:drinks?|eats?|rides?|travels? by|goes? by|gets? around by))\b"
+)
+ONLY_ZH = re.compile("(?<!不)只(?:爱|肯|会|坐|骑|喝|吃|穿|用|乘)+(?![了过完])|除了.+(?:都不|别的不|什么也不)")
 LEFT = re.compile("(?:出|离开)过?$")
 """Before a place: out of it, not in it."""
 CHINESE_NEGATORS = re.compile("从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]")
@@ -86,11 +94,17 @@ class Found:
             if kind:
                 self.tokens.setdefault(kind, 1)
 
+    def exclude(self) -> None:
+        """Denies what stands beside a concept in a group of alternatives: who only drinks tea drinks no beer."""
+        for group in lexicon_of_concepts().alternatives:
+            if group & self.tokens.keys():
+                self.tokens |= dict.fromkeys(group - self.tokens.keys(), -1)
+
 
 def _english_tokens(clause: str) -> tuple[dict[str, int], int, str]:
     lexicon, stop, found = lexicon_of_concepts(), stop_words(), Found()
     words = WORD.findall(clause)
-    stems = [stem(word) for word in words]
+    stems = [*map(stem, words), END]
     used: set[int] = set()
     for place, root in enumerate(stems):
         for phrase, meanings in lexicon.phrases.get(root, ()):
@@ -101,6 +115,8 @@ def _english_tokens(clause: str) -> tuple[dict[str, int], int, str]:
     left = [place for place in range(len(words)) if place not in used]
     for place in left:
         found.note(lexicon.english.get(stems[place], ()))
+    if ONLY_EN.search(clause):
+        found.exclude()
     light = light_words()[0] if found.tokens else frozenset()
     for place in left:
         word, root = words[place], stems[place]
@@ -139,6 +155,8 @@ def _chinese_tokens(clause: str) -> tuple[dict[str, int], int, str]:
         return " "
 
     rest = lexicon.chinese.sub(note, rest)
+    if ONLY_ZH.search(clause):
+        found.exclude()
     content = CHINESE_STOP.sub(" ", NO_NEGATION.sub(" ", CHINESE_NEGATORS.sub(" ", rest)))
     if found.tokens:
         content = light_words()[1].sub(" ", content)
@@ -225,9 +243,9 @@ def lexicon_of_concepts() -> Lexicon:
     english: dict[str, tuple[Meaning, ...]] = {}
     phrases: dict[str, list[tuple[tuple[str, ...], tuple[Meaning, ...]]]] = defaultdict(list)
     for word, meanings in words.items():
-        parts = re.findall(r"[a-z]+|\*", word)
+        parts = re.findall(r"[a-z]+|[*$]", word)
         if len(parts) > 1:
-            phrase = tuple(part if part == "*" else stem(part) for part in parts)
+            phrase = tuple(part if part in "*$" else stem(part) for part in parts)
             phrases[phrase[0]].append((phrase, tuple(meanings)))
         elif parts:
             english[stem(word)] = (*english.get(stem(word), ()), *meanings)
@@ -240,4 +258,5 @@ def lexicon_of_concepts() -> Lexicon:
         re.compile("|".join(whole)),
         han,
         tuple((word.split("*")[0], re.compile(word.replace("*", f"(.{{0,{GAP}}}?)")), han[word]) for word in apart),
+        tuple(frozenset(f"@{concept}" for concept in group.split()) for group in given["alternatives"]),
     )
