@@ -189,7 +189,7 @@ ELLIPSIS_EN = re.compile(
     r"(?:love|like|hate|enjoy|prefer|adore|have|had|got|never|not|no|am|been|work|live|used|going|trying|single|married)\b"
 )
 ELLIPSIS_ZH = re.compile(
-    "^[不没喜讨有会能想在是就也都很太真还从爱怕养吃喝看听做去来当住学刚快早今已单每偶经从其才只特最非挺比再给抽骑弹唱跳游跑写读睡打玩买拿抱端拔杀信开坐又恨讨宁忍"
+    "^[不没喜讨有会能想在是就也都很太真还从爱怕养吃喝看听做去来当住学刚快早今已单每偶经从其才只特最非挺比再给抽骑弹唱游睡玩恨宁"
     "]"
 )
 

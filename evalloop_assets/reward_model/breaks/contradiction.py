@@ -33,7 +33,7 @@ DEGREE = re.compile(
 
 HABIT = re.compile(
     r"\b(?:most (?:mornings|days|nights|evenings|weekends)|every (?:day|morning|night|evening|week|weekend)|"
-    r"daily|always|keeps?|owns?|raises?|another|one more|my (?:second|third|fourth)|pour (?:me|myself)|order(?:ed)? (?:me|myself))\b|"
+    r"daily|always|keeps?|owns?|raises?|(?:another|one more) (?:round|glass|cup|pint|slice|bowl|plate|bite|helping|serving|drink|bottle)|my (?:second|third|fourth)|pour (?:me|myself)|order(?:ed)? (?:me|myself))\b|"
     "每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的|再来[一两]?[杯碗份盘块根壶]|又[点要来]了|给我[来上满]"
 )
 """Done again and again, kept, or asked for: nobody does so with what is feared or detested."""
@@ -132,8 +132,8 @@ def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
 
 
 FIRST_TIME = re.compile(
-    r"\b(?:is|was) (?:my|the) (?:very )?first\b|\bmy (?:very )?first time\b|\bfor the first time\b|\bfirst time (?:i have|ever)\b|"
-    r"\b(?:new to|never .*before|beginner|novice|just (?:started|learned|learnt))\b|"
+    r"\b(?:this|it) (?:is|was) my (?:very )?first\b|\bmy (?:very )?first time\b|\b(?:new to|beginner|novice)\b|"
+    r"\bfor the first time(?: ever| in my life)?(?! (?:in|this|since|to))\b|"
     "(?:这|我|还|才)是?(?:头一回|第一次|头一次|头一遭|第一回)(?!.*(?:时候|那))|刚学|初学|新手"
 )
 PRACTICE = re.compile(
@@ -155,7 +155,7 @@ def _opposed(one: Clause, other: Clause, token: str) -> float:
     if first == second == 1 and (_begins(one, other) or _begins(other, one)):
         return 0.8
     if a and b:
-        return 0.9 if a != b else 0.0
+        return 0.9 if a * one.tokens[token] != b * other.tokens[token] else 0.0
     if not a and not b:
         return 0.85 if first != second else 0.0
     attitude, fact, doing = (a, second, other) if a else (b, first, one)
