@@ -39,9 +39,16 @@ class Clause(NamedTuple):
 
 
 ENGLISH_NEGATORS = frozenset(
-    ["not", "never", "no", "none", "nobody", "nothing", "neither", "nor", "without", "hardly", "cannot", "nope"]
+    ["not", "never", "no", "none", "nobody", "nothing", "neither", "nor", "without", "hardly", "cannot", "nope", "refuse",
+     "refuses", "refused", "unable", "incapable", "abstain", "abstains", "shun", "shuns", "lack", "lacks", "quit", "unwilling"]
 )
+ENGLISH_GIVES_UP = re.compile(
+    r"\b(?:gave|given|giving) up\b|\bsw(?:ore|orn) off\b|\bstopped(?= \w+ing\b)|"
+    r"\b(?:bad|terrible|hopeless|awful|useless|lousy|poor) (?:at\b|(?=cook|singer|dancer|driver|swimmer|liar|shot))"
+)
+"""Says not to do it, or not to be able to."""
 ENGLISH_NO_NEGATION = re.compile(
+    r"\b(?:cannot|never|not) (?:quit|refuse)\b|"
     r"\bnothing more than\b|\bnot only\b|\bno (?:problem|worries|doubt|wonder|matter|longer wait)\b|\bwhy not\b|"
     r"\bnot to mention\b|\bnever mind\b|\bno,|\bcannot wait\b|\bnot just\b|\bnot bad\b|\bno one but\b"
 )
@@ -66,7 +73,10 @@ PAST = re.compile(
 )
 FIRST = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours"])
 SECOND = frozenset(["you", "your", "yours", "yourself"])
-ENDED = re.compile(r"\banymore\b|\bany more\b|\bno longer\b|不再")
+ENDED = re.compile(
+    r"\banymore\b|\bany more\b|\bno longer\b|\b(?:quit|gave up|given up|stopped|sw(?:ore|orn) off|graduated|retired|divorced)\b|"
+    "不再|戒|毕业|退休|离婚"
+)
 """It is so from now on."""
 EVER = re.compile(
     r"\b(?:has|have|had) never\b|\bnever (?:once|ever|in)\b|\bnot once\b|\bin (?:my|his|her|their|all) life\b|"
@@ -167,7 +177,7 @@ def _clause(text: str, before: Clause | None, question: bool, han: bool) -> Clau
     if han:
         denied = len(CHINESE_NEGATORS.findall(A_NOT_A.sub("", NO_NEGATION.sub("", rest)))) % 2 == 1
     else:
-        denied = any(word in ENGLISH_NEGATORS for word in WORD.findall(ENGLISH_NO_NEGATION.sub(" ", rest)))
+        denied = any(word in ENGLISH_NEGATORS for word in WORD.findall(_denials(rest)))
     subject = _subject(text, before, han)
     inherits = bool((ELLIPSIS_ZH if han else REFERS).search(text)) and (denied or attitude != 0)
     if before is not None and not tokens and not question and inherits:
@@ -179,6 +189,10 @@ def _clause(text: str, before: Clause | None, question: bool, han: bool) -> Clau
     return Clause(
         text, tokens, subject, fact, attitude * fact, question, bool(PAST.search(text)), bool(UNREAL.search(text)), han
     )  # fmt: skip
+
+
+def _denials(text: str) -> str:
+    return ENGLISH_GIVES_UP.sub("not ", ENGLISH_NO_NEGATION.sub(" ", text))
 
 
 REFERS = re.compile(r"\b(?:it|them|one|that|so|word|any)\b")
@@ -194,6 +208,9 @@ ELLIPSIS_ZH = re.compile(
 )
 
 
+VERB_ZH = re.compile("[啃灌抿尝炒炖煮烤抱骑抽弹唱游跑跳写读睡打玩买拿端拔杀开坐烧撸刷逛赢输押赌哭骂揍砍偷骗种钓点咬吞煎涮]")
+"""With a time before it, or after another clause, its speaker does it."""
+OWN_ZH = re.compile("[你您他她它]们?的")
 WHEN_ZH = re.compile(
     "^(?:(?:昨|今|前|明)(?:天|晚|儿|早|夜)?(?:早上|上午|中午|下午|晚上|夜里)?|刚才?|方才|上个?(?:月|周|礼拜)|去年|早上|晚上|半夜|"
     "每(?:天|晚|早|次|年)|天天|一大早|一早|夜里|上午|下午|这会儿|待会儿?|等会儿?|回头|平时|周末|有时候?|偶尔|常常|经常)+"
@@ -212,15 +229,20 @@ def _subject(text: str, before: Clause | None, han: bool) -> str:
     if NOBODY.match(text):
         return THIRD
     if han:
-        person = CHINESE_PERSON.search(text)
+        person = CHINESE_PERSON.search(OWN_ZH.sub("", text) if "我" in text else text)
         if person:
             return SELF if person[0] in CHINESE_SELF else OTHER if person[0][0] in "你您" else THIRD
-        if ELLIPSIS_ZH.match(WHEN_ZH.sub("", text)) or len(text) <= 4:
+        bare = WHEN_ZH.sub("", text)
+        does = VERB_ZH.match(bare) and (bare != text or before is not None)
+        if does or ELLIPSIS_ZH.match(bare) or len(text) <= 4:
             return before.subject if before is not None else OPEN
         return THIRD
     if re.match(r"as an? ", text):
         return SELF
-    for word in WORD.findall(text):
+    words = WORD.findall(text)
+    if words and words[0] in ("it", "this", "that", "there") and not FIRST.isdisjoint(words):
+        return SELF
+    for word in words:
         if word in FIRST or word in SECOND or word in OTHERS:
             return SELF if word in FIRST else OTHER if word in SECOND else THIRD
     if ELLIPSIS_EN.match(text) or len(text.split()) <= 2:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evalloop_assets.reward_model.breaks.claims import Answer, Attribute, Claim, Said, asked_for, grams
 from evalloop_assets.reward_model.breaks.clauses import ENDED, EVER, OPEN, OTHER, SELF, Clause
+from evalloop_assets.reward_model.breaks.lexicon import bare_verbs
 
-CONCEPT, STEM, PAIR = 1.0, 0.8, 0.5
-"""Weight of a shared concept, an English stem, a pair of Chinese characters."""
+CONCEPT, STEM, VERB, PAIR = 1.0, 0.8, 0.7, 0.5
+"""Weight of a shared concept, an English stem, a verb that says little by itself, a pair of Chinese characters."""
 ENOUGH = 0.75
 """Shared weight without which two clauses are not about the same."""
 DENIED_COVER = 0.6
@@ -34,7 +35,7 @@ DEGREE = re.compile(
 HABIT = re.compile(
     r"\b(?:most (?:mornings|days|nights|evenings|weekends)|every (?:day|morning|night|evening|week|weekend)|"
     r"daily|always|keeps?|owns?|raises?|(?:another|one more) (?:round|glass|cup|pint|slice|bowl|plate|bite|helping|serving|drink|bottle)|my (?:second|third|fourth)|pour (?:me|myself)|order(?:ed)? (?:me|myself))\b|"
-    "每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的|再来[一两]?[杯碗份盘块根壶]|又[点要来]了|给我[来上满]"
+    "一[天日][一两二三四五六七八九十]+[杯碗顿包根盘]|每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的|再来[一两]?[杯碗份盘块根壶]|又[点要来]了|给我[来上满]"
 )
 """Done again and again, kept, or asked for: nobody does so with what is feared or detested."""
 
@@ -45,7 +46,9 @@ def weight(token: str) -> float:
         return CONCEPT
     if token[0] == "#":
         return -CONCEPT if ":@" in token else 0.0
-    return STEM if token[0] < "\u3000" else PAIR
+    if token[0] > "\u3000":
+        return PAIR
+    return VERB if token in bare_verbs() else STEM
 
 
 def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> float:
@@ -61,7 +64,7 @@ def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> 
         return 0.0
     small = min(sum(map(weight, earlier.tokens)), sum(map(weight, later.tokens)))
     cover = most / small
-    if cover < COVER:
+    if cover < (PERSONA_COVER if persona else COVER):
         return 0.0
     if earlier.han and not any(token[0] == "@" for token in shared) and not _predicate_shared(earlier, later):
         return 0.0
@@ -81,8 +84,8 @@ def _of_other_times(earlier: Clause, later: Clause, persona: bool) -> bool:
     """Whether one clause speaks of the past and the other does not, so that both may hold."""
     if any(clause.fact < 0 and EVER.search(clause.text) for clause in (earlier, later)):
         return False
-    was = earlier.past and not (persona and ENDED.search(earlier.text))
-    return was != later.past
+    was, now = (clause.past and not (persona and ENDED.search(clause.text)) for clause in (earlier, later))
+    return was != now
 
 
 def _of_another_kind(denying: Clause, said: Clause, concept: str) -> bool:
@@ -110,14 +113,20 @@ def _predicate_shared(one: Clause, other: Clause) -> bool:
 
 
 def _covers(clause: Clause, shared: set[str], persona: bool) -> bool:
-    """Whether what is shared is enough of what a clause denies: who never wrote a letter may well have read one."""
+    """Whether what is shared is enough of what a clause denies or dislikes: who never wrote a letter may well have
+    read one, and who hates spicy food may love food."""
+    if clause.attitude < 0:
+        return _concepts(shared) >= DENIED_COVER * _concepts(clause.tokens.keys() - {"@allergy"})
     if clause.fact > 0 or clause.attitude:
         return True
     most, whole = sum(map(weight, shared)), sum(map(weight, clause.tokens))
     if not persona:
         return most >= DENIED_COVER * whole
-    concepts = sum(weight(token) for token in clause.tokens if token[0] in "@#")
-    return most >= PERSONA_COVER * whole and most >= DENIED_COVER * concepts
+    return most >= PERSONA_COVER * whole and _concepts(shared) >= DENIED_COVER * _concepts(clause.tokens)
+
+
+def _concepts(tokens: Iterable[str]) -> float:
+    return sum(weight(token) for token in tokens if token[0] in "@#")
 
 
 def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
@@ -131,6 +140,15 @@ def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
     )
 
 
+ABSTAINS = re.compile(
+    r"\b(?:do not|does not|never|no longer|cannot) (?:ever )?"
+    r"(?:eat|drink|touch|smoke|gamble|dance|sing|swim|cook|play|wear|ride|watch|read|listen|fight|drive)|"
+    "(?:从不|不能?|不再|没法)(?:吃|喝|碰|抽|赌|跳|唱|看|听|玩|穿|骑|沾)|不能吃"
+)
+"""Never does what one might love to do."""
+INTAKE = re.compile(
+    r"\b(?:eat|ate|eaten|had|have|drank|drink|ordered|finished|devoured|keep|own|adopted)\b|吃|喝|啃|点了|养"
+)
 FIRST_TIME = re.compile(
     r"\b(?:this|it) (?:is|was) my (?:very )?first\b|\bmy (?:very )?first time\b|\b(?:new to|beginner|novice)\b|"
     r"\bfor the first time(?: ever| in my life)?(?! (?:in|this|since|to))\b|"
@@ -160,8 +178,9 @@ def _opposed(one: Clause, other: Clause, token: str) -> float:
         return 0.85 if first != second else 0.0
     attitude, fact, doing = (a, second, other) if a else (b, first, one)
     if attitude > 0 and fact < 0:
-        return 0.65 if doing.tokens[token] < 0 else 0.4
-    return 0.7 if attitude < 0 < fact and HABIT.search(doing.text) else 0.0
+        return 0.65 if doing.tokens[token] < 0 or ABSTAINS.search(doing.text) else 0.4
+    held = HABIT.search(doing.text) or ("@allergy" in (one if a else other).tokens and INTAKE.search(doing.text))
+    return 0.7 if attitude < 0 < fact and held else 0.0
 
 
 def attribute_conflict(earlier: Iterable[Attribute], later: Iterable[Attribute]) -> float:

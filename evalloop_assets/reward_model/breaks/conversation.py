@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from evalloop_assets.reward_model.breaks import contradiction
 from evalloop_assets.reward_model.breaks.claims import Attribute, Claim, Said, read
 from evalloop_assets.reward_model.breaks.clauses import SELF, clauses_of, normal
+from evalloop_assets.reward_model.breaks.lexicon import HAN
 from evalloop_assets.reward_model.breaks.promises import Promises
 from evalloop_assets.reward_model.breaks.rupture import Thread
 
@@ -133,6 +135,29 @@ def _persona(persona: str) -> tuple[dict[str, list[Claim]], tuple[Attribute, ...
             kept = {token: sign for token, sign in clause.tokens.items() if token not in named}
             for token in kept:
                 index[token].append(Claim(clause._replace(tokens=kept)))
-    first_person = normal(persona)
-    attributes = [attribute for line in first_person.splitlines() for attribute in read(line).attributes]
+    attributes = [attribute for line in _in_first_person(lines) for attribute in read(line).attributes]
     return dict(index), tuple(attributes)
+
+
+def _in_first_person(lines: Sequence[str]) -> list[str]:
+    """Lines that begin with the name which most begin with, as their speaker would say them."""
+    plain = [normal(line) for line in lines]
+    firsts = Counter(_first_name(line) for line in plain)
+    name, number = firsts.most_common(1)[0] if firsts else ("", 0)
+    if not name or 2 * number <= len(plain):
+        return plain
+    said = []
+    for line in plain:
+        rest = line.removeprefix(name)
+        if rest != line:
+            line = f"我{rest}" if HAN.match(name) else "i" + THIRD_PERSON.sub(lambda verb: FIRST_PERSON[verb[1]], rest)
+        said.append(line)
+    return said
+
+
+def _first_name(line: str) -> str:
+    return line[:2] if HAN.match(line) else line.split(" ")[0]
+
+
+FIRST_PERSON = {"is": " am", "has": " have", "works": " work", "lives": " live", "comes": " come", "was": " was"}
+THIRD_PERSON = re.compile(rf"^ ({'|'.join(FIRST_PERSON)})\b")

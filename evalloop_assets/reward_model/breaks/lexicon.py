@@ -58,7 +58,7 @@ ONLY_EN = re.compile(
 ONLY_ZH = re.compile("(?<!不)只(?:爱|肯|会|坐|骑|喝|吃|穿|用|乘)+(?![了过完])|除了.+(?:都不|别的不|什么也不)")
 LEFT = re.compile("(?:出|离开)过?$")
 """Before a place: out of it, not in it."""
-CHINESE_NEGATORS = re.compile("从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]")
+CHINESE_NEGATORS = re.compile("戒掉|戒了|拒绝|远离|从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]")
 NO_NEGATION = re.compile(
     "不错|没错|不过|不好意思|没事|没关系|不客气|不知不觉|不得不|差不多|不但|不仅|不光|不只|不管|不论|不如|不久|不一会|"
     "不少|不断|不然|无聊|无论|无所谓|无辣不欢|离不得|离不开|特别|别人|别的|区别|分别|个别|告别|非常|未来|未必|不小了|"
@@ -204,6 +204,12 @@ def stop_words() -> frozenset[str]:
 
 
 @cache
+def bare_verbs() -> frozenset[str]:
+    """Stems of verbs that say little without an object."""
+    return frozenset(map(stem, word_lists()["verbs"].split()))
+
+
+@cache
 def irregular_forms() -> dict[str, str]:
     """English forms that no ending tells, with their stems."""
     return {form: root for root, forms in word_lists()["irregular"].items() for form in forms.split()}
@@ -241,20 +247,23 @@ def lexicon_of_concepts() -> Lexicon:
             words[place].append(Meaning(f"@in {region}", 1))
             words[f"{place}人"].append(Meaning(f"@from {region}", 1))
     english: dict[str, tuple[Meaning, ...]] = {}
-    phrases: dict[str, list[tuple[tuple[str, ...], tuple[Meaning, ...]]]] = defaultdict(list)
+    phrases: dict[tuple[str, ...], tuple[Meaning, ...]] = {}
     for word, meanings in words.items():
         parts = re.findall(r"[a-z]+|[*$]", word)
         if len(parts) > 1:
             phrase = tuple(part if part in "*$" else stem(part) for part in parts)
-            phrases[phrase[0]].append((phrase, tuple(meanings)))
+            phrases[phrase] = (*phrases.get(phrase, ()), *meanings)
         elif parts:
             english[stem(word)] = (*english.get(stem(word), ()), *meanings)
+    by_first: dict[str, list[tuple[tuple[str, ...], tuple[Meaning, ...]]]] = defaultdict(list)
+    for phrase in sorted(phrases, key=len, reverse=True):
+        by_first[phrase[0]].append((phrase, phrases[phrase]))
     han = {word: tuple(meanings) for word, meanings in words.items() if HAN.match(word)}
     apart = sorted((word for word in han if "*" in word), key=len, reverse=True)
     whole = sorted((word for word in han if "*" not in word), key=len, reverse=True)
     return Lexicon(
         english,
-        {first: tuple(sorted(found, key=lambda pair: -len(pair[0]))) for first, found in phrases.items()},
+        {first: tuple(found) for first, found in by_first.items()},
         re.compile("|".join(whole)),
         han,
         tuple((word.split("*")[0], re.compile(word.replace("*", f"(.{{0,{GAP}}}?)")), han[word]) for word in apart),
