@@ -44,6 +44,9 @@ ENGLISH_NEGATORS = frozenset(
 )
 ENGLISH_GIVES_UP = re.compile(
     r"\b(?:gave|given|giving) up\b|\bsw(?:ore|orn) off\b|\bstopped(?= \w+ing\b)|"
+    r"\b(?:keep|kept|stay|stayed|stays|keeps) (?:\w+ )?(?:away from|clear of|off the|out of)\b|\b(?:instead of|rather than)\b|"
+    r"\b(?:skip|decline|avoid)(?:ped|d|s|ing)?\b|\bturn(?:ed|s)? down\b|\bpush(?:ed|es)? (?:\w+ ){1,4}(?:away|aside)\b|"
+    r"\b(?:put|puts|set|sets|pour|poured|throw|threw|wave|waved|give|gave) (?:\w+ ){0,4}(?:down|away|aside|out)\b|"
     r"\b(?:bad|terrible|hopeless|awful|useless|lousy|poor) (?:at\b|(?=cook|singer|dancer|driver|swimmer|liar|shot))"
 )
 """Says not to do it, or not to be able to."""
@@ -208,6 +211,13 @@ ELLIPSIS_ZH = re.compile(
 )
 
 
+OTHERS_DO = re.compile(
+    r"\b(?:watch|watched|see|saw|hear|heard|let|asks?|asked|made|help|helped|begged|taught|teach) "
+    r"(?:you|him|her|them|others|everyone|people|the others)\b|"
+    "(?:听|看)着?(?:你们?|您|他们?|她们?|大家|别人|人家|客人|孩子们)(?!的)"
+)
+ASKS_FOR_IT = re.compile(r"^(?:please |just |so |then |and |come |go on |now )*[a-z]+ (?:it |that |this |them )?(?:to |for )?me\b")
+"""Wants the other to do it."""
 VERB_ZH = re.compile("[啃灌抿尝炒炖煮烤抱骑抽弹唱游跑跳写读睡打玩买拿端拔杀开坐烧撸刷逛赢输押赌哭骂揍砍偷骗种钓点咬吞煎涮]")
 """With a time before it, or after another clause, its speaker does it."""
 OWN_ZH = re.compile("[你您他她它]们?的")
@@ -226,6 +236,8 @@ def _subject(text: str, before: Clause | None, han: bool) -> str:
     """Whom a clause speaks of; where it names nobody, itself as far as it reads like half a sentence."""
     if not han and ORDERS.match(text):
         return SELF
+    if OTHERS_DO.search(text) or (not han and ASKS_FOR_IT.match(text)):
+        return THIRD
     if NOBODY.match(text):
         return THIRD
     if han:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evalloop_assets.reward_model.breaks.claims import Answer, Attribute, Claim, Said, asked_for, grams
 from evalloop_assets.reward_model.breaks.clauses import ENDED, EVER, OPEN, OTHER, SELF, Clause
-from evalloop_assets.reward_model.breaks.lexicon import bare_verbs
+from evalloop_assets.reward_model.breaks.lexicon import bare_verbs, lexicon_of_concepts
 
 CONCEPT, STEM, VERB, PAIR = 1.0, 0.8, 0.7, 0.5
 """Weight of a shared concept, an English stem, a verb that says little by itself, a pair of Chinese characters."""
@@ -147,8 +147,15 @@ ABSTAINS = re.compile(
 )
 """Never does what one might love to do."""
 INTAKE = re.compile(
-    r"\b(?:eat|ate|eaten|had|have|drank|drink|ordered|finished|devoured|keep|own|adopted)\b|吃|喝|啃|点了|养"
+    r"\b(?:eat|ate|eaten|drank|drink|finished|devoured|adopted|(?:have|had|own|keep) (?:a|an|two|three|four|some|many))\b|"
+    "吃了|喝了|啃了|爱吃|养了|养着|养的"
 )
+GIVES = re.compile(
+    r"\b(?:pour|serve|make|made|brew|bring|brought|hand|give|gave|offer|buy|bought|fetch|get|got|light|lit)(?:ed|d|s)? "
+    r"(?:you|him|her|them|the others|everyone|(?:the|my) \w+s)\b|\bfor (?:you|him|her|them|everyone|others)\b|"
+    "[给替请为敬](?:了)?(?:你们?|您|他们?|她们?|大家|客官?人?|别人)"
+)
+"""Done for others."""
 FIRST_TIME = re.compile(
     r"\b(?:this|it) (?:is|was) my (?:very )?first\b|\bmy (?:very )?first time\b|\b(?:new to|beginner|novice)\b|"
     r"\bfor the first time(?: ever| in my life)?(?! (?:in|this|since|to))\b|"
@@ -175,11 +182,13 @@ def _opposed(one: Clause, other: Clause, token: str) -> float:
     if a and b:
         return 0.9 if a * one.tokens[token] != b * other.tokens[token] else 0.0
     if not a and not b:
-        return 0.85 if first != second else 0.0
-    attitude, fact, doing = (a, second, other) if a else (b, first, one)
+        given = token in lexicon_of_concepts().consumed and GIVES.search(one.text if first > 0 else other.text)
+        return 0.85 if first != second and not given else 0.0
+    attitude, fact, doing = (a * one.tokens[token], second, other) if a else (b * other.tokens[token], first, one)
     if attitude > 0 and fact < 0:
         return 0.65 if doing.tokens[token] < 0 or ABSTAINS.search(doing.text) else 0.4
-    held = HABIT.search(doing.text) or ("@allergy" in (one if a else other).tokens and INTAKE.search(doing.text))
+    unasked = token in lexicon_of_concepts().unasked
+    held = (not unasked and HABIT.search(doing.text)) or ("@allergy" in (one if a else other).tokens and INTAKE.search(doing.text))
     return 0.7 if attitude < 0 < fact and held else 0.0
 
 

@@ -36,6 +36,10 @@ class Lexicon(NamedTuple):
     """Chinese words that others may part, each with what it begins with."""
     alternatives: tuple[frozenset[str], ...]
     """Groups of concepts of which "only" one denies the others."""
+    unasked: frozenset[str]
+    """Concepts of what comes to one unasked."""
+    consumed: frozenset[str]
+    """Concepts of what is eaten, drunk or smoked."""
 
 
 END = "$"
@@ -58,7 +62,9 @@ ONLY_EN = re.compile(
 ONLY_ZH = re.compile("(?<!不)只(?:爱|肯|会|坐|骑|喝|吃|穿|用|乘)+(?![了过完])|除了.+(?:都不|别的不|什么也不)")
 LEFT = re.compile("(?:出|离开)过?$")
 """Before a place: out of it, not in it."""
-CHINESE_NEGATORS = re.compile("戒掉|戒了|拒绝|远离|从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]")
+CHINESE_NEGATORS = re.compile(
+    "戒掉|戒了|拒绝|远离|推开|推掉|谢绝|婉拒|推辞|让给|倒掉|避开|躲开|绕开|绕着|放下|从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]"
+)
 NO_NEGATION = re.compile(
     "不错|没错|不过|不好意思|没事|没关系|不客气|不知不觉|不得不|差不多|不但|不仅|不光|不只|不管|不论|不如|不久|不一会|"
     "不少|不断|不然|无聊|无论|无所谓|无辣不欢|离不得|离不开|特别|别人|别的|区别|分别|个别|告别|非常|未来|未必|不小了|"
@@ -268,4 +274,5 @@ def lexicon_of_concepts() -> Lexicon:
         han,
         tuple((word.split("*")[0], re.compile(word.replace("*", f"(.{{0,{GAP}}}?)")), han[word]) for word in apart),
         tuple(frozenset(f"@{concept}" for concept in group.split()) for group in given["alternatives"]),
+        *(frozenset(f"@{concept}" for concept in given[name].split()) for name in ("unasked", "consumed")),
     )
