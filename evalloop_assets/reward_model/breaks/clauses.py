@@ -39,14 +39,41 @@ class Clause(NamedTuple):
 
 
 ENGLISH_NEGATORS = frozenset(
-    ["not", "never", "no", "none", "nobody", "nothing", "neither", "nor", "without", "hardly", "cannot", "nope", "refuse",
-     "refuses", "refused", "unable", "incapable", "abstain", "abstains", "shun", "shuns", "lack", "lacks", "quit", "unwilling"]
+    [
+        "not",
+        "never",
+        "no",
+        "none",
+        "nobody",
+        "nothing",
+        "neither",
+        "nor",
+        "without",
+        "hardly",
+        "cannot",
+        "nope",
+        "refuse",
+        "refuses",
+        "refused",
+        "unable",
+        "incapable",
+        "abstain",
+        "abstains",
+        "shun",
+        "shuns",
+        "lack",
+        "lacks",
+        "quit",
+        "unwilling",
+    ]
 )
 ENGLISH_GIVES_UP = re.compile(
     r"\b(?:gave|given|giving) up\b|\bsw(?:ore|orn) off\b|\bstopped(?= \w+ing\b)|"
-    r"\b(?:keep|kept|stay|stayed|stays|keeps) (?:\w+ )?(?:away from|clear of|off the|out of)\b|\b(?:instead of|rather than)\b|"
+    r"\b(?:keep|kept|stay|stayed|stays|keeps) (?:\w+ )?(?:away from|clear of|off the|out of)\b|"
     r"\b(?:skip|decline|avoid)(?:ped|d|s|ing)?\b|\bturn(?:ed|s)? down\b|\bpush(?:ed|es)? (?:\w+ ){1,4}(?:away|aside)\b|"
-    r"\b(?:put|puts|set|sets|pour|poured|throw|threw|wave|waved|give|gave) (?:\w+ ){0,4}(?:down|away|aside|out)\b|"
+    r"\b(?:put|puts|set|sets|throw|threw|wave|waved|give|gave) (?:\w+ ){1,4}(?:down|away|aside)\b|"
+    r"\bonly (?:from|in|through|on) (?:\w+ )?(?:pictures?|books?|films?|glass|screens?|stories)\b|"
+    r"\b(?:give|gave|hand|handed) (?:\w+ ){1,4}back\b|"
     r"\b(?:bad|terrible|hopeless|awful|useless|lousy|poor) (?:at\b|(?=cook|singer|dancer|driver|swimmer|liar|shot))"
 )
 """Says not to do it, or not to be able to."""
@@ -77,7 +104,8 @@ PAST = re.compile(
 FIRST = frozenset(["i", "me", "my", "mine", "myself", "we", "us", "our", "ours"])
 SECOND = frozenset(["you", "your", "yours", "yourself"])
 ENDED = re.compile(
-    r"\banymore\b|\bany more\b|\bno longer\b|\b(?:quit|gave up|given up|stopped|sw(?:ore|orn) off|graduated|retired|divorced)\b|"
+    r"\banymore\b|\bany more\b|\bno longer\b|\b(?:quit|gave up|given up|stopped|sw(?:ore|orn) off)\b|"
+    r"\b(?:graduated|retired|divorced)\b|"
     "不再|戒|毕业|退休|离婚"
 )
 """It is so from now on."""
@@ -212,13 +240,19 @@ ELLIPSIS_ZH = re.compile(
 
 
 OTHERS_DO = re.compile(
-    r"\b(?:watch|watched|see|saw|hear|heard|let|asks?|asked|made|help|helped|begged|taught|teach) "
+    r"\b(?:watch|watched|see|saw|hear|heard|let) "
     r"(?:you|him|her|them|others|everyone|people|the others)\b|"
     "(?:听|看)着?(?:你们?|您|他们?|她们?|大家|别人|人家|客人|孩子们)(?!的)"
 )
-ASKS_FOR_IT = re.compile(r"^(?:please |just |so |then |and |come |go on |now )*[a-z]+ (?:it |that |this |them )?(?:to |for )?me\b")
+ASKS_FOR_IT = re.compile(
+    r"^(?:please |just |so |then |and |come |go on |now )*"
+    r"(?:read|sing|drive|cook|write|play|tell|show|teach|draw|fly|row|carry|walk) "
+    r"(?:it |that |this |them )?(?:to |for )?me\b"
+)
 """Wants the other to do it."""
-VERB_ZH = re.compile("[啃灌抿尝炒炖煮烤抱骑抽弹唱游跑跳写读睡打玩买拿端拔杀开坐烧撸刷逛赢输押赌哭骂揍砍偷骗种钓点咬吞煎涮]")
+VERB_ZH = re.compile(
+    "[啃灌抿尝炒炖煮烤抱骑抽弹唱游跑跳写读睡打玩买拿端拔杀开坐烧撸刷逛赢输押赌哭骂揍砍偷骗种钓点咬吞煎涮]"
+)
 """With a time before it, or after another clause, its speaker does it."""
 OWN_ZH = re.compile("[你您他她它]们?的")
 WHEN_ZH = re.compile(

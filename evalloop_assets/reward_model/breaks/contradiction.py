@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evalloop_assets.reward_model.breaks.claims import Answer, Attribute, Claim, Said, asked_for, grams
 from evalloop_assets.reward_model.breaks.clauses import ENDED, EVER, OPEN, OTHER, SELF, Clause
+from evalloop_assets.reward_model.breaks.doing import ABSTAINS, HABIT, INTAKE, NOT_TAKEN, begins
 from evalloop_assets.reward_model.breaks.lexicon import bare_verbs, lexicon_of_concepts
 
 CONCEPT, STEM, VERB, PAIR = 1.0, 0.8, 0.7, 0.5
@@ -30,14 +31,6 @@ DEGREE = re.compile(
     r"(?:a lot|much|many|very|too|really|so|always|exactly|all|every|often|any more)\b|"
     "不太|不怎么|不算|没那么|不是很|不一定|不总|不常|不大"
 )
-
-
-HABIT = re.compile(
-    r"\b(?:most (?:mornings|days|nights|evenings|weekends)|every (?:day|morning|night|evening|week|weekend)|"
-    r"daily|always|keeps?|owns?|raises?|(?:another|one more) (?:round|glass|cup|pint|slice|bowl|plate|bite|helping|serving|drink|bottle)|my (?:second|third|fourth)|pour (?:me|myself)|order(?:ed)? (?:me|myself))\b|"
-    "一[天日][一两二三四五六七八九十]+[杯碗顿包根盘]|每天|天天|每周|每晚|每早|经常|总是|养了|养着|养的|再来[一两]?[杯碗份盘块根壶]|又[点要来]了|给我[来上满]"
-)
-"""Done again and again, kept, or asked for: nobody does so with what is feared or detested."""
 
 
 def weight(token: str) -> float:
@@ -132,7 +125,7 @@ def _concepts(tokens: Iterable[str]) -> float:
 def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
     """Whether a persona says the same: then whatever was said otherwise before was the break."""
     return any(
-        clause.fact * clause.tokens[token] == fact.clause.fact * fact.clause.tokens[token]
+        _stance(clause, token) == _stance(fact.clause, token)
         and sum(map(weight, clause.tokens.keys() & fact.clause.tokens.keys())) >= ENOUGH
         and not polarity_conflict(fact.clause, clause, True)
         for token in clause.tokens
@@ -140,55 +133,34 @@ def supported(clause: Clause, index: Mapping[str, Sequence[Claim]]) -> bool:
     )
 
 
-ABSTAINS = re.compile(
-    r"\b(?:do not|does not|never|no longer|cannot) (?:ever )?"
-    r"(?:eat|drink|touch|smoke|gamble|dance|sing|swim|cook|play|wear|ride|watch|read|listen|fight|drive)|"
-    "(?:从不|不能?|不再|没法)(?:吃|喝|碰|抽|赌|跳|唱|看|听|玩|穿|骑|沾)|不能吃"
-)
-"""Never does what one might love to do."""
-INTAKE = re.compile(
-    r"\b(?:eat|ate|eaten|drank|drink|finished|devoured|adopted|(?:have|had|own|keep) (?:a|an|two|three|four|some|many))\b|"
-    "吃了|喝了|啃了|爱吃|养了|养着|养的"
-)
-GIVES = re.compile(
-    r"\b(?:pour|serve|make|made|brew|bring|brought|hand|give|gave|offer|buy|bought|fetch|get|got|light|lit)(?:ed|d|s)? "
-    r"(?:you|him|her|them|the others|everyone|(?:the|my) \w+s)\b|\bfor (?:you|him|her|them|everyone|others)\b|"
-    "[给替请为敬](?:了)?(?:你们?|您|他们?|她们?|大家|客官?人?|别人)"
-)
-"""Done for others."""
-FIRST_TIME = re.compile(
-    r"\b(?:this|it) (?:is|was) my (?:very )?first\b|\bmy (?:very )?first time\b|\b(?:new to|beginner|novice)\b|"
-    r"\bfor the first time(?: ever| in my life)?(?! (?:in|this|since|to))\b|"
-    "(?:这|我|还|才)是?(?:头一回|第一次|头一次|头一遭|第一回)(?!.*(?:时候|那))|刚学|初学|新手"
-)
-PRACTICE = re.compile(
-    r"\b(?:for (?:\w+ ){0,3}(?:years|decades|ages)|since (?:i|he|she|they) (?:was|were|could)|since childhood|veteran|expert|"
-    r"all (?:my|his|her) life|every (?:day|morning|night|evening|week|weekend|year)|lifelong|daily|professional|master)\b|"
-    "多年|从小|打小|每天|天天|每晚|每早|[0-9一二三四五六七八九十几]+年|老手|行家|高手|[一半]辈子|常年|自幼"
-)
+def _allergic(one: Clause, other: Clause) -> bool:
+    """Whether an allergy is spoken of: one may love what one cannot stand, unless one takes it all the same."""
+    return any("@allergy" in clause.tokens for clause in (one, other)) and not HABIT.search(f"{one.text} {other.text}")
 
 
-def _begins(one: Clause, other: Clause) -> bool:
-    """Whether one clause calls new what the other has long done."""
-    return bool(FIRST_TIME.search(one.text) and PRACTICE.search(other.text) and not FIRST_TIME.search(other.text))
+def _stance(clause: Clause, token: str) -> int:
+    """Whether a clause is for a token (1), by liking or by fact, or against it (-1)."""
+    return (clause.attitude or clause.fact) * clause.tokens[token]
 
 
 def _opposed(one: Clause, other: Clause, token: str) -> float:
     """How far two clauses differ on a token: 0 for no conflict, up to 1."""
     first, second = one.fact * one.tokens[token], other.fact * other.tokens[token]
     a, b = one.attitude, other.attitude
-    if first == second == 1 and (_begins(one, other) or _begins(other, one)):
+    if first == second == 1 and (begins(one.text, other.text) or begins(other.text, one.text)):
         return 0.8
     if a and b:
-        return 0.9 if a * one.tokens[token] != b * other.tokens[token] else 0.0
+        return 0.9 if _stance(one, token) != _stance(other, token) and not _allergic(one, other) else 0.0
     if not a and not b:
-        given = token in lexicon_of_concepts().consumed and GIVES.search(one.text if first > 0 else other.text)
+        given = token in lexicon_of_concepts().consumed and NOT_TAKEN.search(one.text if first > 0 else other.text)
         return 0.85 if first != second and not given else 0.0
     attitude, fact, doing = (a * one.tokens[token], second, other) if a else (b * other.tokens[token], first, one)
     if attitude > 0 and fact < 0:
         return 0.65 if doing.tokens[token] < 0 or ABSTAINS.search(doing.text) else 0.4
     unasked = token in lexicon_of_concepts().unasked
-    held = (not unasked and HABIT.search(doing.text)) or ("@allergy" in (one if a else other).tokens and INTAKE.search(doing.text))
+    held = (not unasked and HABIT.search(doing.text)) or (
+        "@allergy" in (one if a else other).tokens and INTAKE.search(doing.text)
+    )
     return 0.7 if attitude < 0 < fact and held else 0.0
 
 

@@ -17,6 +17,8 @@ from evalloop_assets.reward_model.breaks.rupture import Thread
 
 REMEMBERED = 60
 """Messages of one speaker that a later one is held against."""
+BREAK = 0.5
+"""Evidence from which on it is a break."""
 CONTRADICTION, PROMISE, RUPTURE = "contradiction", "promise", "rupture"
 
 
@@ -47,7 +49,7 @@ class Conversation:
         prompt = self._last if self._last and self._last[0] != speaker else None
         said = _read(text, prompt[1] if prompt else "")
         found = NONE if user or not text.strip() else self._held(speaker, said, text, prompt, persona)
-        self._note(speaker, said, text, prompt)
+        self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said, text, prompt)
         return found
 
     def _held(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None, persona: str) -> Break:
@@ -137,6 +139,19 @@ def _persona(persona: str) -> tuple[dict[str, list[Claim]], tuple[Attribute, ...
                 index[token].append(Claim(clause._replace(tokens=kept)))
     attributes = [attribute for line in _in_first_person(lines) for attribute in read(line).attributes]
     return dict(index), tuple(attributes)
+
+
+def _kept(said: Said, persona: str) -> Said:
+    """What is left of a message without what contradicts its persona, which is not held against later ones."""
+    index, attributes = _persona(persona)
+    return said._replace(
+        claims=tuple(claim for claim in said.claims if contradiction.against([claim], index, True) < BREAK),
+        attributes=tuple(
+            attribute
+            for attribute in said.attributes
+            if contradiction.attribute_conflict(attributes, [attribute]) < BREAK
+        ),
+    )
 
 
 def _in_first_person(lines: Sequence[str]) -> list[str]:

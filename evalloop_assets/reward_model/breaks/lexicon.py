@@ -57,13 +57,14 @@ NUMBERS = {word: number for number, word in enumerate(NUMBER_WORDS.split(" "))} 
 HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九十")} | {"两": 2, "俩": 2}
 
 ONLY_EN = re.compile(
-    r"(?<!not )\b(?:only ever|nothing but|exclusively|only (?:drinks?|eats?|rides?|travels? by|goes? by|gets? around by))\b"
+    r"(?<!not )\b(?:only ever|nothing but|exclusively|"
+    r"only (?:drinks?|eats?|rides?|travels? by|goes? by|gets? around by))\b"
 )
 ONLY_ZH = re.compile("(?<!不)只(?:爱|肯|会|坐|骑|喝|吃|穿|用|乘)+(?![了过完])|除了.+(?:都不|别的不|什么也不)")
 LEFT = re.compile("(?:出|离开)过?$")
 """Before a place: out of it, not in it."""
 CHINESE_NEGATORS = re.compile(
-    "戒掉|戒了|拒绝|远离|推开|推掉|谢绝|婉拒|推辞|让给|倒掉|避开|躲开|绕开|绕着|放下|从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]"
+    "戒掉|戒了|拒绝|远离|推开|推掉|谢绝|婉拒|推辞|让给|倒掉|避开|躲开|绕开|绕着|从不|从没|从未|没有|没得|免了|算了|不是|不会|不能|不敢|[不没未别无莫非]"
 )
 NO_NEGATION = re.compile(
     "不错|没错|不过|不好意思|没事|没关系|不客气|不知不觉|不得不|差不多|不但|不仅|不光|不只|不管|不论|不如|不久|不一会|"
@@ -152,7 +153,7 @@ def _chinese_tokens(clause: str) -> tuple[dict[str, int], int, str]:
     lexicon, found = lexicon_of_concepts(), Found()
     rest = clause
     for first, pattern, meanings in lexicon.apart:
-        if first in rest and (match := pattern.search(rest)):
+        if first in rest and pattern.search(rest):
             found.note(meanings)
             rest = pattern.sub(lambda words: f" {words[1]} ", rest, count=1)
 
