@@ -20,8 +20,6 @@ ENOUGH = 0.75
 """Shared weight without which two clauses are not about the same."""
 DENIED_COVER = 0.6
 """Share of what a clause denies that the other must assert."""
-PERSONA_COVER = 0.4
-"""The same where a persona takes part, if DENIED_COVER of the concepts are asserted: its lines are to the point."""
 COVER = 0.5
 """Share of the smaller clause that must be shared."""
 
@@ -57,7 +55,7 @@ def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> 
         return 0.0
     small = min(sum(map(weight, earlier.tokens)), sum(map(weight, later.tokens)))
     cover = most / small
-    if cover < (PERSONA_COVER if persona else COVER):
+    if cover < COVER:
         return 0.0
     if earlier.han and not any(token[0] == "@" for token in shared) and not _predicate_shared(earlier, later):
         return 0.0
@@ -112,10 +110,9 @@ def _covers(clause: Clause, shared: set[str], persona: bool) -> bool:
         return _concepts(shared) >= DENIED_COVER * _concepts(clause.tokens.keys() - {"@allergy"})
     if clause.fact > 0 or clause.attitude:
         return True
-    most, whole = sum(map(weight, shared)), sum(map(weight, clause.tokens))
-    if not persona:
-        return most >= DENIED_COVER * whole
-    return most >= PERSONA_COVER * whole and _concepts(shared) >= DENIED_COVER * _concepts(clause.tokens)
+    most, concepts = sum(map(weight, shared)), _concepts(clause.tokens)
+    whole = sum(weight(token) for token in clause.tokens if not (persona and concepts and token in bare_verbs()))
+    return most >= DENIED_COVER * whole and (not persona or _concepts(shared) >= DENIED_COVER * concepts)
 
 
 def _concepts(tokens: Iterable[str]) -> float:
