@@ -78,7 +78,9 @@ ENGLISH_GIVES_UP = re.compile(
 )
 """Says not to do it, or not to be able to."""
 ENGLISH_NO_NEGATION = re.compile(
-    r"\b(?:cannot|never|not) (?:quit|refuse)\b|"
+    r"\b(?:cannot|never|not|hardly) (?:quit|refuse|miss|skip|forget|fail|stop|resist|tire)(?:ped|ed|d|s)?\b|"
+    r"\b(?:not|never|no|cannot|nothing|nobody) (?:\w+ ){1,8}?"
+    r"(?:(?:without|until|till|unless|except)\b(?= \w)|before (?:i|my|the|noon|dawn|breakfast)\b)|"
     r"\bnothing more than\b|\bnot only\b|\bno (?:problem|worries|doubt|wonder|matter|longer wait)\b|\bwhy not\b|"
     r"\bnot to mention\b|\bnever mind\b|\bno,|\bcannot wait\b|\bnot just\b|\bnot bad\b|\bno one but\b"
 )
