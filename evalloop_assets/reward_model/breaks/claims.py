@@ -102,6 +102,10 @@ LIVE_ZH = re.compile(
 JOB_ZH = re.compile("我?(?:是|做|当|干)(?:一名|一个|一位|个|名)?([\u3400-\u9fff]{0,6}?)(?:的|工作)?$")
 
 
+MET_ZH = re.compile("[给找叫怕见等问跟把被交报喊请让骗帮救追]")
+"""Has to do with somebody of that profession, and is not one."""
+
+
 def read(text: str, prompt: Sequence[Clause] = ()) -> Said:
     """What a message claims; `prompt` are the clauses of the message that it answers."""
     clauses = list({clause.text: clause for clause in clauses_of(text)}.values())[:MOST_CLAUSES]
@@ -237,7 +241,7 @@ def _chinese_attributes(clause: Clause) -> list[Attribute]:
     for name, pattern in (("home", HOME_ZH), ("residence", LIVE_ZH)):
         if (match := pattern.search(text)) and (place := place_of(match[0])):
             found.append(Attribute(name, place, True))
-    if (match := JOB_ZH.search(text)) and (jobs := _jobs(match[1])):
+    if (match := JOB_ZH.search(text)) and not MET_ZH.search(match[1]) and (jobs := _jobs(match[1])):
         found.append(Attribute("job", jobs, clause.subject == SELF))
     return found + [
         Attribute(f"number of {match[2][:2]}", _number(match[1]), clause.subject == SELF)

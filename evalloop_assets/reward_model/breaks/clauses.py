@@ -84,7 +84,7 @@ ENGLISH_NO_NEGATION = re.compile(
     r"\bnothing more than\b|\bnot only\b|\bno (?:problem|worries|doubt|wonder|matter|longer wait)\b|\bwhy not\b|"
     r"\bnot to mention\b|\bnever mind\b|\bno,|\bcannot wait\b|\bnot just\b|\bnot bad\b|\bno one but\b"
 )
-A_NOT_A = re.compile("(.)[不没]\\1|是不是|有没有|会不会|能不能|要不要|喜不喜欢|知不知道")
+A_NOT_A = re.compile("(?!得不得了)(.)[不没]\\1|是不是|有没有|会不会|能不能|要不要|喜不喜欢|知不知道")
 CHINESE_QUESTION = re.compile("[吗么]\\s*$|[你您]呢\\s*$|[^才也就绝从可然并都决了还]{3}(?:不|没|没有)\\s*$")
 CHINESE_WH = re.compile(
     "什么|哪[里儿个位些]|谁|几[个只岁点时]|多少|多大|怎么|为什么|为啥|咋|啥"
@@ -152,7 +152,8 @@ def _clauses(sentence: str) -> tuple[Clause, ...]:
     parts = [part.strip() for part in _parts(sentence, han) if part.strip(" .!?。！？,，;；:：")]
     found: list[Clause] = []
     for place, part in enumerate(parts):
-        question = _asks(part, asked and place == len(parts) - 1, han, stated)
+        marked = asked and (place == len(parts) - 1 or parts[place + 1].startswith("还是"))
+        question = _asks(part, marked, han, stated)
         found.append(_clause(part, found[-1] if found else None, question, han))
     return tuple(found)
 
@@ -206,9 +207,10 @@ def _asks(clause: str, marked: bool, han: bool, stated: bool) -> bool:
 
 
 def _clause(text: str, before: Clause | None, question: bool, han: bool) -> Clause:
-    tokens, attitude, rest = tokens_of(text, han)
+    tokens, attitude, rest = tokens_of(TOPIC_ZH.sub("", text) if han else text, han)
     if han:
-        denied = len(CHINESE_NEGATORS.findall(A_NOT_A.sub("", NO_NEGATION.sub("", rest)))) % 2 == 1
+        said = DEGREE_ZH.sub("", rest) if attitude else rest
+        denied = len(CHINESE_NEGATORS.findall(A_NOT_A.sub("", NO_NEGATION.sub("", said)))) % 2 == 1
     else:
         denied = any(word in ENGLISH_NEGATORS for word in WORD.findall(_denials(rest)))
     subject = _subject(text, before, han)
@@ -228,6 +230,10 @@ def _denials(text: str) -> str:
     return ENGLISH_GIVES_UP.sub("not ", ENGLISH_NO_NEGATION.sub(" ", text))
 
 
+TOPIC_ZH = re.compile("^[^我你您他她它]{1,12}的事[情儿]?(?=[我咱你])")
+"""Names the matter that the rest speaks of: who no longer hides it denies nothing of the thing."""
+DEGREE_ZH = re.compile(" 得.*")
+"""What follows a liking or a fear says how great it is: who fears something 得不敢动 fears it."""
 REFERS = re.compile(r"\b(?:it|them|one|that|so|word|any)\b")
 PLURAL = re.compile(r"\b(?:we|us|our)\b|我们|咱们")
 NOBODY = re.compile(r"(?:nobody|no one|nothing|none of|everybody|everyone)\b|没有?人|谁[也都]|人人|大家")
