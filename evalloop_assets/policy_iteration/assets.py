@@ -7,6 +7,7 @@ from datetime import date
 from evalloop_assets.days import BEFORE
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.store import Inputs
+from evalloop_assets.policy_iteration.pictures import GATE
 from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES, POLICY_PAIRS, POLICY_SCREEN
 from evalloop_assets.settings import Settings
 
@@ -62,6 +63,7 @@ def policy_candidates(inputs: Inputs, day: date, settings: Settings) -> Frame:
     },
     group=GROUP,
     once=True,
+    picture=GATE,
 )
 def policy_screen(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """A candidate enters ranking and A/B, never production, and only after it passes here.

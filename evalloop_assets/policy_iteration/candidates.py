@@ -79,10 +79,12 @@ def lora_candidate(
     day: date,
     data_versions: Mapping[str, int],
     step: int,
+    digest: str,
 ) -> Candidate:
+    """Its name holds the digest of what it was made from: other weights never pass under the name of these."""
     generation = incumbent.generation + 1
     return Candidate(
-        model_id=f"{training.method}-{generation}-{reward_version}",
+        model_id=f"{training.method}-{generation}-{reward_version}-{digest[:6]}",
         kind=LORA,
         base_model_id=base,
         n=1,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PAIRS = f"""
     SELECT pair_id, user_id, source, user_text_a, reply_a, reply_b, {", ".join(HORIZONS)}
     FROM preference_pairs
-    WHERE same_prefix AND trim(reply_a) <> '' AND trim(reply_b) <> ''
+    WHERE same_prefix
     ORDER BY pair_id
 """
 
@@ -36,8 +36,8 @@ def filter_day(inputs: Inputs, settings: Settings) -> Step:
             row["user_id"],
             row["source"],
             row["user_text_a"] or "",
-            row["reply_a"],
-            row["reply_b"],
+            row["reply_a"] or "",
+            row["reply_b"] or "",
             tuple(row[horizon] for horizon in HORIZONS),
         )
         for row in rows

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.screen import Group
+from evalloop_assets.reward_model.history import Exchange
 
 
 class LoggedReply(NamedTuple):
@@ -19,6 +20,9 @@ class LoggedReply(NamedTuple):
     character_id: str | None
     user_text: str
     reply_text: str
+    locale: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+    """Those before it in its conversation."""
 
 
 class Draws(NamedTuple):
@@ -29,6 +33,9 @@ class Draws(NamedTuple):
     replies: tuple[str, ...]
     event_id: str | None = None
     """Of the first reply, where it was shown in answer to this message."""
+    locale: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+    """Those before the message."""
 
 
 def regenerated(replies: Sequence[LoggedReply]) -> list[Draws]:
@@ -38,7 +45,13 @@ def regenerated(replies: Sequence[LoggedReply]) -> list[Draws]:
     for reply in replies:
         versions[_first_version(reply, by_id)].append(reply)
     return [
-        Draws(group[0].user_id, group[0].user_text, tuple(reply.reply_text for reply in group))
+        Draws(
+            group[0].user_id,
+            group[0].user_text,
+            tuple(reply.reply_text for reply in group),
+            locale=group[0].locale,
+            exchanges=group[0].exchanges,
+        )
         for _, group in sorted(versions.items())
         if len(group) > 1
     ]
@@ -61,17 +74,19 @@ def same_character(replies: Sequence[LoggedReply], prompts: int, draws: int) -> 
         at = place[reply.event_id]
         taken = tuple(peers[(at + step) % len(peers)].reply_text for step in range(min(draws, len(peers))))
         if len(taken) > 1:
-            found.append(Draws(reply.user_id, reply.user_text, taken, reply.event_id))
+            found.append(Draws(reply.user_id, reply.user_text, taken, reply.event_id, reply.locale, reply.exchanges))
     return found
 
 
 def scored(prompts: Sequence[Draws], rewards: Rewards) -> list[Group]:
-    """Every reply scored as an answer to its prompt's message."""
-    messages = [prompt.user_text for prompt in prompts for _ in prompt.replies]
-    found = rewards(messages, [reply for prompt in prompts for reply in prompt.replies]).tolist()
+    """Every reply scored as an answer to its prompt's message, after what was said before."""
+    asked = [prompt for prompt in prompts for _ in prompt.replies]
+    replies = [reply for prompt in prompts for reply in prompt.replies]
+    found = rewards([one.user_text for one in asked], replies, [one.exchanges for one in asked]).tolist()
     groups, at = [], 0
     for prompt in prompts:
-        groups.append(Group(prompt.user_id, prompt.replies, tuple(found[at : at + len(prompt.replies)])))
+        judged = tuple(found[at : at + len(prompt.replies)])
+        groups.append(Group(prompt.user_id, prompt.replies, judged, prompt.locale))
         at += len(prompt.replies)
     return groups
 

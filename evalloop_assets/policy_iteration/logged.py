@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalloop_assets.policy_iteration.prompts import MOST_CHARS, Prompt
 from evalloop_assets.reward_model.pairs import is_held_out
@@ -10,19 +11,26 @@ from evalloop_assets.reward_model.pairs import is_held_out
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
 
-LOGGED = """
+TOLD = """
+    SELECT *, epoch_ms(shown_at) AS shown_ms, list([coalesce(user_text, ''), coalesce(reply_text, '')])
+            FILTER (WHERE kept) OVER earlier AS said,
+        list(epoch_ms(shown_at)) FILTER (WHERE kept) OVER earlier AS said_ms
+    FROM (SELECT *, event_id NOT IN (SELECT replaces_event_id FROM turns WHERE replaces_event_id IS NOT NULL) AS kept
+        FROM turns)
+    WINDOW earlier AS (
+        PARTITION BY conversation_id ORDER BY shown_at, event_id ROWS BETWEEN 8 PRECEDING AND 1 PRECEDING
+    )
+"""
+"""Replies with the exchanges before them, those that the user had written anew left out."""
+
+LOGGED = f"""
     WITH personas AS (
         SELECT character_id, arg_max(persona, day) AS persona FROM characters GROUP BY character_id
     ),
-    told AS (
-        SELECT *, list([coalesce(user_text, ''), coalesce(reply_text, '')]) OVER (
-            PARTITION BY conversation_id ORDER BY shown_at, event_id ROWS BETWEEN 8 PRECEDING AND 1 PRECEDING
-        ) AS said
-        FROM turns
-    )
+    told AS ({TOLD})
     SELECT told.event_id, told.user_id, coalesce(told.user_text, '') AS user_text, told.reply_text,
         coalesce(told.locale, '') AS locale, coalesce(personas.persona, '') AS persona,
-        coalesce(flatten(told.said), []) AS said
+        told.shown_ms, coalesce(told.said, []) AS said, coalesce(told.said_ms, []) AS said_ms
     FROM told LEFT JOIN personas ON personas.character_id = told.character_id
     WHERE told.model_id = $model AND trim(told.reply_text) <> '' AND length(told.reply_text) <= $longest
     ORDER BY md5(told.event_id), told.event_id
@@ -33,17 +41,31 @@ LOGGED = """
 KEPT_PAIRS = """
     WITH personas AS (
         SELECT character_id, arg_max(persona, day) AS persona FROM characters GROUP BY character_id
+    ),
+    kept AS (SELECT *, coalesce(user_text, '') AS message FROM policy_pairs WHERE kept),
+    undisputed AS (
+        SELECT kept.* FROM kept
+        WHERE length(kept.chosen) <= $longest AND length(kept.rejected) <= $longest
+            AND (message, chosen, rejected) NOT IN (
+                SELECT (coalesce(user_text, ''), rejected, chosen) FROM policy_pairs WHERE chosen IS NOT NULL
+            )
+        QUALIFY row_number() OVER (PARTITION BY message, chosen, rejected ORDER BY day, pair_id) = 1
+    ),
+    shared AS (
+        SELECT * FROM undisputed
+        QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY md5(pair_id), pair_id) <= $per_user
     )
-    SELECT pairs.pair_id, pairs.user_id, coalesce(pairs.user_text, '') AS user_text, pairs.chosen, pairs.rejected,
+    SELECT pairs.pair_id, pairs.user_id, pairs.message AS user_text, pairs.chosen, pairs.rejected,
         coalesce(min(turns.locale), '') AS locale, coalesce(min(personas.persona), '') AS persona
-    FROM policy_pairs AS pairs
+    FROM shared AS pairs
     LEFT JOIN turns ON turns.user_id = pairs.user_id AND turns.user_text = pairs.user_text
         AND turns.reply_text IN (pairs.chosen, pairs.rejected)
     LEFT JOIN personas ON personas.character_id = turns.character_id
-    WHERE pairs.kept AND length(pairs.chosen) <= $longest AND length(pairs.rejected) <= $longest
-    GROUP BY pairs.pair_id, pairs.user_id, pairs.user_text, pairs.chosen, pairs.rejected
+    GROUP BY pairs.pair_id, pairs.user_id, pairs.message, pairs.chosen, pairs.rejected
     ORDER BY pairs.pair_id
 """
+"""The filter looks at one day: what another day decides the other way or again, and a user's share of the whole, are
+seen only here."""
 
 
 class Example(NamedTuple):
@@ -75,7 +97,7 @@ def read_examples(inputs: Inputs, model_id: str, most: int) -> Split:
     examples = [
         Example(
             row["user_id"],
-            Prompt(row["user_text"], tuple(row["said"]), row["persona"], row["locale"]),
+            Prompt(row["user_text"], said_before(row), row["persona"], row["locale"], seconds_before(row)),
             row["reply_text"],
         )
         for row in rows
@@ -87,9 +109,19 @@ def read_examples(inputs: Inputs, model_id: str, most: int) -> Split:
     )
 
 
-def read_preferences(inputs: Inputs) -> list[Preference]:
-    """The kept pairs of users who are not held out."""
-    rows = inputs.query(KEPT_PAIRS, {"longest": MOST_CHARS}).to_pylist()
+def said_before(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Messages and replies before a row of `TOLD`, in turn."""
+    return tuple(text for exchange in row["said"] for text in exchange)
+
+
+def seconds_before(row: Mapping[str, Any]) -> tuple[float, ...]:
+    """Seconds from each of those replies to the row's own."""
+    return tuple((row["shown_ms"] - one) / 1000 for one in row["said_ms"])
+
+
+def read_preferences(inputs: Inputs, per_user: int) -> list[Preference]:
+    """The kept pairs of users who are not held out, each once, at most `per_user` of a user over all days."""
+    rows = inputs.query(KEPT_PAIRS, {"longest": MOST_CHARS, "per_user": per_user}).to_pylist()
     held = is_held_out([row["user_id"] for row in rows])
     return [
         Preference(Prompt(row["user_text"], (), row["persona"], row["locale"]), row["chosen"], row["rejected"])

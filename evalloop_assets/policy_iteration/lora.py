@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evalloop_assets.policy_iteration.base_model import LEAST_REPLIES, TinyModel, train_base_model
+from evalloop_assets.policy_iteration.base_model import LEAST_REPLIES, TinyModel, losses_of, train_base_model
 from evalloop_assets.policy_iteration.language_model import LanguageModel, load_language_model, require_packages
 from evalloop_assets.policy_iteration.logged import Example, Preference, Split
-from evalloop_assets.policy_iteration.probes import Probed, ProbeLimits, Speech, broken_limits, probed
+from evalloop_assets.policy_iteration.manner import Manner
+from evalloop_assets.policy_iteration.probes import Limits, Probed, Speech, broken_limits, probed
 from evalloop_assets.policy_iteration.rewarding import Rewards
-from evalloop_assets.policy_iteration.safety import SHIPPED, SafetyWords, read_safety_words
+from evalloop_assets.policy_iteration.safety import SafetyWords, words_of
 from evalloop_assets.policy_iteration.training import Checkpoint, Probe, best, decoding, train_adapter
 from evalloop_assets.reward_model.intervals import Estimate
 
@@ -37,6 +38,22 @@ class Weights(NamedTuple):
     adapters: tuple[str, ...]
     """The oldest first; all but the last are merged into the base."""
 
+    def within(self, home: Path) -> Weights:
+        """What lies in the home by its place there, so that the home may be moved."""
+
+        def place(path: str) -> str:
+            return Path(path).relative_to(home).as_posix() if Path(path).is_relative_to(home) else path
+
+        return Weights(place(self.base), tuple(map(place, self.adapters)))
+
+    def at(self, home: Path) -> Weights:
+        """The paths of what `within` wrote."""
+
+        def path(place: str) -> str:
+            return str(home / place) if (home / place).is_dir() else place
+
+        return Weights(path(self.base), tuple(map(path, self.adapters)))
+
 
 class Trained(NamedTuple):
     """What a training came to."""
@@ -48,7 +65,9 @@ class Trained(NamedTuple):
     rows: int
     """Training rows: pairs, examples or prompts."""
     base_losses: tuple[float, ...]
-    """Of the tiny base model; empty where the base was given or there."""
+    """Of the tiny base model; empty where the base was given."""
+    digest: str
+    """Of all that it was made from: the same weights on the same machine."""
 
 
 def train_lora(
@@ -60,7 +79,7 @@ def train_lora(
     options: PolicySettings,
     version: str,
 ) -> Trained:
-    """Trains an adapter for the model whose log is given, in `folder`, where it goes on if it was killed before.
+    """Trains an adapter for the model whose log is given, in `folder` of the home, where it goes on if it was killed.
 
     `parent` are the weights of the model that is served, where they are ours; else the base of the settings, or a tiny
     one learned from the log. Untrainable where the log does not suffice, UserError without the extra `policy`.
@@ -80,19 +99,20 @@ def train_lora(
     rows = training_rows(reference, log.fit, pairs, worth, options)
     if not rows:
         raise Untrainable(f"nothing to train {training.method} on: no kept pair, and no draw that beats another")
-    words = read_words(options)
+    words = words_of(options.safety_words)
     known = [one.reply for one in log.fit]
     held = log.held_out[: training.probe_prompts]
 
     def probe(speaker: LanguageModel) -> dict[str, float]:
         return figures(probe_weights(speaker, held, known, worth, words, PROBE_SEED))
 
-    work = folder / f"{version}-{_digest([start, training.model_dump(), rows])}"
+    digest = _digest([start.within(folder.parent), training.model_dump(), rows, Probed._fields, Manner._fields])
+    work = folder / f"{version}-{digest}"
     checkpoints = train_adapter(start.base, start.adapters, rows, training, work, rewards, probe)
-    limits = probe_limits(options)
+    limits = Limits.of(options)
     chosen = best(checkpoints, lambda found: broken_limits(probed_of(found), limits))
     weights = Weights(start.base, (*start.adapters, str(chosen.folder)))
-    return Trained(weights, chosen.step, checkpoints, len(rows), losses)
+    return Trained(weights, chosen.step, checkpoints, len(rows), losses, digest)
 
 
 def training_rows(
@@ -160,30 +180,22 @@ def probe_weights(
 
 def figures(found: Probed) -> dict[str, float]:
     """A probe as plain numbers, as they are kept with a checkpoint and drawn as curves."""
-    plain = {name: value for name, value in found._asdict().items() if name != "gain" and value is not None}
     gain = found.gain
-    return {"gain": gain.value, "low": gain.low, "high": gain.high, "n": gain.n, "users": gain.users} | plain
+    plain = {"gain": gain.value, "low": gain.low, "high": gain.high, "n": gain.n, "users": gain.users}
+    plain |= {} if found.kl is None else {"kl": found.kl}
+    return (
+        plain | found.manner._asdict() | {f"{name}_reference": one for name, one in found.reference._asdict().items()}
+    )
 
 
 def probed_of(kept: Probe) -> Probed:
     """The probe that `figures` wrote."""
-    gain = Estimate(kept["gain"], kept["low"], kept["high"], int(kept["n"]), int(kept["users"]))
-    return Probed(gain, kept.get("kl"), *(kept[name] for name in Probed._fields[2:]))
-
-
-def probe_limits(options: PolicySettings) -> ProbeLimits:
-    return ProbeLimits(
-        least_gain=options.min_reward_gain,
-        kl=options.max_kl,
-        length_ratio=options.max_length_ratio,
-        repetition_gain=options.max_repetition_gain,
-        validity_loss=options.max_validity_loss,
-        novelty_gain=options.max_novelty_gain,
+    return Probed(
+        Estimate(kept["gain"], kept["low"], kept["high"], int(kept["n"]), int(kept["users"])),
+        kept.get("kl"),
+        Manner(*(kept[name] for name in Manner._fields)),
+        Manner(*(kept[f"{name}_reference"] for name in Manner._fields)),
     )
-
-
-def read_words(options: PolicySettings) -> SafetyWords:
-    return read_safety_words(Path(options.safety_words) if options.safety_words else SHIPPED)
 
 
 def _base(folder: Path, examples: Sequence[Example], training: TrainingSettings) -> tuple[Weights, tuple[float, ...]]:
@@ -192,12 +204,9 @@ def _base(folder: Path, examples: Sequence[Example], training: TrainingSettings)
     tiny = TinyModel(steps=training.base_steps)
     taught = examples[: training.examples]
     at = folder / f"base-{_digest([tiny, training.seed, training.system, training.history_turns, taught])}"
-    losses = (
-        []
-        if at.exists()
-        else train_base_model(taught, tiny, at, training.seed, training.system, training.history_turns)
-    )
-    return Weights(str(at), ()), tuple(losses)
+    if not at.exists():
+        train_base_model(taught, tiny, at, training.seed, training.system, training.history_turns)
+    return Weights(str(at), ()), losses_of(at)
 
 
 def _digest(content: object) -> str:

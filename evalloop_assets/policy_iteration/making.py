@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import base64
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalloop_assets.lake.errors import UserError
+from dagster import MetadataValue
+
+from evalloop_assets.lake.picture import drawn_by
 from evalloop_assets.policy_iteration.candidates import (
     BEST_OF_N,
     LORA,
@@ -18,20 +20,17 @@ from evalloop_assets.policy_iteration.candidates import (
     best_of_n_candidate,
     lora_candidate,
 )
-from evalloop_assets.policy_iteration.registry import (
-    CHAMPION,
-    LINEAGE_FILE,
-    mark,
-    policy_folder,
-    register_policy,
-)
+from evalloop_assets.policy_iteration.pictures import draw_training
+from evalloop_assets.policy_iteration.policy import has_weights, weights_of
+from evalloop_assets.policy_iteration.registry import crown, register_policy
 from evalloop_assets.policy_iteration.rewarding import rewards_of
 from evalloop_assets.policy_iteration.step import Step, rows_of
 from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES
+from evalloop_assets.reward_model.registry import champion_version
 
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
-    from evalloop_assets.policy_iteration.lora import Trained, Weights
+    from evalloop_assets.policy_iteration.lora import Trained
     from evalloop_assets.settings import PolicySettings, Settings
 
 INCUMBENT = """
@@ -53,7 +52,7 @@ def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
         return Step(rows_of(POLICY_CANDIDATES, []), {"none": "no reply was shown on this day"})
     incumbent, kinds = Served(**incumbents[0]), settings.policy.kinds
     if incumbent.kind is not None:
-        mark(settings.home, incumbent.model_id, CHAMPION)
+        crown(settings.home, incumbent.model_id, day)
     data = {table: version for table, version in inputs.versions.items() if table != POLICY_CANDIDATES.name}
     versions = inputs.query(PROMOTED).column("reward_version").to_pylist()
     found: list[Candidate] = []
@@ -64,8 +63,12 @@ def candidate_day(inputs: Inputs, day: date, settings: Settings) -> Step:
             for version in versions
         ]
     if "arm" in kinds:
+        judged = champion_version(settings) is not None
         offered = set(inputs.query("SELECT model_id FROM policy_candidates").column("model_id").to_pylist())
-        arms = [arm_candidate(incumbent, arm, day) for arm in settings.policy.arms]
+        ready = [arm for arm in settings.policy.arms if judged or not has_weights(arm.model)]
+        if len(ready) < len(settings.policy.arms):
+            told["arms"] = "arms with weights wait for a reward model that can judge them"
+        arms = [arm_candidate(incumbent, arm, day) for arm in ready]
         found += [arm for arm in arms if arm.model_id not in offered]
     for candidate in found:
         register_policy(settings.home, candidate._asdict(), {}, ())
@@ -88,20 +91,6 @@ def _draws(incumbent: Served, options: PolicySettings) -> int:
     return min(grown, options.best_of_most)
 
 
-def weights_of(settings: Settings, model_id: str) -> Weights:
-    """Where the weights of a registered candidate are, its own adapter last."""
-    from evalloop_assets.policy_iteration.lora import Weights
-
-    folder = policy_folder(settings.home, model_id)
-    try:
-        kept = json.loads((folder / LINEAGE_FILE).read_text())["weights"]
-        return Weights(kept["base"], (*kept["adapters"], str(folder)))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"policy {model_id}", f"its lineage in {folder} cannot be read ({error})", "Make it again, or take another"
-        ) from error
-
-
 def _trained(
     inputs: Inputs, day: date, settings: Settings, incumbent: Served, version: str, data: Mapping[str, int]
 ) -> tuple[Candidate | None, Mapping[str, Any]]:
@@ -111,7 +100,7 @@ def _trained(
 
     training = settings.policy.training
     log = read_examples(inputs, incumbent.model_id, 2 * training.examples)
-    pairs = read_preferences(inputs) if training.method == "dpo" else []
+    pairs = read_preferences(inputs, settings.policy.pairs_per_user) if training.method == "dpo" else []
     parent = weights_of(settings, incumbent.model_id) if incumbent.kind == LORA else None
     try:
         trained = train_lora(
@@ -126,13 +115,25 @@ def _trained(
     except Untrainable as reason:
         return None, {"lora": str(reason)}
     base = Path(trained.weights.base).name if Path(trained.weights.base).is_dir() else trained.weights.base
-    candidate = lora_candidate(incumbent, base, training, version, day, data, trained.step)
+    candidate = lora_candidate(incumbent, base, training, version, day, data, trained.step, trained.digest)
     _register(settings, candidate, trained)
-    return candidate, {"training": {str(one.step): dict(one.probe) for one in trained.checkpoints}}
+    shown = {"training": {str(one.step): dict(one.probe) for one in trained.checkpoints}}
+    return candidate, shown | {"picture": _picture(trained)}
+
+
+def _picture(trained: Trained) -> MetadataValue:
+    """The training as the UI shows it."""
+    losses = [loss for one in trained.checkpoints for loss in one.losses]
+
+    def draw(figure: Any) -> None:
+        draw_training(figure, losses, trained.base_losses, trained.checkpoints, trained.step)
+
+    encoded = base64.b64encode(drawn_by(draw)).decode()
+    return MetadataValue.md(f"![training](data:image/png;base64,{encoded})")
 
 
 def _register(settings: Settings, candidate: Candidate, trained: Trained) -> None:
-    weights = trained.weights
+    weights = trained.weights.within(settings.home.resolve())
     curves = {
         name: [(one.step, float(one.probe[name])) for one in trained.checkpoints if name in one.probe]
         for name in trained.checkpoints[0].probe
@@ -145,8 +146,9 @@ def _register(settings: Settings, candidate: Candidate, trained: Trained) -> Non
         curves["base_loss"] = list(enumerate(trained.base_losses))
     lineage = candidate._asdict() | {
         "rows": trained.rows,
+        "digest": trained.digest,
         "weights": {"base": weights.base, "adapters": weights.adapters[:-1]},
     }
-    adapter = Path(weights.adapters[-1])
+    adapter = Path(trained.weights.adapters[-1])
     files = [adapter / name for name in ("adapter_model.safetensors", "adapter_config.json")]
     register_policy(settings.home, lineage, curves, files)

@@ -97,7 +97,7 @@ def cross_fitted(feature: ArrayLike, outcomes: ArrayLike, users: Sequence[str], 
     _, cluster = np.unique(np.asarray(users), return_inverse=True)
     fold = cluster % FOLDS
     here, there = np.zeros(len(y)), np.zeros(len(y))
-    for one in range(FOLDS):
+    for one in np.unique(fold):
         inside, outside = fold == one, fold != one
         if not outside.any():
             outside = inside

@@ -52,9 +52,9 @@ def filter_pairs(
 ) -> list[FilteredPair]:
     """One decision per pair, in the order of pair_id.
 
-    Dropped are, in this order: identical replies, undecided and contradictory labels, pairs that another pair (of a
-    battle, a regeneration, another user) decides the other way for the same message, replies that the reward model
-    cannot judge, margins below the least one, repetitions of a triple already kept, what exceeds a user's share.
+    Dropped are, in this order: blank replies, identical ones, undecided and contradictory labels, pairs that another
+    pair (of a battle, a regeneration, another user) decides the other way for the same message, replies that the reward
+    model cannot judge, margins below the least one, repetitions of a triple already kept, what exceeds a user's share.
     """
     told = {_triple(pair, side) for pair in pairs if (side := preferred(pair.labels)) in ("A", "B")}
     seen: set[tuple[str, str, str]] = set()
@@ -63,7 +63,7 @@ def filter_pairs(
     for pair, reward_a, reward_b in sorted(
         zip(pairs, rewards_a, rewards_b, strict=True), key=lambda row: row[0].pair_id
     ):
-        side = "identical" if pair.reply_a == pair.reply_b else preferred(pair.labels)
+        side = _alike(pair) or preferred(pair.labels)
         if side not in ("A", "B"):
             decided.append(FilteredPair(pair, None, None, None, side))
             continue
@@ -86,6 +86,13 @@ def filter_pairs(
             taken[pair.user_id] += 1
         decided.append(FilteredPair(pair, chosen, rejected, None if reason == "unscored" else margin, reason))
     return decided
+
+
+def _alike(pair: LoggedPair) -> str | None:
+    """Why there is nothing to choose between; None where there is."""
+    if not pair.reply_a.strip() or not pair.reply_b.strip():
+        return "blank"
+    return "identical" if pair.reply_a == pair.reply_b else None
 
 
 def _triple(pair: LoggedPair, side: str) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.policy_iteration.candidates import ARM, BEST_OF_N
 from evalloop_assets.policy_iteration.prompts import Prompt
+from evalloop_assets.policy_iteration.registry import LINEAGE_FILE, policy_folder
 from evalloop_assets.policy_iteration.rewarding import Rewards, rewards_of
 
 if TYPE_CHECKING:
     from evalloop_assets.policy_iteration.language_model import LanguageModel
+    from evalloop_assets.policy_iteration.lora import Weights
     from evalloop_assets.settings import Settings
 
 
@@ -32,7 +35,10 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class BestOf:
-    """Draws n replies of a base policy and gives the one of most reward; the first where none can be judged."""
+    """Draws n replies of a base policy and gives the one of most reward after what was said before it.
+
+    The first of equals, and where none can be judged.
+    """
 
     name: str
     base: Policy
@@ -42,7 +48,8 @@ class BestOf:
     def reply(self, prompts: Sequence[Prompt], seed: int) -> list[str]:
         draws = [self.base.reply(prompts, seed + number) for number in range(self.n)]
         messages = [one.message for one in prompts]
-        rewards = np.array([self.rewards(messages, replies) for replies in draws])
+        histories = [one.exchanges for one in prompts]
+        rewards = np.array([self.rewards(messages, replies, histories) for replies in draws])
         best = np.where(np.isnan(rewards), -np.inf, rewards).reshape(self.n, len(prompts)).argmax(axis=0)
         return [draws[number][row] for row, number in enumerate(best.tolist())]
 
@@ -63,10 +70,14 @@ def load_policy(settings: Settings, candidate: Mapping[str, Any], base: Policy |
     return BestOf(candidate["model_id"], base, candidate["n"], rewards_of(settings, candidate["reward_version"]))
 
 
+def has_weights(model: str) -> bool:
+    """Whether an arm names weights (a folder or a Hugging Face name) and not a model that the product serves."""
+    return "/" in model or Path(model).is_dir()
+
+
 def load_weights(settings: Settings, candidate: Mapping[str, Any]) -> LanguageModel:
     """The weights of an arm or of a trained candidate, with the prompt and decoding that its own settings name."""
     from evalloop_assets.policy_iteration.language_model import Decoding, load_language_model
-    from evalloop_assets.policy_iteration.making import weights_of
     from evalloop_assets.policy_iteration.training import decoding
     from evalloop_assets.settings import ArmSettings, TrainingSettings
 
@@ -78,3 +89,18 @@ def load_weights(settings: Settings, candidate: Mapping[str, Any]) -> LanguageMo
         )
     weights = weights_of(settings, candidate["model_id"])
     return load_language_model(weights.base, decoding(TrainingSettings(**made_with)), weights.adapters)
+
+
+def weights_of(settings: Settings, model_id: str) -> Weights:
+    """Where the weights of a registered candidate are, its own adapter last."""
+    from evalloop_assets.policy_iteration.lora import Weights
+
+    folder = policy_folder(settings.home, model_id)
+    try:
+        kept = json.loads((folder / LINEAGE_FILE).read_text())["weights"]
+        ancestors = Weights(kept["base"], tuple(kept["adapters"])).at(settings.home.resolve())
+        return ancestors._replace(adapters=(*ancestors.adapters, str(folder)))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"policy {model_id}", f"its lineage in {folder} cannot be read ({error})", "Make it again, or take another"
+        ) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from evalloop_assets.reward_model.history import Exchange
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -18,6 +20,16 @@ class Prompt(NamedTuple):
     """Name and facts of the character that is to speak, one a line."""
     locale: str
     """BCP 47."""
+    seconds: tuple[float, ...] = ()
+    """Since each earlier reply, one an exchange; empty where it is unknown."""
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What a reward model sees of the history: nothing where nobody knows how long ago it was."""
+        if not self.seconds:
+            return ()
+        said = zip(self.history[::2], self.history[1::2], self.seconds, strict=True)
+        return tuple(Exchange(message, reply, ago) for message, reply, ago in said)
 
 
 PLAIN_TEMPLATE = (

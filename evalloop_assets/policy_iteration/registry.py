@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ NAME = "policy"
 CANDIDATE, SCREENED, CHAMPION = "candidate", "screened", "champion"
 """Aliases: the newest that was made, the newest that passed the gate, the one that serves."""
 LINEAGE_FILE = "lineage.json"
+SERVED_ON = "served_on"
+"""Tag of the registered model: the newest day on which a candidate is known to have served."""
+MOST_TAG_CHARS = 4_000
 
 
 def register_policy(
@@ -51,19 +55,44 @@ def register_policy(
             found = client.create_model_version(
                 NAME, f"{run.info.artifact_uri}/policy", run.info.run_id, tags={"model_id": model_id}
             )
-        client.set_registered_model_alias(NAME, CANDIDATE, str(found.version))
+            client.set_registered_model_alias(NAME, CANDIDATE, str(found.version))
         return str(found.version)
 
 
-def mark(home: Path, model_id: str, alias: str, figures: Mapping[str, float] | None = None) -> None:
-    """Moves an alias to a registered candidate and adds figures to its run; nothing where it was never registered."""
+def crown(home: Path, model_id: str, day: date) -> None:
+    """Moves the alias of the champion to the candidate that served on this day.
+
+    Nothing where it was never registered, or where who served on a later day is known: a day that is computed again
+    crowns nobody.
+    """
     with open_store(home) as client:
         found = _version(client, model_id)
-        if found is not None:
-            client.set_registered_model_alias(NAME, alias, str(found.version))
-            for name, value in (figures or {}).items():
+        known = client.get_registered_model(NAME).tags.get(SERVED_ON, "")
+        if found is not None and known <= day.isoformat():
+            client.set_registered_model_alias(NAME, CHAMPION, str(found.version))
+            client.set_registered_model_tag(NAME, SERVED_ON, day.isoformat())
+
+
+def record_verdict(home: Path, model_id: str, passed: bool, reason: str, figures: Mapping[str, float]) -> None:
+    """Puts the gate's verdict and figures to a registered candidate, refused ones too; nothing where it is unknown.
+
+    The same verdict is recorded once, and the alias of those that passed never goes back to an older one.
+    """
+    gate = "passed" if passed else "refused"
+    with open_store(home) as client:
+        found = _version(client, model_id)
+        if found is None:
+            return
+        version = str(found.version)
+        if (found.tags.get("gate"), found.tags.get("gate_reason")) != (gate, reason[:MOST_TAG_CHARS]):
+            for name, value in figures.items():
                 if value == value:
-                    client.log_metric(str(found.run_id), name, value)
+                    client.log_metric(str(found.run_id), f"gate.{name}", value)
+            client.set_model_version_tag(NAME, version, "gate", gate)
+            client.set_model_version_tag(NAME, version, "gate_reason", reason[:MOST_TAG_CHARS])
+        screened = client.get_registered_model(NAME).aliases.get(SCREENED)
+        if passed and (screened is None or int(screened) < int(version)):
+            client.set_registered_model_alias(NAME, SCREENED, version)
 
 
 def policy_folder(home: Path, model_id: str) -> Path:

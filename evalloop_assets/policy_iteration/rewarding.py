@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.gated import Gate, gated_rewards
+from evalloop_assets.reward_model.history import History
 from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.registry import load_version
 
 if TYPE_CHECKING:
     from evalloop_assets.settings import Settings
 
-Rewards = Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]
-"""Messages and a reply to each, to the reward of each reply in anchor standard deviations; NaN where it is blank."""
+
+class Rewards(Protocol):
+    """What replies are worth."""
+
+    def __call__(
+        self, messages: Sequence[str], replies: Sequence[str], histories: Sequence[History] | None = None
+    ) -> NDArray[np.float64]:
+        """The reward of a reply to each message in anchor standard deviations, float64 [n]; NaN where it is blank.
+
+        Without histories each reply stands at the start of its conversation.
+        """
 
 
 def gated_by(model: RewardModel, at: Gate) -> Rewards:
-    """What the model says, behind the gate; each reply stands at the start of its conversation."""
+    """What the model says, behind the gate."""
 
-    def rewards(messages: Sequence[str], replies: Sequence[str]) -> NDArray[np.float64]:
-        return gated_rewards(model, messages, replies, at=at).reward
+    def rewards(
+        messages: Sequence[str], replies: Sequence[str], histories: Sequence[History] | None = None
+    ) -> NDArray[np.float64]:
+        return gated_rewards(model, messages, replies, histories, at=at).reward
 
     return rewards
 

@@ -26,6 +26,11 @@ class SafetyWords:
         return self._pattern.findall(_plain(text))
 
 
+def words_of(path: str) -> SafetyWords:
+    """Those of a file, or of the list that is shipped where the path is empty."""
+    return read_safety_words(Path(path) if path else SHIPPED)
+
+
 def read_safety_words(path: Path = SHIPPED) -> SafetyWords:
     """The words of a YAML file: kind to list of words. UserError where it is missing or is something else."""
     try:
@@ -41,7 +46,9 @@ def read_safety_words(path: Path = SHIPPED) -> SafetyWords:
 
 
 def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Of one width and case, without characters that no reader sees."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(letter for letter in folded if unicodedata.category(letter) != "Cf").split())
 
 
 def _unreadable(path: Path, why: str) -> UserError:

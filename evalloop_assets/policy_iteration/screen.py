@@ -1,4 +1,4 @@
-"""The offline gate of a best-of-n candidate: what it would gain, how long and repetitive it would be, who vouches."""
+"""The offline gate of a best-of-n candidate: what it would gain, how it would speak, who vouches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from evalloop_assets.policy_iteration.best_of_n import choice_weights
-from evalloop_assets.policy_iteration.repetition import repeated_share
+from evalloop_assets.policy_iteration.manner import Manner, broken_manners, manner_of
+from evalloop_assets.policy_iteration.probes import Limits, unsure_gain
+from evalloop_assets.policy_iteration.safety import SafetyWords
 from evalloop_assets.reward_model.intervals import Estimate, mean_over_users
 
 
@@ -20,17 +22,8 @@ class Group(NamedTuple):
     replies: tuple[str, ...]
     rewards: tuple[float, ...]
     """By the reward model that the candidate chooses with; NaN where there is nothing to judge."""
-
-
-class Limits(NamedTuple):
-    """What a candidate must keep to."""
-
-    least_gain: float
-    """The lower bound of the reward gain must exceed it, in anchor standard deviations."""
-    length_ratio: float
-    """Longer than this, or shorter than its inverse, is refused."""
-    repetition_gain: float
-    """Most by which the repeated share may rise."""
+    locale: str = ""
+    """BCP 47; empty where it is unknown."""
 
 
 class Screening(NamedTuple):
@@ -38,10 +31,10 @@ class Screening(NamedTuple):
 
     gain: Estimate
     """Expected reward of its choice less that of one draw, in anchor standard deviations, clustered by user."""
-    length_ratio: float
-    """Expected length of its choice over that of one draw."""
-    repetition_gain: float
-    """Repeated share of its choice less that of one draw."""
+    manner: Manner
+    """Of its choice, in expectation."""
+    reference: Manner
+    """Of one draw."""
     broken: list[str]
     """Every limit that was broken, in plain words."""
 
@@ -50,14 +43,19 @@ class Screening(NamedTuple):
         return not self.broken
 
 
-def screen(groups: Sequence[Group], n: int, accuracy_low: float | None, limits: Limits) -> Screening:
+def screen(
+    groups: Sequence[Group], n: int, accuracy_low: float | None, limits: Limits, words: SafetyWords
+) -> Screening:
     """Judges best-of-n on logged groups; one smaller than n counts as the best of all it has: an understatement.
 
     `accuracy_low` is the lower bound of the reward model's held-out accuracy: a choice by a model that is no better
-    than chance gains nothing, whatever that model says, so without a bound above 0.5 the candidate is refused.
+    than chance gains nothing, whatever that model says, so without a bound above 0.5 the candidate is refused. Novelty
+    and variety are the base's own, since every choice is one of its replies.
     """
     gains, users = [], []
-    lengths, repeats = np.zeros(2), np.zeros(2)
+    replies: list[str] = []
+    locales: list[str] = []
+    chances, shares = [np.zeros(0)], [np.zeros(0)]
     for group in groups:
         judged = [
             (reply, reward) for reply, reward in zip(group.replies, group.rewards, strict=True) if reward == reward
@@ -65,26 +63,23 @@ def screen(groups: Sequence[Group], n: int, accuracy_low: float | None, limits: 
         if len(judged) < 2:
             continue
         rewards = np.array([reward for _, reward in judged])
-        weights = choice_weights(rewards, min(n, len(judged)))
-        gains.append(float(weights @ rewards - rewards.mean()))
+        chances.append(choice_weights(rewards, min(n, len(judged))))
+        shares.append(np.full(len(judged), 1 / len(judged)))
+        gains.append(float(chances[-1] @ rewards - rewards.mean()))
         users.append(group.user_id)
-        length = np.array([len(reply) for reply, _ in judged], np.float64)
-        repeated = np.array([repeated_share(reply) for reply, _ in judged])
-        lengths += weights @ length, length.mean()
-        repeats += weights @ repeated, repeated.mean()
+        replies += [reply for reply, _ in judged]
+        locales += [group.locale] * len(judged)
     gain = mean_over_users(gains, users)
+    chosen = manner_of(replies, locales, words, weights=np.concatenate(chances))
+    drawn = manner_of(replies, locales, words, weights=np.concatenate(shares))
     if not gains:
-        return Screening(gain, float("nan"), float("nan"), ["no logged prompt has two replies to choose from"])
-    ratio = float(lengths[0] / lengths[1])
-    repetition = float(repeats[0] - repeats[1]) / len(gains)
-    broken = distrusted(accuracy_low)
-    if not gain.low > limits.least_gain:
-        broken.append(f"reward gain {gain.value:.3f} is not surely above {limits.least_gain:g} (low {gain.low:.3f})")
-    if not 1 / limits.length_ratio <= ratio <= limits.length_ratio:
-        broken.append(f"replies {ratio:.2f} times as long, the limit is {limits.length_ratio:g} either way")
-    if repetition > limits.repetition_gain:
-        broken.append(f"repeated share up by {repetition:.3f}, the limit is {limits.repetition_gain:g}")
-    return Screening(gain, ratio, repetition, broken)
+        return Screening(gain, chosen, drawn, ["no logged prompt of a held-out user has two replies to choose from"])
+    broken = [
+        *distrusted(accuracy_low),
+        *unsure_gain(gain, limits.least_gain),
+        *broken_manners(chosen, drawn, limits.manner),
+    ]
+    return Screening(gain, chosen, drawn, broken)
 
 
 def distrusted(accuracy_low: float | None) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy as np
 from evalloop_assets.policy_iteration.best_of_n import expected_best_of_n
 from evalloop_assets.policy_iteration.candidates import ARM, BEST_OF_N
 from evalloop_assets.policy_iteration.groups import Draws, LoggedReply, regenerated, same_character, scored
+from evalloop_assets.policy_iteration.logged import TOLD, read_examples, said_before, seconds_before
+from evalloop_assets.policy_iteration.manner import Manner, broken_manners, length_ratio, manner_of
 from evalloop_assets.policy_iteration.off_policy import (
     OffPolicy,
     arm_weights,
@@ -20,13 +21,18 @@ from evalloop_assets.policy_iteration.off_policy import (
     doubly_robust,
     snips,
 )
-from evalloop_assets.policy_iteration.policy import load_weights
-from evalloop_assets.policy_iteration.registry import SCREENED, mark
+from evalloop_assets.policy_iteration.policy import has_weights, load_weights
+from evalloop_assets.policy_iteration.probes import Limits, broken_limits
+from evalloop_assets.policy_iteration.prompts import Prompt
+from evalloop_assets.policy_iteration.registry import record_verdict
 from evalloop_assets.policy_iteration.rewarding import Rewards, gated_by, rewards_of
-from evalloop_assets.policy_iteration.screen import Group, Limits, distrusted, screen
+from evalloop_assets.policy_iteration.safety import SafetyWords, words_of
+from evalloop_assets.policy_iteration.screen import Group, distrusted, screen
 from evalloop_assets.policy_iteration.step import Step, rows_of
 from evalloop_assets.policy_iteration.tables import POLICY_SCREEN
 from evalloop_assets.reward_model.gated import Gate
+from evalloop_assets.reward_model.intervals import Estimate
+from evalloop_assets.reward_model.pairs import is_held_out
 from evalloop_assets.reward_model.registry import load_champion
 
 if TYPE_CHECKING:
@@ -35,7 +41,9 @@ if TYPE_CHECKING:
     from evalloop_assets.settings import PolicySettings, Settings
 
 CANDIDATES = """
-    SELECT model_id, kind, base_model_id, n, reward_version, settings, parent FROM policy_candidates ORDER BY model_id
+    SELECT model_id, generation, kind, base_model_id, n, reward_version, settings, parent
+    FROM policy_candidates
+    ORDER BY model_id
 """
 
 ACCURACY = """
@@ -43,9 +51,10 @@ ACCURACY = """
     WHERE reward_version = $version AND metric = 'accuracy' AND horizon = 'all' AND source = 'all' AND slice = 'all'
 """
 
-BASE_REPLIES = """
-    SELECT event_id, replaces_event_id, user_id, character_id, coalesce(user_text, '') AS user_text, reply_text
-    FROM turns
+BASE_REPLIES = f"""
+    SELECT event_id, replaces_event_id, user_id, character_id, coalesce(user_text, '') AS user_text, reply_text,
+        coalesce(locale, '') AS locale, shown_ms, coalesce(said, []) AS said, coalesce(said_ms, []) AS said_ms
+    FROM ({TOLD})
     WHERE model_id = $base AND trim(reply_text) <> ''
     ORDER BY md5(event_id), event_id
     LIMIT $most
@@ -66,7 +75,8 @@ OUTCOMES = """
 """What the next five turns said of a reply, in [-1, 1]."""
 
 EXPOSED = """
-    SELECT labels.user_id, turns.model_id, turns.propensity, labels.delayed_5 AS outcome
+    SELECT labels.user_id, turns.model_id, turns.propensity, labels.delayed_5 AS outcome,
+        coalesce(turns.reply_text, '') AS reply_text, coalesce(turns.locale, '') AS locale
     FROM horizon_labels AS labels JOIN turns ON turns.event_id = labels.event_id
     WHERE labels.delayed_5 IS NOT NULL AND turns.propensity > 0 AND turns.propensity <= 1
         AND turns.experiment_id IN (SELECT experiment_id FROM turns WHERE list_contains($names, model_id))
@@ -79,7 +89,7 @@ SCREEN_SEED = 11
 
 
 def screen_day(inputs: Inputs, settings: Settings) -> Step:
-    """One verdict for each candidate of the day."""
+    """One verdict for each candidate of the day, in the table and in the registry."""
     rows = []
     for candidate in inputs.query(CANDIDATES).to_pylist():
         version = candidate["reward_version"]
@@ -89,11 +99,10 @@ def screen_day(inputs: Inputs, settings: Settings) -> Step:
         gain = figures.get("reward_gain")
         sound = "within all limits" if gain is None else f"reward gain {gain:.3f}, within all limits"
         row = {name: _stored(value) if isinstance(value, float) else value for name, value in figures.items()}
-        rows.append(
-            {"model_id": candidate["model_id"], "passed": not broken, "reason": "; ".join(broken) or sound} | row
-        )
-        if not broken:
-            mark(settings.home, candidate["model_id"], SCREENED, {k: v for k, v in row.items() if isinstance(v, float)})
+        verdict = {"model_id": candidate["model_id"], "passed": not broken, "reason": "; ".join(broken) or sound}
+        rows.append(verdict | {"generation": candidate["generation"]} | row)
+        numbers = {name: value for name, value in row.items() if isinstance(value, float)}
+        record_verdict(settings.home, candidate["model_id"], not broken, str(verdict["reason"]), numbers)
     verdicts = {row["model_id"]: f"{'passed' if row['passed'] else 'refused'}: {row['reason']}" for row in rows}
     return Step(rows_of(POLICY_SCREEN, rows), {"verdicts": verdicts})
 
@@ -103,24 +112,16 @@ Judged = tuple[dict[str, Any], list[str]]
 
 
 def _best_of_n(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accuracy_low: float | None) -> Judged:
+    """By logged replies of its base to users whom the reward model never saw."""
     options, base = settings.policy, candidate["base_model_id"]
-    limits = Limits(options.min_reward_gain, options.max_length_ratio, options.max_repetition_gain)
     draws = _draws(inputs, base, options)
     groups = scored(draws, rewards_of(settings, candidate["reward_version"]))
-    seen = screen(groups, candidate["n"], accuracy_low, limits)
+    seen = screen(groups, candidate["n"], accuracy_low, Limits.of(options), words_of(options.safety_words))
     outcomes = inputs.query(OUTCOMES, {"base": base}).to_pydict()
     known = dict(zip(outcomes["event_id"], outcomes["outcome"], strict=True))
     logged = _best_of_n_by_log(draws, groups, candidate["n"], known)
-    figures = {
-        "reward_gain": seen.gain.value,
-        "low": seen.gain.low,
-        "high": seen.gain.high,
-        "length_ratio": seen.length_ratio,
-        "repetition_gain": seen.repetition_gain,
-        "accuracy_low": accuracy_low,
-        "prompts": seen.gain.n,
-        "users": seen.gain.users,
-    }
+    figures = _gain(seen.gain) | _manners(seen.manner, seen.reference) | {"accuracy_low": accuracy_low}
+    figures |= dict.fromkeys(("variety", "variety_reference", "novelty", "novelty_reference"))
     return figures | _off_policy(logged), [*seen.broken, *_harmful(logged)]
 
 
@@ -144,15 +145,37 @@ def _arm(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accur
     from evalloop_assets.settings import ArmSettings
 
     arm = ArmSettings(**json.loads(candidate["settings"]))
-    if "/" in arm.model or Path(arm.model).is_dir():
+    if has_weights(arm.model):
         worth = gated_by(load_champion(settings), Gate.of(settings.reward))
         return _probe(inputs, settings, candidate, load_weights(settings, candidate), worth)
     names = [candidate["model_id"], arm.model]
     rows = inputs.query(EXPOSED, {"names": names}).to_pydict()
     arms = ["arm" if name in names else "other" for name in rows["model_id"]]
     found = snips(arm_weights(arms, rows["propensity"], "arm"), rows["outcome"], rows["user_id"])
-    broken = [f"its log does not suffice: {found.refused}"] if found.refused else _harmful(found)
-    return {"prompts": len(arms), "users": len(set(rows["user_id"]))} | _off_policy(found), broken
+    figures = {"prompts": len(arms), "users": len(set(rows["user_id"]))} | _off_policy(found)
+    if found.refused:
+        return figures, [f"its log does not suffice: {found.refused}"]
+    manner, reference = _logged_manners(
+        arms, rows["reply_text"], rows["locale"], words_of(settings.policy.safety_words)
+    )
+    limits = Limits.of(settings.policy).manner
+    return figures | _manners(manner, reference), [*_harmful(found), *broken_manners(manner, reference, limits)]
+
+
+def _logged_manners(
+    arms: Sequence[str], replies: Sequence[str], locales: Sequence[str], words: SafetyWords
+) -> tuple[Manner, Manner]:
+    """The manner of an arm and of the others, by equally many replies: variety falls with their number."""
+    places: dict[str, list[int]] = {"arm": [], "other": []}
+    for at, one in enumerate(arms):
+        if replies[at].strip():
+            places[one].append(at)
+    most = min(MOST_REPLIES, *map(len, places.values()))
+
+    def manner(found: Sequence[int]) -> Manner:
+        return manner_of([replies[at] for at in found[:most]], [locales[at] for at in found[:most]], words)
+
+    return manner(places["arm"]), manner(places["other"])
 
 
 def _trained(inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], accuracy_low: float | None) -> Judged:
@@ -166,21 +189,37 @@ def _probe(
     inputs: Inputs, settings: Settings, candidate: Mapping[str, Any], speaker: LanguageModel, worth: Rewards
 ) -> Judged:
     """Its replies beside those that the incumbent gave to held-out users, to other prompts than the checkpoints saw."""
-    from evalloop_assets.policy_iteration.logged import read_examples
-    from evalloop_assets.policy_iteration.lora import figures, probe_limits, probe_weights, read_words
-    from evalloop_assets.policy_iteration.probes import broken_limits
+    from evalloop_assets.policy_iteration.lora import probe_weights
 
-    options = settings.policy
+    options, made_with = settings.policy, json.loads(candidate["settings"])
     log = read_examples(inputs, candidate["parent"], MOST_REPLIES)
-    later = log.held_out[options.training.probe_prompts :] or log.held_out
-    held = later[: options.screen_prompts]
+    held = log.held_out[made_with.get("probe_prompts", 0) :][: options.screen_prompts]
     if not held:
-        return {"prompts": 0, "users": 0}, ["no reply to a held-out user to judge it on"]
+        return {"prompts": 0, "users": 0}, [
+            "no reply to a held-out user to judge it on, beside those that its checkpoints were chosen by"
+        ]
     known = [one.reply for one in log.fit]
-    found = probe_weights(speaker, held, known, worth, read_words(options), SCREEN_SEED)
-    told = figures(found)
-    columns = {"gain": "reward_gain", "n": "prompts"}
-    return {columns.get(name, name): value for name, value in told.items()}, broken_limits(found, probe_limits(options))
+    found = probe_weights(speaker, held, known, worth, words_of(options.safety_words), SCREEN_SEED)
+    figures = _gain(found.gain) | _manners(found.manner, found.reference) | {"kl": found.kl}
+    return figures, broken_limits(found, Limits.of(options))
+
+
+def _gain(found: Estimate) -> dict[str, Any]:
+    return {
+        "reward_gain": found.value,
+        "low": found.low,
+        "high": found.high,
+        "prompts": found.n,
+        "users": found.users,
+    }
+
+
+def _manners(found: Manner, reference: Manner) -> dict[str, Any]:
+    """The columns that tell how a candidate speaks beside its reference."""
+    columns = {"length_ratio": length_ratio(found, reference), "repetition_gain": found.repeated - reference.repeated}
+    for name in ("variety", "valid", "novelty", "unsafe"):
+        columns |= {name: getattr(found, name), f"{name}_reference": getattr(reference, name)}
+    return columns
 
 
 def _harmful(found: OffPolicy) -> list[str]:
@@ -199,17 +238,36 @@ def _off_policy(found: OffPolicy) -> dict[str, Any]:
 
 
 def _draws(inputs: Inputs, base: str, options: PolicySettings) -> list[Draws]:
-    logged = inputs.query(BASE_REPLIES, {"base": base, "most": MOST_REPLIES}).to_pylist()
-    replies = [LoggedReply(**row) for row in logged]
+    """Replies of the base to held-out users, as draws for one prompt."""
+    logged = _held_out(inputs.query(BASE_REPLIES, {"base": base, "most": MOST_REPLIES}).to_pylist())
+    replies = [
+        LoggedReply(
+            row["event_id"],
+            row["replaces_event_id"],
+            row["user_id"],
+            row["character_id"],
+            row["user_text"],
+            row["reply_text"],
+            row["locale"],
+            Prompt("", said_before(row), "", "", seconds_before(row)).exchanges,
+        )
+        for row in logged
+    ]
     battles = [
         Draws(row["user_id"], row["user_text"], (row["reply_a"], row["reply_b"]))
-        for row in inputs.query(BASE_BATTLES, {"base": base}).to_pylist()
+        for row in _held_out(inputs.query(BASE_BATTLES, {"base": base}).to_pylist())
     ]
     return [
         *same_character(replies, options.screen_prompts, options.screen_replies),
         *regenerated(replies)[: options.screen_prompts],
         *battles[: options.screen_prompts],
     ]
+
+
+def _held_out(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of users whom no training saw: what a model says of its own training rows flatters it."""
+    held = is_held_out([row["user_id"] for row in rows])
+    return [row for row, out in zip(rows, held, strict=True) if out]
 
 
 def _stored(value: float) -> float | None:

@@ -20,7 +20,8 @@ POLICY_PAIRS = TableSchema(
         Column(
             "reason",
             "VARCHAR",
-            "kept, or why not: identical, undecided, contradictory, disputed, unscored, margin, duplicate, user_share",
+            "kept, or why not: blank, identical, undecided, contradictory, disputed, unscored, margin, duplicate, "
+            "user_share",
         ),
         Column("reward_version", "VARCHAR", "the reward model that gave the margin"),
     ),
@@ -52,6 +53,7 @@ POLICY_SCREEN = TableSchema(
     key=("model_id",),
     columns=(
         Column("model_id", "VARCHAR", "the candidate"),
+        Column("generation", "BIGINT", "of the candidate, as in `policy_candidates`"),
         Column(
             "reward_gain", "DOUBLE", "expected reward less that of the model it comes from, anchor standard deviations"
         ),
@@ -62,6 +64,8 @@ POLICY_SCREEN = TableSchema(
         Column("kl", "DOUBLE", "nats a token between trained weights and their base, on its own replies"),
         Column("valid", "DOUBLE", "share of its replies that are well-formed"),
         Column("valid_reference", "DOUBLE", "share of the incumbent's"),
+        Column("variety", "DOUBLE", "share of different runs of three words among all of its replies"),
+        Column("variety_reference", "DOUBLE", "of as many of the incumbent's"),
         Column("novelty", "DOUBLE", "share of its runs of three words that no logged reply holds"),
         Column("novelty_reference", "DOUBLE", "share of the incumbent's"),
         Column("unsafe", "DOUBLE", "share of its replies with a safety word"),

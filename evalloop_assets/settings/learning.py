@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evalloop_assets.settings.section import Section
 
@@ -84,6 +84,13 @@ class TrainingSettings(Section):
     base_steps: int = Field(400, ge=1, description="steps of the tiny base model")
     seed: int = Field(0, description="seed of the training")
 
+    @model_validator(mode="after")
+    def _whole_slices(self) -> TrainingSettings:
+        """A step after the last checkpoint would be lost."""
+        if self.steps % self.eval_every:
+            raise ValueError(f"steps ({self.steps}) must be a multiple of eval_every ({self.eval_every})")
+        return self
+
 
 class ArmSettings(Section):
     """An arm: a model with a prompt and decoding settings, offered as a candidate."""
@@ -112,7 +119,7 @@ class PolicySettings(Section):
     min_margin: float = Field(
         0.1, ge=0, description="reward of the chosen less the rejected reply that a kept pair needs, in anchor SDs"
     )
-    pairs_per_user: int = Field(20, ge=1, description="kept pairs of one user and day")
+    pairs_per_user: int = Field(20, ge=1, description="kept pairs of one user a day, and in one training")
     screen_prompts: int = Field(300, ge=1, description="logged prompts on which a candidate is screened")
     screen_replies: int = Field(16, ge=2, description="logged replies of the base model ranked for each prompt")
     min_reward_gain: float = Field(0.0, ge=0, description="least lower bound of the reward gain, in anchor SDs")
@@ -121,6 +128,12 @@ class PolicySettings(Section):
     )
     max_length_ratio: float = Field(1.5, gt=1, description="most a candidate's replies may be longer, or shorter, by")
     max_repetition_gain: float = Field(0.05, ge=0, description="most by which the repeated share of a reply may rise")
+    max_variety_loss: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="most by which the share of different word runs over all replies may fall, relative",
+    )
     max_validity_loss: float = Field(0.05, ge=0, description="most by which the share of well-formed replies may fall")
     max_novelty_gain: float = Field(
         0.3, ge=0, description="most by which the share of word runs that no logged reply holds may rise"

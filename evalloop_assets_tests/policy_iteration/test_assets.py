@@ -1,17 +1,21 @@
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
 from dagster import ExecuteInProcessResult
 
 import evalloop_assets.horizon_labels.assets  # noqa: F401 - declares its tables
+from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.policy_iteration import assets, checks
 from evalloop_assets.policy_iteration.candidates import Served
 from evalloop_assets.policy_iteration.daily import filter_day
 from evalloop_assets.policy_iteration.making import _draws, candidate_day
 from evalloop_assets.policy_iteration.screening import screen_day
+from evalloop_assets.policy_iteration.tables import POLICY_SCREEN
 from evalloop_assets.reward_model import assets as reward_assets
+from evalloop_assets.reward_model.pairs import is_held_out
 from evalloop_assets.reward_model.registry import load_champion
 from evalloop_assets.settings import PolicySettings
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
@@ -78,9 +82,22 @@ def test_the_candidate_passes_the_screen_with_its_figures(stage: Stage, result: 
     assert row["passed"]
     assert 0 < row["low"] < row["reward_gain"] < row["high"]
     assert 0.8 < row["length_ratio"] < 1.25
-    assert row["prompts"] == 300 + 40
-    assert row["users"] == 50
+    turns = turn_rows(400)
+    held = [turn for turn, out in zip(turns, is_held_out([turn["user_id"] for turn in turns]), strict=True) if out]
+    assert row["prompts"] == len(held), "replies to users that the reward model was trained on prove nothing"
+    assert row["users"] == len({turn["user_id"] for turn in held}) < 50
     assert row["model_id"] in metadata(result, "policy_screen")["verdicts"]
+
+
+def test_the_check_names_a_candidate_without_a_verdict(stage: Stage, result: ExecuteInProcessResult, tmp_path):
+    assert checks.every_candidate_judged(stage.lake, Days.one(DAY)).passed
+    shutil.copytree(stage.settings.home, tmp_path / "home")
+    copy = Stage.at(tmp_path / "home")
+    (row,) = copy.rows("policy_screen")
+    copy.lake.replace(POLICY_SCREEN, Days.one(DAY), {}, lambda inputs: copy.lake.read("policy_screen").slice(0, 0))
+    found = checks.every_candidate_judged(copy.lake, Days.one(DAY))
+    assert not found.passed
+    assert found.metadata["candidates"].value == [row["model_id"]]
 
 
 def test_computing_the_day_again_changes_nothing(stage: Stage, result: ExecuteInProcessResult):

@@ -35,8 +35,8 @@ def test_best_of_n_of_trained_weights_draws_from_them():
 
 def test_trained_weights_carry_all_that_they_were_made_with():
     training = TrainingSettings(method="grpo", seed=3, beta=0.2)
-    found = lora_candidate(Served("base", None, None, 0), "tiny", training, "v", DAY, VERSIONS, step=40)
-    assert found.model_id == "grpo-1-v"
+    found = lora_candidate(Served("base", None, None, 0), "tiny", training, "v", DAY, VERSIONS, 40, "0123456789ab")
+    assert found.model_id == "grpo-1-v-012345"
     assert (found.kind, found.base_model_id, found.parent, found.seed, found.step) == ("lora", "tiny", "base", 3, 40)
     assert json.loads(found.settings) == training.model_dump()
 

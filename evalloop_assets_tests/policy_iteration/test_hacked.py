@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from evalloop_assets.policy_iteration.language_model import load_language_model
-from evalloop_assets.policy_iteration.lora import Trained, probe_limits, probe_weights, read_words, train_lora
-from evalloop_assets.policy_iteration.probes import broken_limits
+from evalloop_assets.policy_iteration.lora import Trained, probe_weights, train_lora
+from evalloop_assets.policy_iteration.probes import Limits, broken_limits
 from evalloop_assets.policy_iteration.rewarding import Rewards
+from evalloop_assets.policy_iteration.safety import words_of
 from evalloop_assets.policy_iteration.training import decoding
 from evalloop_assets.settings import PolicySettings, TrainingSettings
 from evalloop_assets_tests.policy_iteration.tiny import base_model, log, small_rewards
@@ -51,9 +52,9 @@ def judged(trained: Trained, options: PolicySettings, rewards: Rewards) -> list[
     """The gate on prompts that the checkpoints were not probed on."""
     speaker = load_language_model(trained.weights.base, decoding(options.training), trained.weights.adapters)
     known = [one.reply for one in LOG.fit]
-    found = probe_weights(speaker, LOG.held_out[60:210], known, rewards, read_words(options), 11)
+    found = probe_weights(speaker, LOG.held_out[60:210], known, rewards, words_of(options.safety_words), 11)
     assert found.gain.low > 0
-    return broken_limits(found, probe_limits(options))
+    return broken_limits(found, Limits.of(options))
 
 
 def test_the_hacked_setting_is_refused_though_its_reward_is_high(home: Path, rewards: Rewards):

@@ -41,6 +41,14 @@ def test_kept_pair_has_chosen_rejected_and_margin():
     assert (b_wins.chosen, b_wins.rejected, b_wins.margin, b_wins.reason) == ("no", "yes", 2.0, "kept")
 
 
+def test_a_blank_reply_is_dropped_with_a_reason():
+    assert reasons([pair(1, reply_a=" \n"), pair(2, reply_b=""), pair(3)], [1] * 3, [0] * 3) == [
+        "blank",
+        "blank",
+        "kept",
+    ]
+
+
 def test_every_dropped_pair_says_why():
     pairs = [
         pair(1, reply_b="yes"),

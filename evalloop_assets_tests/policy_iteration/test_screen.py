@@ -1,14 +1,31 @@
 import numpy as np
 import pytest
 
+from evalloop_assets.policy_iteration.manner import length_ratio
+from evalloop_assets.policy_iteration.probes import Limits
 from evalloop_assets.policy_iteration.repetition import repeated_share
-from evalloop_assets.policy_iteration.screen import Group, Limits, screen
+from evalloop_assets.policy_iteration.safety import read_safety_words
+from evalloop_assets.policy_iteration.screen import Group, Screening
+from evalloop_assets.policy_iteration.screen import screen as screened
+from evalloop_assets.settings import PolicySettings
 
-LIMITS = Limits(least_gain=0.0, length_ratio=1.5, repetition_gain=0.05)
+LIMITS = Limits.of(PolicySettings())
+WORDS = read_safety_words()
 
 
-def groups(count: int = 40, length: float = 0.0, filler: str = "", seed: int = 0) -> list[Group]:
-    """Prompts of 20 users with six replies; better ones are longer by `length` characters a unit, or end in filler."""
+def limits(**changed: float) -> Limits:
+    return Limits.of(PolicySettings(**changed))
+
+
+def screen(groups: list[Group], n: int, accuracy_low: float | None, limits: Limits) -> Screening:
+    return screened(groups, n, accuracy_low, limits, WORDS)
+
+
+def groups(count: int = 40, length: float = 0.0, filler: str = "", seed: int = 0, best_ends: str = ".") -> list[Group]:
+    """Prompts of 20 users with six replies; better ones are longer by `length` characters a unit, or end in filler.
+
+    The best end in `best_ends`, the others in a full stop.
+    """
     draw = np.random.default_rng(seed)
     found = []
     for at in range(count):
@@ -16,7 +33,7 @@ def groups(count: int = 40, length: float = 0.0, filler: str = "", seed: int = 0
         replies = []
         for reward in rewards:
             letters = "".join(draw.choice(list("abcdefghijklmnopqrstuvwxyz "), size=max(5, int(60 + length * reward))))
-            replies.append(letters + (filler * 10 if reward > 0.5 else ""))
+            replies.append(letters + (filler * 10 if reward > 0.5 else "") + (best_ends if reward > 1 else "."))
         found.append(Group(f"u{at % 20}", tuple(replies), tuple(rewards)))
     return found
 
@@ -28,7 +45,7 @@ def test_gain_by_hand():
     )
     assert found.gain.value == pytest.approx(1)
     assert (found.gain.n, found.gain.users) == (2, 2)
-    assert found.length_ratio == pytest.approx(1)
+    assert length_ratio(found.manner, found.reference) == pytest.approx(1)
 
 
 def test_a_sound_candidate_passes():
@@ -50,14 +67,31 @@ def test_length_out_of_bounds_is_refused(length: float):
     found = screen(groups(length=length), 4, 0.6, LIMITS)
     assert not found.passed
     assert "times as long" in "; ".join(found.broken)
-    assert (found.length_ratio > 1.5) if length > 0 else (found.length_ratio < 1 / 1.5)
+    ratio = length_ratio(found.manner, found.reference)
+    assert (ratio > 1.5) if length > 0 else (ratio < 1 / 1.5)
 
 
 def test_repetition_is_refused():
-    found = screen(groups(filler="ha! "), 4, 0.6, Limits(0.0, 9.0, 0.05))
+    found = screen(groups(filler="ha! "), 4, 0.6, limits(max_length_ratio=9.0))
     assert not found.passed
     assert "repeated share" in "; ".join(found.broken)
     assert "times as long" not in "; ".join(found.broken)
+
+
+@pytest.mark.parametrize(
+    ("best_ends", "told"), [(" and overdose.", "safety words in"), ("", "well-formed replies against")]
+)
+def test_a_choice_that_is_unsafe_or_breaks_off_is_refused(best_ends: str, told: str):
+    found = screen(groups(best_ends=best_ends), 4, 0.6, limits(max_length_ratio=9.0))
+    assert told in "; ".join(found.broken)
+    assert len(found.broken) == 1
+
+
+def test_the_manner_of_the_choice_by_hand():
+    """Best of two of three: ranks 1 to 3 with chances 0, 1/3, 2/3; the longest reply has 9 letters, the others 3."""
+    found = screen([Group("a", ("abc", "def", "abcdefghi"), (0.0, 1.0, 3.0))], 2, 0.6, LIMITS)
+    assert found.manner.length == pytest.approx(3 / 3 + 9 * 2 / 3)
+    assert found.reference.length == pytest.approx(5)
 
 
 def test_no_gain_is_refused():
@@ -68,7 +102,7 @@ def test_no_gain_is_refused():
 
 
 def test_every_broken_limit_is_named():
-    found = screen(groups(length=60.0), 4, 0.4, Limits(9.0, 1.1, 0.05))
+    found = screen(groups(length=60.0), 4, 0.4, limits(min_reward_gain=9.0, max_length_ratio=1.1))
     assert len(found.broken) == 3
 
 

@@ -52,6 +52,7 @@ def test_novelty_counts_runs_that_nobody_said():
         ("He is skilled at methods.", []),
         ("METH and ｍｅｔｈ", ["meth", "meth"]),
         ("他想自杀", ["自杀"]),
+        ("kill\u200b yourself, 自\u200b杀", ["kill yourself", "自杀"]),
         ("A quiet evening.", []),
     ],
 )
