@@ -155,11 +155,13 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
             model = PeftModel.from_pretrained(model, str(adapter))
             if number < len(adapters):
                 model = model.merge_and_unload()
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged folder raises whatever its reader's library raises
+        why = (str(error) or repr(error)).splitlines()[0]
         raise UserError(
             f"language model {base}" + (f" with the adapters {', '.join(map(str, adapters))}" if adapters else ""),
-            f"it cannot be loaded ({str(error).splitlines()[0]})",
-            "Set policy.training.base_model to a folder or a Hugging Face model with safetensors weights",
+            f"it cannot be loaded ({why})",
+            "Set policy.training.base_model, or the arm's model, to a folder or a Hugging Face model with safetensors "
+            "weights; a folder in `policies` of the home is learned anew once it is removed",
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.policy_iteration.language_model import out_of_memory
 
 if TYPE_CHECKING:
     from peft import LoraConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
+Method = Literal["sft", "dpo", "grpo"]
 Rows = Sequence[Mapping[str, str]]
 RewardOf = Callable[[Sequence[str], Sequence[str]], Sequence[float | None]]
 """Messages and a reply to each, to one reward each; None where there is nothing to judge."""
@@ -43,88 +50,78 @@ def imitate(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: Rows, arguments: Mapping[str, Any]
 ) -> list[float]:
     """Trains all weights in place to write each `completion` after its `prompt`; the loss per step, nats per token."""
-    trainer = sft_trainer(model, tokenizer, rows, arguments, None)
+    trainer = trainer_by("sft", model, tokenizer, rows, arguments)
     trainer.train()
     return curve(trainer, "loss")
 
 
-def sft_trainer(
+def trainer_by(
+    method: Method,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     rows: Rows,
     arguments: Mapping[str, Any],
-    lora: LoraConfig | None,
+    lora: LoraConfig | None = None,
+    reward_of: RewardOf | None = None,
 ) -> Trainer:
-    """Imitation of `completion` after `prompt`."""
-    from trl import SFTConfig, SFTTrainer
+    """TRL's trainer of a method, without the callback that prints every step.
 
-    return _quiet(
-        SFTTrainer(
-            model=model,
-            args=SFTConfig(**arguments),
-            train_dataset=dataset(rows),
-            processing_class=tokenizer,
-            peft_config=lora,
-        )
-    )
-
-
-def dpo_trainer(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Rows,
-    arguments: Mapping[str, Any],
-    lora: LoraConfig,
-) -> Trainer:
-    """Direct preference optimisation (arXiv 2305.18290) of `chosen` over `rejected` after `prompt`.
-
-    The prompt is given apart: TRL would else take the longest common start of two texts for it.
+    sft imitates `completion` after `prompt`; dpo prefers `chosen` to `rejected` after `prompt` (arXiv 2305.18290; the
+    prompt is given apart, since TRL would else take the longest common start of two texts for it); grpo has replies to
+    `prompt` rewarded by `reward_of` as answers to `message` (arXiv 2402.03300). Without `lora` all weights are trained.
     """
-    from trl import DPOConfig, DPOTrainer
+    import trl
+    from transformers import PrinterCallback
 
-    return _quiet(
-        DPOTrainer(
-            model=model,
-            args=DPOConfig(**arguments),
-            train_dataset=dataset(rows),
-            processing_class=tokenizer,
-            peft_config=lora,
-        )
+    config, trainer_class = {
+        "sft": (trl.SFTConfig, trl.SFTTrainer),
+        "dpo": (trl.DPOConfig, trl.DPOTrainer),
+        "grpo": (trl.GRPOConfig, trl.GRPOTrainer),
+    }[method]
+    rewarded = {"reward_funcs": _reward_function(reward_of)} if reward_of is not None and method == "grpo" else {}
+    trainer: Trainer = trainer_class(
+        model=model,
+        args=config(**arguments),
+        train_dataset=dataset(rows),
+        processing_class=tokenizer,
+        peft_config=lora,
+        **rewarded,
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
-def grpo_trainer(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Rows,
-    arguments: Mapping[str, Any],
-    lora: LoraConfig,
-    reward_of: RewardOf,
-) -> Trainer:
-    """Group-relative policy optimisation (arXiv 2402.03300) on `prompt`, replies rewarded as answers to `message`."""
-    from trl import GRPOConfig, GRPOTrainer
+def _reward_function(reward_of: RewardOf) -> Callable[..., list[float | None]]:
+    """As TRL calls it: columns of the rows by name."""
 
     def reward(prompts: list[str], completions: list[str], message: list[str], **_: object) -> list[float | None]:
         return list(reward_of(message, completions))
 
-    return _quiet(
-        GRPOTrainer(
-            model=model,
-            args=GRPOConfig(**arguments),
-            train_dataset=dataset(rows),
-            processing_class=tokenizer,
-            peft_config=lora,
-            reward_funcs=reward,
+    return reward
+
+
+@contextmanager
+def mended(what: str) -> Iterator[None]:
+    """A device without memory and a disk without room as one line for the user."""
+    from safetensors import SafetensorError
+
+    try:
+        with out_of_memory(what):
+            yield
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            what, f"a checkpoint cannot be kept ({error})", "Free the disk and run again: it goes on"
+        ) from error
+
+
+def require_finite(losses: Sequence[float], what: str) -> None:
+    """UserError where a loss is no number."""
+    if not np.isfinite(losses).all():
+        raise UserError(
+            what,
+            "its loss is no number any more",
+            "Lower policy.training.learning_rate; the champion stays as it is",
         )
-    )
-
-
-def _quiet(trainer: Trainer) -> Trainer:
-    """Without the callback that prints every step."""
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
 def dataset(rows: Rows) -> Any:

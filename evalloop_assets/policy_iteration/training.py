@@ -9,29 +9,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evalloop_assets.lake.errors import UserError
-from evalloop_assets.policy_iteration.language_model import (
-    Decoding,
-    LanguageModel,
-    load_language_model,
-    out_of_memory,
-)
+from evalloop_assets.policy_iteration.language_model import Decoding, LanguageModel, load_language_model
 from evalloop_assets.policy_iteration.trainers import (
     RewardOf,
     Rows,
     curve,
-    dpo_trainer,
-    grpo_trainer,
-    sft_trainer,
+    mended,
+    require_finite,
     trainer_arguments,
+    trainer_by,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +32,7 @@ if TYPE_CHECKING:
 
     from evalloop_assets.settings import TrainingSettings
 
-OPTIMISER_FILE, PROBE_FILE = "optimizer.safetensors", "probe.json"
+ADAPTER_FILE, OPTIMISER_FILE, PROBE_FILE = "adapter_model.safetensors", "optimizer.safetensors", "probe.json"
 
 Probe = Mapping[str, float]
 """Figures of a checkpoint by name."""
@@ -74,8 +67,10 @@ def train_adapter(
     found: list[Checkpoint] = []
     for step in range(options.eval_every, options.steps + 1, options.eval_every):
         at = folder / f"step-{step:05d}"
-        if not (at / PROBE_FILE).exists():
-            with _mended(f"training of a policy by {options.method}"):
+        kept = _kept(at)
+        if kept is None:
+            shutil.rmtree(at, ignore_errors=True)
+            with mended(f"training of a policy by {options.method}"):
                 _slice(
                     _merged(base, adapters, options),
                     rows,
@@ -86,23 +81,23 @@ def train_adapter(
                     reward_of,
                     probe,
                 )
-        kept = json.loads((at / PROBE_FILE).read_text())
+            kept = json.loads((at / PROBE_FILE).read_text())
         found.append(Checkpoint(step, at, kept["probe"], tuple(kept["losses"])))
     return found
 
 
-@contextmanager
-def _mended(what: str) -> Iterator[None]:
-    """A device without memory and a disk without room as one line for the user."""
-    from safetensors import SafetensorError
+def _kept(at: Path) -> dict[str, Any] | None:
+    """Figures and losses of a checkpoint; None where it is not there, or not whole."""
+    from safetensors import SafetensorError, safe_open
 
     try:
-        with out_of_memory(what):
-            yield
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            what, f"a checkpoint cannot be kept ({error})", "Free the disk and run again: it goes on"
-        ) from error
+        for name in (ADAPTER_FILE, OPTIMISER_FILE):
+            with safe_open(at / name, "pt"):
+                pass
+        found: dict[str, Any] = json.loads((at / PROBE_FILE).read_text())
+    except (OSError, ValueError, SafetensorError):
+        return None
+    return found
 
 
 def decoding(options: TrainingSettings) -> Decoding:
@@ -147,17 +142,12 @@ def _slice(
     trainer = _trainer(speaker, _rows(rows, options, number), options, partial, number, lora, reward_of)
     trainer.create_optimizer()
     if before is not None:
-        weights = load_file(before.folder / "adapter_model.safetensors")
+        weights = load_file(before.folder / ADAPTER_FILE)
         set_peft_model_state_dict(trainer.model, weights)
         load_optimiser(trainer.optimizer, load_file(before.folder / OPTIMISER_FILE))
     trainer.train()
     losses = curve(trainer, "loss")
-    if not np.isfinite(losses).all():
-        raise UserError(
-            f"training of a policy by {options.method}",
-            f"its loss is no number any more at step {step}",
-            "Lower policy.training.learning_rate; the champion stays as it is",
-        )
+    require_finite(losses, f"training of a policy by {options.method}, step {step}")
     trainer.model.save_pretrained(partial, safe_serialization=True)
     save_optimiser(trainer.optimizer, partial / OPTIMISER_FILE)
     model = trainer.accelerator.unwrap_model(trainer.model).eval()
@@ -178,21 +168,18 @@ def _trainer(
     arguments = trainer_arguments(
         folder, options.eval_every, options.batch, options.learning_rate, options.seed + number
     )
-    model, tokenizer = speaker.model, speaker.tokenizer
-    if options.method == "sft":
-        return sft_trainer(model, tokenizer, rows, arguments, lora)
-    arguments["beta"] = options.beta
-    if options.method == "dpo":
-        return dpo_trainer(model, tokenizer, rows, arguments, lora)
-    arguments |= {
-        "per_device_train_batch_size": options.batch * options.generations,
-        "num_generations": options.generations,
-        "max_completion_length": options.max_reply_tokens,
-        "temperature": options.temperature,
-        "top_p": options.top_p,
-        "steps_per_generation": 1,
-    }
-    return grpo_trainer(model, tokenizer, rows, arguments, lora, reward_of)
+    if options.method != "sft":
+        arguments["beta"] = options.beta
+    if options.method == "grpo":
+        arguments |= {
+            "per_device_train_batch_size": options.batch * options.generations,
+            "num_generations": options.generations,
+            "max_completion_length": options.max_reply_tokens,
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "steps_per_generation": 1,
+        }
+    return trainer_by(options.method, speaker.model, speaker.tokenizer, rows, arguments, lora, reward_of)
 
 
 def _rows(rows: Rows, options: TrainingSettings, number: int) -> Rows:

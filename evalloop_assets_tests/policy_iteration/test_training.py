@@ -6,20 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from tokenizers import pre_tokenizers
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.policy_iteration import language_model, training
+from evalloop_assets.policy_iteration.base_model import learn_tokenizer
 from evalloop_assets.policy_iteration.language_model import Decoding, load_language_model
-from evalloop_assets.policy_iteration.logged import Preference
+from evalloop_assets.policy_iteration.logged import Example, Preference
 from evalloop_assets.policy_iteration.lora import (
     Trained,
     Untrainable,
-    probe_limits,
     probed_of,
     train_lora,
     training_rows,
 )
-from evalloop_assets.policy_iteration.probes import broken_limits
+from evalloop_assets.policy_iteration.probes import Limits, broken_limits
 from evalloop_assets.policy_iteration.prompts import Prompt
 from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.training import Checkpoint, best
@@ -72,7 +73,7 @@ def by_dpo(home: Path, base: Path, rewards: Rewards) -> Trained:
 
 
 def broken(found: Trained, asked: PolicySettings) -> list[list[str]]:
-    return [broken_limits(probed_of(one.probe), probe_limits(asked)) for one in found.checkpoints]
+    return [broken_limits(probed_of(one.probe), Limits.of(asked)) for one in found.checkpoints]
 
 
 def test_the_base_model_speaks_the_language_of_the_log(base: Path):
@@ -152,6 +153,38 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint_and_ends_with_the_sa
     one, two = (load_file(folder / "adapter_model.safetensors") for folder in (last, again.checkpoints[-1].folder))
     assert all((one[name] == two[name]).all() for name in one)
     assert again.checkpoints[-1].probe == by_dpo.checkpoints[-1].probe
+
+
+@pytest.mark.parametrize("name", ["probe.json", "adapter_model.safetensors", "optimizer.safetensors"])
+def test_a_damaged_checkpoint_is_made_again(
+    by_dpo: Trained, home: Path, base: Path, rewards: Rewards, tmp_path: Path, name: str
+):
+    first, last = (one.folder for one in by_dpo.checkpoints)
+    work = tmp_path / "policies" / first.parent.name
+    shutil.copytree(first.parent, work)
+    (work / last.name / name).write_bytes(b"{")
+    again = train_lora(tmp_path / "policies", None, LOG, [], rewards, dpo(base), "v")
+    assert again.checkpoints[-1].probe == by_dpo.checkpoints[-1].probe
+
+
+def test_a_step_after_the_last_checkpoint_is_refused():
+    with pytest.raises(ValueError, match="multiple of eval_every"):
+        TrainingSettings(steps=50, eval_every=20)
+    with pytest.raises(ValueError, match="multiple of eval_every"):
+        TrainingSettings(steps=10, eval_every=20)
+
+
+def test_the_vocabulary_holds_no_word_of_one_person_alone():
+    """Neither what was told to one user only, however often, nor a sentence of a script without spaces."""
+    secret, sentence = "Wilhelminenstrasse", "我家住在梧桐树后面的红房子里"
+    own = [Example("u1", Prompt(f"{secret}, {sentence}", (), "", ""), f"{secret}! {sentence}")] * 200
+    vocabulary = learn_tokenizer([*LOG.fit, *own], 2_000).get_vocab()
+    as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    for text in (secret, sentence):
+        ((written, _),) = as_bytes.pre_tokenize_str(text)
+        assert not [token for token in vocabulary if written in token]
+        assert max(len(token) for token in vocabulary if token.strip("Ġ") in written) <= 4 * 3
+    assert any("lantern" in token for token in vocabulary)
 
 
 def test_the_best_checkpoint_is_taken_and_not_the_last():
