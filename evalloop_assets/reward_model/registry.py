@@ -36,6 +36,13 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 LOCK_SECONDS = 120
 LOOK_SECONDS = 20
 """What a plan waits for a writer; a sensor's tick may take 60."""
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns of MLflow's store that hold absolute addresses of artefacts."""
 
 
 class Dataset(NamedTuple):
@@ -182,6 +189,8 @@ def _registry(home: Path, writing: bool = False) -> Iterator[MlflowClient | None
         return
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
+        if (folder / "ready").exists():
+            _follow(folder)
         if writing:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / "lock", timeout=LOCK_SECONDS), _mended(folder):
@@ -229,6 +238,23 @@ def _require_usable(database: Path) -> None:
     """Raises at once what MLflow would retry for minutes."""
     with closing(sqlite3.connect(database, timeout=LOCK_SECONDS)) as connection:
         connection.execute("PRAGMA schema_version").fetchone()
+
+
+def _follow(folder: Path) -> None:
+    """Puts the artefacts' new place into a store whose home was moved or copied: MLflow keeps it as an absolute one."""
+    from filelock import FileLock
+
+    place, find = (folder / "artifacts").as_uri(), "SELECT artifact_location FROM experiments WHERE name = ?"
+    with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOCK_SECONDS)) as connection, _mended(folder):
+        if connection.execute(find, (NAME,)).fetchone() in (None, (place,)):
+            return
+        with FileLock(folder / "lock", timeout=LOCK_SECONDS), connection:
+            (before,) = connection.execute(find, (NAME,)).fetchone()
+            for table, column in PLACES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                    (place, len(before) + 1, len(before), before),
+                )
 
 
 def _prepare(client: MlflowClient, folder: Path) -> None:
