@@ -151,6 +151,7 @@ class Demo:
             n=candidate["n"],
             score=rewards_of(self.settings, candidate["reward_version"]),
             model_id=candidate["model_id"],
+            reads_history=True,
         )
 
     def _start(self, experiment: str, treatment: str, segment: tuple[float, float], day: date) -> None:

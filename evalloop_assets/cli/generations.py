@@ -77,9 +77,9 @@ class Generations:
         name, base = candidate["model_id"], self.policies.get(candidate["base_model_id"])
         if candidate["kind"] == "best_of_n" and base is not None and not isinstance(base, Spoken):
             score = rewards_of(self.settings, candidate["reward_version"])
-            return BestOfN(base.spec, candidate["n"], score, name)
+            return BestOfN(base.spec, candidate["n"], score, name, reads_history=True)
         drawn = base.speak.policy if isinstance(base, Spoken) and isinstance(base.speak, Sampled) else None
-        with_history = self.settings.policy.training.history_turns > 0
+        with_history = candidate["kind"] == "best_of_n" or self.settings.policy.training.history_turns > 0
         return served_policy(name, INCUMBENT, load_policy(self.settings, candidate, drawn), with_history)
 
     def _execute(self, job: str, days: Days, tables: Any = None) -> None:

@@ -89,12 +89,18 @@ def judged(
     histories: Sequence[History] | None,
     novelty_tau: float,
 ) -> list[Judgement | None]:
-    """Each reply judged after its own history; without histories each is the first of its conversation."""
-    found = []
+    """Each reply judged after its own history; without histories each is the first of its conversation.
+
+    Replies that follow each other here and share one history object are held against one memory of it.
+    """
+    found: list[Judgement | None] = []
+    reader, read = Reader(novelty_tau), ()  # type: tuple[Reader, History]
     for at, (message, reply) in enumerate(zip(messages, replies, strict=True)):
-        reader = Reader(novelty_tau)
-        for said, answer, seconds in histories[at] if histories is not None else ():
-            reader.remember(said, answer, -seconds)
+        history = histories[at] if histories is not None else ()
+        if history is not read:
+            reader, read = Reader(novelty_tau), history
+            for said, answer, seconds in history:
+                reader.remember(said, answer, -seconds)
         found.append(reader.judge(message, reply, 0.0))
     return found
 

@@ -95,6 +95,7 @@ class _Stand:
         n = len(chats.user)
         self.lexicon, self.user = lexicon, chats.user
         self.history: list[tuple[str, ...]] | None = [()] * n if with_history else None
+        self.told_at: list[tuple[float, ...]] = [()] * n
         self.closes = np.zeros(n, dtype=np.int64)
         self.character, self.liking = chats.character, liking
         self.pack = people.pack[chats.user]
@@ -111,6 +112,7 @@ class _Stand:
         self.total, self.kept = np.zeros(n), np.zeros(n)
 
     def asked(self, live: Ints) -> Contexts:
+        asked_at = self.clock_s[live].tolist()
         return Contexts(
             pack=self.pack[live],
             character=self.character[live],
@@ -120,6 +122,12 @@ class _Stand:
             ease=self.ease[live],
             prompts=self.message[live].tolist(),
             history=None if self.history is None else [self.history[row] for row in live.tolist()],
+            seconds=None
+            if self.history is None
+            else [
+                tuple(now - told for told in self.told_at[row])
+                for row, now in zip(live.tolist(), asked_at, strict=True)
+            ],
         )
 
     def satiety(self, live: Ints, ids: Ints, seen: Floats, habits: Habits) -> Floats:
@@ -151,13 +159,14 @@ class _Stand:
             han=self.lexicon.han[self.pack[live]],
         )
 
-    def move(self, live: Ints, ids: Ints, texts: list[str], did: Reaction, utility: Floats) -> None:
+    def move(self, live: Ints, ids: Ints, texts: list[str], did: Reaction, utility: Floats, shown: Floats) -> None:
         """The story goes on from the replies that were kept; a regenerated one leaves it where it was."""
         kept = ~did.regenerated
         told = self.story.take(live[kept]).after(ids[kept], self.lexicon)
         if self.history is not None:
             for row, place in zip(live[kept].tolist(), np.flatnonzero(kept).tolist(), strict=True):
                 self.history[row] += (self.message[row], texts[place])
+                self.told_at[row] += (float(shown[place]),)
         self.story.put(live[kept], told)
         self.total[live] += np.where(kept, utility, 0.0)
         self.kept[live] += kept
@@ -241,7 +250,7 @@ def converse(
             **{name: getattr(did, name) for name in _DEEDS},
         }
         uses.append(stand.used(live, ids, ~did.regenerated))
-        stand.move(live, ids, texts, did, utility)
+        stand.move(live, ids, texts, did, utility, shown)
         page["typing_s"] = stand.answer(live, did, writing, living)
         stand.clock_s[live] = shown + did.read_s + did.thinking_s + page["typing_s"] + did.background_s
         pages.append(page)

@@ -12,14 +12,16 @@ import numpy as np
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.contract import MAX_TEXT_CHARS
 from evalloop_assets.policy_iteration.prompts import Prompt
+from evalloop_assets.reward_model.history import Exchange
 from evalloop_assets.simulator.arrays import Ints
 from evalloop_assets.simulator.lexicon import GAP, Lexicon
 from evalloop_assets.simulator.models import ModelSpec
 from evalloop_assets.simulator.story import Contexts
 from evalloop_assets.simulator.text import broken_off, compose, texts_of
 
-Score = Callable[[list[str], list[str]], np.ndarray]
-"""A reward model: messages and a reply to each, to one finite score each, higher is better."""
+Score = Callable[..., np.ndarray]
+"""A reward model: messages and a reply to each, to one finite score each, higher is better. Of a policy that reads the
+history also the exchanges before each message (`reward_model.history.History`)."""
 
 
 class Written(NamedTuple):
@@ -93,7 +95,8 @@ class BestOfN:
         asked = contexts.take(np.repeat(np.arange(len(contexts)), self.n))
         ids = compose(self.base, asked, rng, lexicon)
         texts = texts_of(ids, asked.pack, lexicon)
-        scores = np.asarray(self.score(asked.prompts, texts), dtype=np.float64)
+        before = (exchanges_of(asked),) if self.reads_history else ()
+        scores = np.asarray(self.score(asked.prompts, texts, *before), dtype=np.float64)
         if scores.shape != (len(texts),) or not np.isfinite(scores).all():
             raise UserError(
                 f"policy {self.model_id}",
@@ -102,6 +105,16 @@ class BestOfN:
             )
         best = np.arange(len(contexts)) * self.n + scores.reshape(-1, self.n).argmax(axis=1)
         return Written([texts[row] for row in best.tolist()], ids[best])
+
+
+def exchanges_of(contexts: Contexts) -> list[tuple[Exchange, ...]]:
+    """What was said before each message; contexts that share a history share its exchanges."""
+    history, seconds = contexts.history or [()] * len(contexts), contexts.seconds or [()] * len(contexts)
+    known: dict[int, tuple[Exchange, ...]] = {}
+    for said, ago in zip(history, seconds, strict=True):
+        if id(ago) not in known:
+            known[id(ago)] = Prompt("", said, "", "", ago).exchanges
+    return [known[id(ago)] for ago in seconds]
 
 
 Speak = Callable[[list[Prompt]], Sequence[str]]
@@ -119,12 +132,13 @@ class Spoken:
     reads_history: bool = True
 
     def write(self, contexts: Contexts, rng: np.random.Generator, lexicon: Lexicon) -> Written:
-        history = contexts.history or [()] * len(contexts)
+        history, seconds = contexts.history or [()] * len(contexts), contexts.seconds or [()] * len(contexts)
         prompts = [
-            Prompt(message, said, "\n".join((who.name, *who.facts)), lexicon.packs[pack].locale)
-            for message, said, pack, who in zip(
+            Prompt(message, said, "\n".join((who.name, *who.facts)), lexicon.packs[pack].locale, ago)
+            for message, said, ago, pack, who in zip(
                 contexts.prompts,
                 history,
+                seconds,
                 contexts.pack.tolist(),
                 (
                     lexicon.packs[p].characters[c]

@@ -35,6 +35,8 @@ class Contexts:
     """The user's message."""
     history: list[tuple[str, ...]] | None = None
     """What was said before, messages and replies in turn; None where no policy of the conversation asks for it."""
+    seconds: list[tuple[float, ...]] | None = None
+    """Seconds since each of those replies; None where the history is."""
 
     def __len__(self) -> int:
         return len(self.pack)
@@ -50,6 +52,7 @@ class Contexts:
             ease=self.ease[rows],
             prompts=[self.prompts[row] for row in rows],
             history=None if self.history is None else [self.history[row] for row in rows],
+            seconds=None if self.seconds is None else [self.seconds[row] for row in rows],
         )
 
 

@@ -39,6 +39,17 @@ def test_the_best_of_n_is_what_the_reward_likes(rewards: Rewards):
     assert BestOf("best", base, 2, rewards).reply(ASKED, 2) == ["thing basically"] * 2, "an empty reply is never chosen"
 
 
+def test_what_was_said_before_counts(rewards: Rewards):
+    """What repeats the replies of the last minutes is worth less; without their times nobody can tell."""
+    again, fresh = "lantern comet violin meadow ribbon", "orchard harbour saffron compass cascade"
+    base = Scripted(again, fresh)
+    told = Prompt("and then?", ("tell me more", again) * 3, "", "en", (180.0, 120.0, 60.0))
+    turned = told._replace(history=("tell me more", fresh) * 3)
+    assert BestOf("best", base, 2, rewards).reply([told, turned], 0) == [fresh, again]
+    unknown = [told._replace(seconds=()), turned._replace(seconds=())]
+    assert len(set(BestOf("best", base, 2, rewards).reply(unknown, 0))) == 1
+
+
 def test_where_nothing_can_be_judged_the_first_is_taken(rewards: Rewards):
     assert BestOf("best", Scripted("", " "), 2, rewards).reply(ASKED, 0) == ["", ""]
     assert BestOf("best", Scripted("", " "), 2, rewards).reply([], 0) == []

@@ -127,7 +127,7 @@ def _gains(run: Run, candidate: Mapping[str, Any], method: str, score: Score | N
     base = next((model for model in run.scenario.cast if model.model_id == candidate["base_model_id"]), None)
     if base is None or score is None:
         return figures(method, None, None, None)
-    best = BestOfN(base=base, n=candidate["n"], score=score, model_id=candidate["model_id"])
+    best = BestOfN(base, candidate["n"], score, candidate["model_id"], reads_history=method == LOOP)
     folder = run.settings.home / "scoreboard" / "policy"
     views = {
         **_truth(run, "champion", Templated(base), folder / "base"),
