@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 import evalloop_assets.definitions  # noqa: F401 - declares every table
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import dagster_tables, instance_home, open_instance, storages_of
 from evalloop_assets.erasure.erase import Outcome, Scope, erase
+from evalloop_assets.erasure.models import Registry
 from evalloop_assets.erasure.needles import is_distinctive
 from evalloop_assets.erasure.servers import Server
 from evalloop_assets.guardrails.incidents import TABLES as INCIDENT_TABLES
@@ -86,6 +88,7 @@ def scope_of(settings: Settings) -> Scope:
         leftovers=leftovers,
         receipts=home / "erasures",
         servers=_servers(settings, dagster.urls),
+        models=Registry(home),
     )
 
 
@@ -158,6 +161,12 @@ def _say(console: Console, outcome: Outcome, user_id: str) -> None:
         console.print(
             "days that the person was part of are stale now: [bold]evalloop run[/] computes them anew", soft_wrap=True
         )
+        for kind, names in receipt.retrain.items():
+            console.print(
+                f"[yellow]train anew[/] {kind} {escape(', '.join(names))}: trained on data that held this person; "
+                "weights keep no words, and nobody can take one person out of them",
+                soft_wrap=True,
+            )
     if not is_distinctive(user_id):
         console.print(
             "[yellow]note[/] running text was not searched for the id, which may be any word there; columns of ids "

@@ -17,6 +17,7 @@ from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.serving import experiment_lines
 from evalloop_assets.cli.tables import print_table
+from evalloop_assets.erasure.models import Registry, touched
 from evalloop_assets.guardrails.sensors import SENSORS
 from evalloop_assets.guardrails.stores import open_stores
 from evalloop_assets.lake.erasures import ERASURES, erased_citations, unreadable
@@ -44,7 +45,7 @@ def show_status(console: Console) -> None:
     _stale(console, lake, settings)
     _next_to_mature(console, lake)
     _rejected(console, lake)
-    _erased(console, lake)
+    _erased(console, lake, settings)
     _alerts(console, settings)
     with open_instance(settings) as instance:
         _health(console, instance)
@@ -124,7 +125,7 @@ def _rejected(console: Console, lake: Lake) -> None:
         console.print(f"… and {len(found) - REJECTED_SHOWN} other reasons: table rejected_rows has them all")
 
 
-def _erased(console: Console, lake: Lake) -> None:
+def _erased(console: Console, lake: Lake, settings: Settings) -> None:
     people = lake.row_count(ERASURES.name)
     if not people:
         return
@@ -138,6 +139,11 @@ def _erased(console: Console, lake: Lake) -> None:
     )
     for words in citing[:REJECTED_SHOWN]:
         console.print(f"  {', '.join(words)}: the decision keeps its figures", soft_wrap=True)
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for one in gone:
+        ranges.setdefault(one.table, []).append((one.first, one.last))
+    for model in touched(Registry(settings.home).trained(), ranges):
+        console.print(f"  {model.kind} {escape(model.name)}: trained on them, to be trained anew", soft_wrap=True)
 
 
 def _alerts(console: Console, settings: Settings) -> None:

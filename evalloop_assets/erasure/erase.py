@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from evalloop_assets.erasure import receipt as receipts
 from evalloop_assets.erasure.landing import cleaned_landing, landing_rejects, landing_views
+from evalloop_assets.erasure.models import Models, touched
 from evalloop_assets.erasure.person import Person, gathered, only_theirs
 from evalloop_assets.erasure.places import Cleaned, Left, clean, files_under, left_in
 from evalloop_assets.erasure.proof import lake_left
@@ -52,6 +53,8 @@ class Scope:
     receipts: Path
     servers: Sequence[Server] = ()
     """PostgreSQL databases that hold the ledger or Dagster's record."""
+    models: Models | None = None
+    """Where models are registered."""
 
 
 class Attempt(NamedTuple):
@@ -105,6 +108,8 @@ def erase(
         path = receipts.write(scope.receipts, erasure, receipt)
         if not left:
             done = now()
+            _mark_models(scope, receipt, done)
+            path = receipts.write(scope.receipts, erasure, receipt)
             erasures.complete(scope.lake, erasure, done)
             receipt.completed_at = iso(done)
             path = receipts.write(scope.receipts, erasure, receipt)
@@ -114,6 +119,17 @@ def erase(
         f"it still holds the person, or nobody can tell: {left[0].why}",
         "Mend or remove it, and run the erasure again.",
     )
+
+
+def _mark_models(scope: Scope, receipt: Receipt, done: datetime) -> None:
+    """Name the models that learned from the person, on the receipt and in the registry."""
+    if scope.models is None:
+        return
+    found = touched(scope.models.trained(), receipt.versions)
+    for one in found:
+        named = receipt.retrain.setdefault(one.kind, [])
+        named += [] if one.name in named else [one.name]
+    scope.models.mark(found, f"it was trained on data of somebody who was erased on {done.date()}")
 
 
 def _require_somebody(scope: Scope, user_id: str) -> None:

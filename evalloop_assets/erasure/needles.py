@@ -26,12 +26,14 @@ ERASED = b"[erased]"
 class Needles:
     """Ids are found as whole words (all digits: as whole quoted strings), texts wherever they stand.
 
-    Each is also found as JSON writes it, once or twice encoded.
+    Each is also found as JSON writes it, once or twice encoded, and a text without spaces as a tokenizer spells it.
     """
 
     def __init__(self, ids: Iterable[str], texts: Iterable[str]) -> None:
         self._words = {term for one in ids if is_distinctive(one) for term in written(one)}
-        self._texts = {term for one in texts if len(one.encode()) >= LEAST_TEXT for term in written(one)}
+        long = [one for one in texts if len(one.encode()) >= LEAST_TEXT]
+        tokens = [byte_level(one) for one in long if not any(map(str.isspace, one))]
+        self._texts = {term for one in (*long, *tokens) for term in written(one)}
         by_head: dict[int, set[bytes]] = defaultdict(set)
         for term in self._words | self._texts:
             by_head[int.from_bytes(term[:WINDOW], "big")].add(term)
@@ -94,6 +96,21 @@ def written(term: str) -> set[bytes]:
     for _ in range(2):
         found |= {json.dumps(one, ensure_ascii=ascii)[1:-1] for one in found for ascii in (True, False)}
     return {one.encode() for one in found}
+
+
+def byte_level(text: str) -> str:
+    """How the vocabulary of a byte-level tokenizer spells a text: one printable character for each byte."""
+    return "".join(BYTES[byte] for byte in text.encode())
+
+
+def _alphabet() -> list[str]:
+    """Printable bytes of Latin-1 stand for themselves, the others for the characters from 256 on (GPT-2's table)."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = iter(range(256, 512))
+    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
+
+
+BYTES = _alphabet()
 
 
 def pattern(term: str) -> str:

@@ -32,6 +32,8 @@ class Receipt:
     """Ranges of versions that can no longer be read, by table."""
     elsewhere: dict[str, dict[str, int]] = field(default_factory=dict)
     """Rows, records or values taken out of each other file."""
+    retrain: dict[str, list[str]] = field(default_factory=dict)
+    """Registered models that were trained on data that held the person, by kind: they are to be trained anew."""
     proof: dict[str, int] = field(default_factory=dict)
     """What was looked for, in how many files, and what was found at the end."""
 

@@ -22,7 +22,7 @@ from evalloop_assets.policy_iteration.candidates import (
 )
 from evalloop_assets.policy_iteration.pictures import draw_training
 from evalloop_assets.policy_iteration.policy import has_weights, weights_of
-from evalloop_assets.policy_iteration.registry import crown, register_policy
+from evalloop_assets.policy_iteration.registry import crown, is_to_be_retrained, register_policy
 from evalloop_assets.policy_iteration.rewarding import rewards_of
 from evalloop_assets.policy_iteration.step import Step, rows_of
 from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES
@@ -101,7 +101,8 @@ def _trained(
     training = settings.policy.training
     log = read_examples(inputs, incumbent.model_id, 2 * training.examples)
     pairs = read_preferences(inputs, settings.policy.pairs_per_user) if training.method == "dpo" else []
-    parent = weights_of(settings, incumbent.model_id) if incumbent.kind == LORA else None
+    carries_on = incumbent.kind == LORA and not is_to_be_retrained(settings.home, incumbent.model_id)
+    parent = weights_of(settings, incumbent.model_id) if carries_on else None
     try:
         trained = train_lora(
             settings.home.resolve() / "policies",

@@ -20,7 +20,7 @@ from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.options import mix, training
 from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_by_user
-from evalloop_assets.reward_model.registry import Dataset, Notes, register
+from evalloop_assets.reward_model.registry import INPUT, Dataset, Notes, register
 from evalloop_assets.reward_model.report import Report, findings_of, picture_of, report, skipped
 from evalloop_assets.reward_model.training import Skipped, Trained, train
 
@@ -153,7 +153,7 @@ def _notes(
         params=settings.reward.model_dump(),
         metrics=metrics,
         series={"loss": trained.fitted.losses, "tuning_loss": trained.fitted.tuning_losses},
-        tags={f"input.{name}": str(version) for name, version in versions.items()},
+        tags={f"{INPUT}{name}": str(version) for name, version in versions.items()},
         datasets=tuple(
             Dataset(
                 part,

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 NAME = "reward_model"
 CHAMPION, CHALLENGER = "champion", "challenger"
+VERSION_TAG, INPUT = "reward_version", "input."
+"""Tag of a version with the name by which the lake knows it; beginning of the run's tags with versions of tables."""
+RETRAIN = "retrain"
+"""Tag of a version that is to be trained anew, and why."""
 LOCK_SECONDS = 120
 LOOK_SECONDS = 20
 """What a plan waits for a writer; a sensor's tick may take 60."""
@@ -165,6 +169,28 @@ def register(
         if verdict.promoted and _reward_version(champion) == version.tags["against"]:
             client.set_registered_model_alias(NAME, CHAMPION, str(number))
         return Registered(model.version, number, str(version.run_id), verdict)
+
+
+def registered_rewards(home: Path) -> list[tuple[str, dict[str, int]]]:
+    """Each registered reward model with the version of every table that it was trained on, the oldest first."""
+    with _registry(home) as client:
+        if client is None:
+            return []
+        found = []
+        for version in _versions(client, NAME):
+            tags = client.get_run(str(version.run_id)).data.tags
+            read = {name.removeprefix(INPUT): int(tags[name]) for name in tags if name.startswith(INPUT)}
+            found.append((str(version.tags[VERSION_TAG]), read))
+        return found
+
+
+def tag_versions(home: Path, registry: str, tag: str, names: Collection[str], put: Mapping[str, str]) -> None:
+    """Puts tags on those versions of a registered model whose own `tag` is among the names."""
+    with open_store(home) as client:
+        for version in _versions(client, registry):
+            if version.tags.get(tag) in names:
+                for name, value in put.items():
+                    client.set_model_version_tag(registry, str(version.version), name, value)
 
 
 @contextmanager
@@ -331,6 +357,11 @@ def _readable(champion: ModelVersion | None) -> RewardModel | None:
 def _by_alias(client: MlflowClient, alias: str) -> ModelVersion | None:
     aliases = client.get_registered_model(NAME).aliases
     return client.get_model_version(NAME, str(aliases[alias])) if alias in aliases else None
+
+
+def _versions(client: MlflowClient, registry: str) -> list[ModelVersion]:
+    """Every version of a registered model, the oldest first."""
+    return list(client.search_model_versions(f"name = '{registry}'", order_by=["version_number ASC"]))
 
 
 def _by_version(client: MlflowClient, reward_version: str) -> ModelVersion | None:
