@@ -2,6 +2,7 @@ import numpy as np
 
 from evalloop_assets.policy_iteration.groups import Draws, LoggedReply, regenerated, same_character, scored
 from evalloop_assets.policy_iteration.rewarding import gated_by
+from evalloop_assets.reward_model.history import Exchange
 from evalloop_assets_tests.reward_model.scored import GATE
 from evalloop_assets_tests.reward_model.test_model import trained
 from evalloop_assets_tests.reward_model.world import pair_rows
@@ -50,3 +51,15 @@ def test_each_reply_is_scored_as_an_answer_to_its_prompt():
     assert second.user_id == "v"
     assert np.isnan(second.rewards[1])
     assert scored([], rewards) == []
+
+
+def test_what_was_said_before_a_prompt_counts_for_its_draws_alone():
+    seen = []
+
+    def rewards(messages, replies, histories=None):
+        seen.extend(zip(messages, replies, histories, strict=True))
+        return np.zeros(len(replies))
+
+    before = (Exchange("hello", "good evening", 30.0),)
+    scored([Draws("u", "and then?", ("a", "b"), exchanges=before), Draws("v", "go on", ("c", "d"))], rewards)
+    assert seen == [("and then?", "a", before), ("and then?", "b", before), ("go on", "c", ()), ("go on", "d", ())]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.registry import declared
-from evalloop_assets.policy_iteration.logged import read_preferences
+from evalloop_assets.policy_iteration.logged import read_examples, read_preferences
 from evalloop_assets.policy_iteration.making import candidate_day
 from evalloop_assets.policy_iteration.policy import load_weights, weights_of
 from evalloop_assets.policy_iteration.prompts import Prompt
@@ -362,3 +362,24 @@ def test_pairs_of_many_days_are_held_against_each_other(tmp_path: Path):
     assert read(9) == ["again", "alone", "f", "g"]
     assert len(read(1)) == 2
     assert "alone" in read(1)
+
+
+def test_a_prompt_has_the_kept_exchanges_before_it_with_the_time_since(tmp_path: Path):
+    """The second reply was written anew 30 s later: it is no part of what was said before the third message."""
+    home = Stage.at(tmp_path)
+    shared = {"user_id": "u", "conversation_id": "c", "model_id": "m", "locale": "en-GB", "character_id": "hero"}
+    turns = [
+        {"event_id": "e1", "user_text": "one", "reply_text": "first", "after": 0, "replaces_event_id": None},
+        {"event_id": "e2", "user_text": "two", "reply_text": "worse", "after": 60, "replaces_event_id": None},
+        {"event_id": "e3", "user_text": "two", "reply_text": "better", "after": 90, "replaces_event_id": "e2"},
+        {"event_id": "e4", "user_text": "three", "reply_text": "last", "after": 1_000, "replaces_event_id": None},
+    ]
+    start = datetime(DAY.year, DAY.month, DAY.day, 8)
+    fill(home.lake, [], [turn | shared | {"shown_at": start + timedelta(seconds=turn["after"])} for turn in turns])
+    reads = {name: STEPS["policy_candidates"].reads[name] for name in ("turns", "characters")}
+    log = read_examples(home.inputs(DAY, **reads), "m", 10)
+    asked = {one.reply: one.prompt for one in (*log.fit, *log.held_out)}
+    assert asked["first"].exchanges == ()
+    assert asked["better"].exchanges == (("one", "first", 90.0),)
+    assert asked["last"].exchanges == (("one", "first", 1_000.0), ("two", "better", 910.0))
+    assert asked["last"].history == ("one", "first", "two", "better")

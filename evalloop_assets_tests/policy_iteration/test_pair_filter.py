@@ -74,6 +74,10 @@ def test_every_dropped_pair_says_why():
     ]
 
 
+def test_a_margin_that_is_just_enough_is_kept():
+    assert reasons([pair(1), pair(2)], [0.25, 0.24], [0.0, 0.0], margin=0.25) == ["kept", "margin"]
+
+
 def test_reward_against_the_label_is_dropped():
     assert reasons([pair(1, ("B",))], [2.0], [0.0]) == ["margin"]
 
