@@ -68,7 +68,9 @@ def test_days_are_those_of_dagsters_own_calendar(now: str | None):
 def test_every_asset_says_what_one_row_is_and_shows_its_columns():
     for key in defs.resolve_asset_graph().get_all_asset_keys():
         spec = defs.resolve_assets_def(key).specs_by_key[key]
-        assert "One row is " in (spec.description or ""), key
+        described = (spec.description or "").splitlines()
+        assert "One row is " in described[0], key
+        assert not [line for line in described if line.startswith("    ")], f"{key}: Markdown shows it as code"
         assert spec.metadata["dagster/column_schema"].columns, key
         assert spec.group_name != "default", key
 

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -141,7 +142,7 @@ def frame_asset(
         STEPS[schema.name] = Step(schema.name, reads, tuple(horizons), code, group, scorer)
 
         @asset(
-            **_common(schema, reads, group, code, description=function.__doc__),
+            **_common(schema, reads, group, code, description=inspect.getdoc(function)),
             kinds={"python"},
         )
         def _frame(

@@ -86,7 +86,7 @@ def bars(figure: Any, rows: Sequence[Row], label: Callable[[Row], str], colour_b
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def wilson(came: int, known: int) -> tuple[float, float]:
+def wilson(came: float, known: float) -> tuple[float, float]:
     """95% interval of a share of independent users."""
     share, spread = came / known, Z_95**2 / known
     middle = (share + spread / 2) / (1 + spread)

@@ -20,6 +20,7 @@ from evalloop_assets.policy_iteration.candidates import (
     best_of_n_candidate,
     lora_candidate,
 )
+from evalloop_assets.policy_iteration.manner import Manner
 from evalloop_assets.policy_iteration.pictures import draw_training
 from evalloop_assets.policy_iteration.policy import has_weights, weights_of
 from evalloop_assets.policy_iteration.registry import crown, is_to_be_retrained, register_policy
@@ -118,8 +119,20 @@ def _trained(
     base = Path(trained.weights.base).name if Path(trained.weights.base).is_dir() else trained.weights.base
     candidate = lora_candidate(incumbent, base, training, version, day, data, trained.step, trained.digest)
     _register(settings, candidate, trained)
-    shown = {"training": {str(one.step): dict(one.probe) for one in trained.checkpoints}}
-    return candidate, shown | {"picture": _picture(trained)}
+    return candidate, {"training": _checkpoint_table(trained), "picture": _picture(trained)}
+
+
+def _checkpoint_table(trained: Trained) -> MetadataValue:
+    """One row a checkpoint; the one that was handed on is bold."""
+    names = ["kl", *Manner._fields]
+    rows = []
+    for one in trained.checkpoints:
+        step = f"**{one.step}**" if one.step == trained.step else str(one.step)
+        gain = f"{one.probe['gain']:.3f} ({one.probe['low']:.3f} to {one.probe['high']:.3f})"
+        figures = [f"{one.probe.get(name, float('nan')):.3f}" for name in names]
+        rows.append(f"| {' | '.join([step, gain, *figures])} |")
+    head = f"| {' | '.join(['step', 'reward gain', *names])} |"
+    return MetadataValue.md("\n".join([head, "|---" * (len(names) + 2) + "|", *rows]))
 
 
 def _picture(trained: Trained) -> MetadataValue:

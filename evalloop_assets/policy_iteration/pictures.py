@@ -19,15 +19,17 @@ DAYS_SHOWN = 27
 def draw_training(
     figure: Any, losses: Sequence[float], base_losses: Sequence[float], checkpoints: Sequence[Checkpoint], chosen: int
 ) -> None:
-    """Loss by step, then what the probes found at each checkpoint; the one that was chosen is marked."""
-    figure.set_size_inches(13, 3)
-    learning, gain, kept, distance = figure.subplots(1, 4)
+    """Losses by step, then what the probes found at each checkpoint; the one that was chosen is marked."""
+    figure.set_size_inches(13, 2.8)
+    base, learning, gain, kept, distance = figure.subplots(1, 5)
     steps = [one.step for one in checkpoints]
+    learning.plot(range(1, len(losses) + 1), losses, lw=1, color=COLOURS[0])
+    _named(learning, "loss of the adapter", "step")
     if base_losses:
-        learning.plot(range(1, len(base_losses) + 1), base_losses, lw=1, color=COLOURS[6], label="base model")
-    learning.plot(range(1, len(losses) + 1), losses, lw=1, color=COLOURS[0], label="adapter")
-    learning.legend(fontsize=7)
-    _named(learning, "loss by step", "step")
+        base.plot(range(1, len(base_losses) + 1), base_losses, lw=1, color=COLOURS[6])
+        _named(base, "loss of the base model, nats", "step")
+    else:
+        base.set_axis_off()
     probes = [one.probe for one in checkpoints]
     middle = [probe["gain"] for probe in probes]
     reach = [
@@ -35,12 +37,12 @@ def draw_training(
         [probe["high"] - probe["gain"] for probe in probes],
     ]
     gain.errorbar(steps, middle, reach, fmt="o-", markersize=3, color=COLOURS[0], capsize=2)
-    _named(gain, "reward gain on held-out prompts, SD", "step")
+    _named(gain, "reward gain, held out, SD", "step")
     for name, colour in zip(("valid", "variety", "repeated", "novelty"), COLOURS, strict=False):
         kept.plot(steps, [probe[name] for probe in probes], "o-", markersize=3, color=colour, label=name)
     kept.set_ylim(-0.02, 1.02)
     kept.legend(fontsize=7)
-    _named(kept, "shares of its replies or word runs", "step")
+    _named(kept, "shares of replies or word runs", "step")
     distance.plot(steps, [probe.get("kl", float("nan")) for probe in probes], "o-", markersize=3, color=COLOURS[4])
     _named(distance, "KL to its base, nats a token", "step")
     for axes in (gain, kept, distance):

@@ -56,7 +56,11 @@ def register_policy(
                 client.log_artifact(run.info.run_id, str(path), "policy")
             client.set_terminated(run.info.run_id)
             found = client.create_model_version(
-                NAME, f"{run.info.artifact_uri}/policy", run.info.run_id, tags={VERSION_TAG: model_id}
+                NAME,
+                f"{run.info.artifact_uri}/policy",
+                run.info.run_id,
+                tags={VERSION_TAG: model_id},
+                description=f"{model_id}, generation {lineage.get('generation')}, to replace {lineage.get('parent')}",
             )
             client.set_registered_model_alias(NAME, CANDIDATE, str(found.version))
         return str(found.version)

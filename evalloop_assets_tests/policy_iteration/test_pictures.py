@@ -82,7 +82,7 @@ def assert_nothing_is_cut(draw) -> None:
         figure.draw_without_rendering()
     whole = figure.bbox
     titles = []
-    for axes in figure.axes:
+    for axes in (shown for shown in figure.axes if shown.axison):
         texts = [axes.title, axes.xaxis.label, *axes.get_yticklabels()]
         for text in texts:
             if text.get_text() and text.get_visible():
