@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,7 @@ from evalloop_assets.cli.home import open_home
 from evalloop_assets.lake.erasures import erased_citations, unreadable
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.lake.store import Lake
 from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish, published_sequence
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
@@ -107,7 +109,8 @@ def begin(console: Console, model: str) -> None:
 def start(
     console: Console, experiment: str, treatment: str, weight: float, user_share: float, segment: tuple[float, float]
 ) -> None:
-    """Start an experiment from now on and publish."""
+    """Start an experiment from now on and publish; UserError for a candidate that the offline gate turned down."""
+    _require_passed(treatment)
     change = _change("start", f"{treatment} against the champion")
     _apply(
         console,
@@ -116,6 +119,26 @@ def start(
             allocation, experiment, treatment, change.at, weight_percent=weight, user_share=user_share, segment=segment
         ),
     )
+
+
+def _require_passed(treatment: str) -> None:
+    """A model that the loop did not make is the product's own business; one that it made must have passed the gate."""
+    lake = open_lake(Settings())
+    verdicts = _rows_of(lake, "policy_screen", treatment)
+    if verdicts:
+        newest = max(verdicts, key=lambda row: row["day"])
+        why = None if newest["passed"] else f"the offline gate turned it down ({newest['reason']})"
+    else:
+        why = "the offline gate has not judged it yet" if _rows_of(lake, "policy_candidates", treatment) else None
+    if why:
+        raise UserError(f"candidate {treatment}", why, "No user meets it before it passes: see policy_screen.")
+
+
+def _rows_of(lake: Lake, table: str, model_id: str) -> list[dict[str, Any]]:
+    """A model's rows in a table's newest version; none where the table is not there."""
+    if lake.version(table) is None:
+        return []
+    return [row for row in lake.read(table).to_pylist() if row["model_id"] == model_id]
 
 
 def ramp(console: Console, experiment: str, weight: float, reason: str) -> None:

@@ -149,11 +149,21 @@ def _slice(
     losses = curve(trainer, "loss")
     require_finite(losses, f"training of a policy by {options.method}, step {step}")
     trainer.model.save_pretrained(partial, safe_serialization=True)
+    _forget_place(partial)
     save_optimiser(trainer.optimizer, partial / OPTIMISER_FILE)
     model = trainer.accelerator.unwrap_model(trainer.model).eval()
     figures = dict(probe(replace(speaker, name=f"step {step}", model=model)))
     (partial / PROBE_FILE).write_text(json.dumps({"probe": figures, "losses": losses}))
     partial.rename(at)
+
+
+def _forget_place(adapter: Path) -> None:
+    """Leaves the name of the base model alone of its path, which PEFT writes down: the lineage tells where it is."""
+    (adapter / "README.md").unlink(missing_ok=True)
+    path = adapter / "adapter_config.json"
+    config = json.loads(path.read_text())
+    base = config.get("base_model_name_or_path") or ""
+    path.write_text(json.dumps(config | {"base_model_name_or_path": Path(base).name if Path(base).is_dir() else base}))
 
 
 def _trainer(

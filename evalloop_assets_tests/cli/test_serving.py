@@ -2,11 +2,14 @@
 
 import json
 import re
+from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from evalloop_assets.serving.ledger import Change, Ledger, utc_now
 from evalloop_assets.serving.transitions import roll_back
+from evalloop_assets.settings import Settings
 from evalloop_assets_tests.cli.conftest import line
 from evalloop_assets_tests.receiver import SECRET, receiving
 
@@ -186,3 +189,38 @@ def test_a_ledger_without_a_password_may_stand_in_the_file(evalloop, tmp_path, m
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evalloop.yaml").write_text(f"ledger: sqlite:///{tmp_path}/shared.sqlite\n")
     assert "shared.sqlite is empty" in evalloop("serving", "show").printed
+
+
+def test_no_user_meets_a_candidate_before_it_passed_the_gate(served, home):
+    from evalloop_assets.days import Days
+    from evalloop_assets.lake.resource import open_lake
+    from evalloop_assets.policy_iteration.step import rows_of
+    from evalloop_assets.policy_iteration.tables import POLICY_CANDIDATES, POLICY_SCREEN
+
+    lake, first, last = open_lake(Settings()), date(2026, 3, 1), date(2026, 3, 2)
+
+    def write(schema, day, rows):
+        table = rows_of(schema, rows)
+        table = table.append_column("day", pa.array([day] * len(rows), pa.date32()))
+        lake.replace(schema, Days.one(day), {}, lambda inputs: table)
+
+    def start(name):
+        return served("serving", "start", name, "--treatment", name, "--segment-from", "0", "--segment-to", "10")
+
+    write(POLICY_CANDIDATES, first, [{"model_id": name} for name in ("refused", "sound", "unjudged", "mended")])
+    verdict = {"model_id": "refused", "passed": False, "reason": "replies 3.00 times as long"}
+    sound = {"model_id": "sound", "passed": True, "reason": "within all limits"}
+    write(POLICY_SCREEN, first, [verdict, verdict | {"model_id": "mended"}, sound])
+    write(POLICY_SCREEN, last, [sound | {"model_id": "mended"}])
+    assert line(start("refused")) == (
+        "candidate refused: the offline gate turned it down (replies 3.00 times as long). "
+        "No user meets it before it passes: see policy_screen."
+    )
+    assert "has not judged it yet" in line(start("unjudged"))
+    for name in ("sound", "mended", "a-model-of-the-product"):
+        assert start(name).status == 0
+        assert served("serving", "undo", newest(home), *WHY).status == 0
+
+
+def newest(home) -> int:
+    return len(Ledger(Settings().ledger_url).history())

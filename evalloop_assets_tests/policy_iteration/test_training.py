@@ -127,7 +127,9 @@ def test_dpo_raises_the_reward_within_the_limits(by_dpo: Trained, base: Path):
 
 
 def test_nothing_is_pickled(by_dpo: Trained, home: Path):
-    names = {path.suffix for path in (home / "dpo").rglob("*") if path.is_file()}
+    files = [path for path in (home / "dpo").rglob("*") if path.is_file()]
+    assert not [path for path in files if str(home).encode() in path.read_bytes()], "nor is a place written down"
+    names = {path.suffix for path in files}
     assert not names & {".bin", ".pt", ".pth", ".pkl"}
     assert ".safetensors" in names
 
