@@ -220,6 +220,17 @@ def erase_user(
 
 
 @app.command()
+def gate(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file of the numbers agreed (docs/evaluation)")],
+    model: Annotated[list[str] | None, typer.Option(help="a model, may be repeated; else every candidate")] = None,
+) -> None:
+    """Hold candidates against the numbers agreed before a launch: pass, fail or not enough data, line by line."""
+    from evalloop_assets.cli.gate import show_gate
+
+    show_gate(console, path, model or [])
+
+
+@app.command()
 def status() -> None:
     """Tell what is served, what is in flight, what is stale, what was rejected, and what is wrong."""
     from evalloop_assets.cli.status import show_status

@@ -59,14 +59,15 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=ALLOCATIONS,
-    reads={"decisions": (0, 0), "guardrail_readings": (0, 0)},
+    reads={"decisions": (0, 0), "guardrail_readings": (0, 0), "launch_gates": (None, 0)},
     group=GROUP,
     code_version="1",
     once=True,
 )
 def allocations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Carries out the promotions and the steps of ramps decided on the newest complete day, if the guardrail passed
-    them and they are more than advice, publishes the allocation, and mirrors the ledger, which itself is the truth.
+    them, the launch gate did not fail the candidate, and they are more than advice, publishes the allocation, and
+    mirrors the ledger, which itself is the truth.
     """
     from evalloop_assets.guardrails.promotion import carry_out, ledger_rows
     from evalloop_assets.online_ab.daily import rows_of

@@ -22,6 +22,11 @@ WANTED = """
     ORDER BY 1
 """
 VERDICTS = "SELECT experiment_id, reading_id, verdict, reason, as_of FROM guardrail_readings"
+GATED = """
+    SELECT model_id, day, gate, verdict, reason FROM launch_gates WHERE line = 0
+    QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY day DESC) = 1
+"""
+"""What the launch gate said last of each candidate."""
 ACTOR = "allocations"
 STEP = timedelta(hours=20)
 """Least time between two steps of a ramp: a day, less what the hour of a daily run varies by."""
@@ -47,14 +52,16 @@ def carry_out(
 ) -> list[Outcome]:
     """Promote, or take the next step of the ramp, as decided on this day, where the guardrail's verdict of it is PASS.
 
-    Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run or whose
-    widening a person has taken back, and days other than the newest complete one, so that recomputing the past serves
-    nobody anything. It takes effect `now`, so that conversations that are running keep their model; where the ledger
-    serves past days, at the time of the reading. Repeating it changes nothing.
+    Refused are advice, any other verdict or none, a candidate that the launch gate failed when it last judged it (where
+    a gate is set), a second step within a day, experiments that no longer run or whose widening a person has taken
+    back, and days other than the newest complete one, so that recomputing the past serves nobody anything. It takes
+    effect `now`, so that conversations that are running keep their model; where the ledger serves past days, at the
+    time of the reading. Repeating it changes nothing.
     """
     readings = {row["experiment_id"]: row for row in inputs.query(VERDICTS).to_pylist()}
+    failed = _failed_at_the_gate(inputs) if settings.evaluation.launch.gate else {}
     outcomes = [
-        _carried_out(decision, readings.get(decision["experiment_id"]), day, inputs, ledger, now)
+        _carried_out(decision, readings.get(decision["experiment_id"]), failed, day, inputs, ledger, now)
         for decision in inputs.query(WANTED).to_pylist()
     ]
     if any(outcome.done for outcome in outcomes):
@@ -89,6 +96,7 @@ def _percent(experiment: Experiment | None) -> float:
 def _carried_out(
     decision: Mapping[str, Any],
     reading: Mapping[str, Any] | None,
+    failed: Mapping[str, str],
     day: date,
     inputs: Inputs,
     ledger: Ledger,
@@ -99,6 +107,8 @@ def _carried_out(
     experiment = head.allocation.experiment(name) if head else None
     if day != inputs.clock.watermark:
         return Outcome(name, None, f"{day} is not the newest complete day of the logs, {inputs.clock.watermark}")
+    if decision["treatment"] in failed:
+        return Outcome(name, None, failed[decision["treatment"]])
     if decision["advisory"]:
         return Outcome(name, None, str(decision["reason"]))
     if experiment is None:
@@ -124,6 +134,15 @@ def _carried_out(
         done, transition = f"ramped to {step:g}%", _ramp(name, step, at)
     entry = ledger.apply(_change(decision, reading, at), transition).entry
     return Outcome(name, done, f"{decision['reason']}; to take it back: evalloop serving undo {entry.sequence}")
+
+
+def _failed_at_the_gate(inputs: Inputs) -> dict[str, str]:
+    """Why each candidate that the gate failed is not served to more people."""
+    return {
+        row["model_id"]: f"{row['model_id']} failed the launch gate {row['gate']} on {row['day']}: {row['reason']}"
+        for row in inputs.query(GATED).to_pylist()
+        if row["verdict"] == "fail"
+    }
 
 
 def _takes_effect(as_of: datetime, ledger: Ledger, now: Callable[[], datetime]) -> datetime:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from evalloop_assets.days import Days
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
+from evalloop_assets.evaluation.assets import ASSETS as EVALUATION
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.horizon_labels.assets import ASSETS as LABELS
 from evalloop_assets.lake.delta import arrow_schema
@@ -23,7 +24,7 @@ from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets.serving.transitions import start_experiment
 from evalloop_assets.settings import ABSettings, GuardrailSettings, Settings
 
-DECLARED = (LOGS, DENOISE, LABELS, POLICIES, RANKING, ONLINE_AB, GUARDRAILS)
+DECLARED = (LOGS, DENOISE, LABELS, EVALUATION, POLICIES, RANKING, ONLINE_AB, GUARDRAILS)
 """Importing these makes their tables known to the lake."""
 DAY = date(2026, 5, 3)
 START = datetime(2026, 5, 1)

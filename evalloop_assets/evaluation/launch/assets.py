@@ -1,0 +1,125 @@
+"""Results by slice, the six dimensions, and the launch gate as assets."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from evalloop_assets.evaluation.launch.gate_metrics import READS
+from evalloop_assets.evaluation.launch.pictures import PICTURES
+from evalloop_assets.evaluation.launch.tables import (
+    FAIRNESS_GAPS,
+    LAUNCH_GATES,
+    MODEL_DIMENSIONS,
+    SLICE_RESULTS,
+    SLICE_REVERSALS,
+)
+from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
+from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.store import Inputs
+from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GROUP = "evaluation"
+WINDOW = (-13, 0)
+
+slice_units = sql_asset("evaluation/launch/slice_units.sql", group=GROUP)
+
+
+@frame_asset(
+    schema=SLICE_RESULTS, reads={"slice_units": WINDOW}, group=GROUP, once=True, picture=PICTURES["slice_results"]
+)
+def slice_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """What users do with each model, by role type, locale, channel, product line, new or old user, and by how the
+    message is phrased: only what has matured, with users as the unit of variance. A small slice is drawn towards the
+    others; that a slice differs from the rest is adjusted for there being many.
+    """
+    from evalloop_assets.evaluation.launch.slice_day import result_rows
+
+    return Frame(_table(SLICE_RESULTS, day, result_rows(inputs, settings.evaluation.launch)))
+
+
+@frame_asset(schema=FAIRNESS_GAPS, reads={"slice_results": (0, 0)}, group=GROUP, once=True)
+def fairness_gaps(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Fairness: how far the best served slice of a dimension is from the worst served. The largest of many estimates
+    less the smallest is too large by chance alone, which is taken off; the bounds hold for all dimensions together.
+    """
+    from evalloop_assets.evaluation.launch.slice_day import gap_rows
+
+    told = inputs.query("SELECT * FROM slice_results ORDER BY ALL").to_pylist()
+    return Frame(_table(FAIRNESS_GAPS, day, gap_rows(told, day.toordinal())))
+
+
+@frame_asset(schema=SLICE_REVERSALS, reads={"slice_units": WINDOW}, group=GROUP, once=True)
+def slice_reversals(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Of two models one is better overall, the other in a slice, or once both have the same mix of slices, or by the
+    weights of the business lines. Shown are pairs whose figures point both ways; claimed are those that are sure, all
+    that were tested on the day together. Models are compared as they were served: where users were not randomised
+    between them, a difference may be one of the users.
+    """
+    from dataclasses import asdict
+
+    from evalloop_assets.evaluation.launch.slice_day import reversals_of
+
+    found = reversals_of(inputs, settings.evaluation.launch)
+    rows = [{**asdict(one), "claimed": one.claimed} for one in found if one.overall > 0 and one.there > 0]
+    said = [f"{one.metric}: {one.words}" for one in found if one.claimed]
+    return Frame(_table(SLICE_REVERSALS, day, rows), {"tested": len(found), "claimed": said})
+
+
+@frame_asset(
+    schema=MODEL_DIMENSIONS,
+    reads={
+        "slice_results": (0, 0),
+        "fairness_gaps": (0, 0),
+        "benchmark_items": (None, None),
+        "benchmark_scores": (None, None),
+    },
+    group=GROUP,
+    once=True,
+)
+def model_dimensions(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Each model in each of the six dimensions (accuracy, safety, hallucination, robustness, fairness,
+    explainability): by the benchmarks whose items say what they examine, and by what users meet. What nothing measures
+    says so.
+    """
+    from dagster import MetadataValue
+
+    from evalloop_assets.evaluation.launch.six_dimensions import dimension_rows, dimension_table
+
+    rows = dimension_rows(inputs, settings.evaluation.launch.fairness_dimensions)
+    return Frame(_table(MODEL_DIMENSIONS, day, rows), {"dimensions": MetadataValue.md(dimension_table(rows))})
+
+
+@frame_asset(schema=LAUNCH_GATES, reads=READS, group=GROUP, once=True)
+def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Every candidate held against the numbers that were agreed in the file of `evaluation.launch.gate`: pass, fail or
+    not enough data, line by line. Promotion reads it: whose newest gate is a fail is not promoted. A gate that was
+    changed after a candidate was first judged by it is named. Without a file nothing is judged.
+    """
+    from dagster import MetadataValue
+
+    from evalloop_assets.evaluation.launch.gate_day import agreed_hashes, candidates, gate_of, gate_rows, results
+
+    path = settings.evaluation.launch.gate
+    if not path:
+        return Frame(_table(LAUNCH_GATES, day, []), {"gate": "none is set (evaluation.launch.gate)"})
+    gate = gate_of(path)
+    found = results(inputs, gate, candidates(inputs, day))
+    rows = gate_rows(gate, found, agreed_hashes(inputs))
+    card = "\n\n".join(one.to_markdown() for one in found) or "no candidate"
+    return Frame(
+        _table(LAUNCH_GATES, day, rows), {"gate": f"{gate.name} {gate.hash[:12]}", "card": MetadataValue.md(card)}
+    )
+
+
+def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
+    from evalloop_assets.lake.delta import arrow_schema
+
+    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
+
+
+ASSETS = [slice_units, slice_results, fairness_gaps, slice_reversals, model_dimensions, launch_gates]

@@ -1,0 +1,178 @@
+"""Means, gaps and reversals against what others compute, by hand, and on simulated users whose truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from scipy import stats
+
+from benchmarks.slices import EDGE, NONE_DIFFER, REVERSED, SAME_GAIN, claimed_share, gaps
+from evalloop_assets.evaluation.launch.clustered import UserCells, cell_means, covariance, interval, less_the_rest
+from evalloop_assets.evaluation.launch.fairness import gap
+from evalloop_assets.evaluation.launch.figures import Figure
+from evalloop_assets.evaluation.launch.reversals import (
+    BUSINESS_WEIGHTS,
+    IN_A_SLICE,
+    SAME_MIX,
+    Compared,
+    adjusted,
+    possible_reversals,
+)
+from evalloop_assets.reward_model.intervals import share_over_users
+
+
+def log(users: int = 300, cells: int = 3, seed: int = 1) -> pd.DataFrame:
+    """Rows of users who are alike within themselves, in several cells."""
+    random = np.random.default_rng(seed)
+    user = np.repeat(np.arange(users), random.integers(1, 8, users))
+    cell = random.integers(cells, size=len(user))
+    value = random.normal(size=len(user)) + random.normal(size=users)[user] + 0.3 * cell
+    return pd.DataFrame({"user": user, "cell": cell, "value": value})
+
+
+def cells_of(rows: pd.DataFrame) -> UserCells:
+    sums = rows.groupby(["user", "cell"]).value.agg(["size", "sum"]).reset_index()
+    return UserCells(
+        sums.user.to_numpy(), sums.cell.to_numpy(), sums["size"].to_numpy(float), sums["sum"].to_numpy(float)
+    )
+
+
+def test_means_have_the_clustered_errors_of_statsmodels():
+    rows = log()
+    found = cell_means(cells_of(rows), 4)
+    for cell in range(3):
+        mine = rows[rows.cell == cell]
+        fit = smf.ols("value ~ 1", mine).fit(cov_type="cluster", cov_kwds={"groups": mine.user})
+        assert found.mean[cell] == pytest.approx(fit.params.iloc[0])
+        # Its small-sample factor has one more part, (rows - 1) / (rows - 1 parameter), which is 1 here.
+        assert found.se[cell] == pytest.approx(fit.bse.iloc[0], rel=1e-6)
+        assert found.users[cell] == mine.user.nunique()
+    assert np.isnan(found.mean[3])
+    assert found.users[3] == 0
+
+
+def test_a_user_on_both_sides_of_a_difference_is_one():
+    rows = log()
+    value, error = less_the_rest(cells_of(rows), 3)
+    for cell in range(3):
+        fit = smf.ols("value ~ inside", rows.assign(inside=(rows.cell == cell) * 1.0)).fit(
+            cov_type="cluster", cov_kwds={"groups": rows.user}
+        )
+        assert value[cell] == pytest.approx(fit.params["inside"])
+        assert error[cell] == pytest.approx(fit.bse["inside"], rel=2e-3)
+    alone, none = less_the_rest(UserCells(*(np.zeros(2, int),) * 2, np.ones(2), np.ones(2)), 1)
+    assert np.isnan([alone[0], none[0]]).all()
+
+
+def test_the_interval_of_a_share_is_that_of_the_reward_model():
+    rows = log().assign(value=lambda table: (table.value > 0.5) * 1.0)
+    found = cell_means(cells_of(rows), 3)
+    mine = rows[rows.cell == 0]
+    theirs = share_over_users(mine.value, mine.user)
+    figure = interval(found.mean[0], found.se[0], found.units[0], int(found.users[0]), True)
+    assert figure[:3] == pytest.approx(theirs[:3])
+    never = interval(0.0, 0.0, 500.0, 100, True)
+    assert (never.value, never.low) == (0, 0)
+    assert 0.02 < never.high < 0.06
+    assert interval(0.5, np.nan, 1.0, 1, True).reason == "not enough data: 1 users"
+
+
+def test_the_gap_of_two_groups_has_the_interval_of_their_difference():
+    found = gap([0.5, 0.2], [0.03, 0.04], 1)
+    assert (found.low, found.high) == pytest.approx((0.3 - 1.95996 * 0.05, 0.3 + 1.95996 * 0.05), abs=1e-4)
+    assert (found.naive, found.lowest, found.highest) == (pytest.approx(0.3), 1, 0)
+
+
+def test_the_interval_of_a_gap_is_tukeys():
+    random = np.random.default_rng(2)
+    groups = [random.normal(mean, 1, 4_000) for mean in (0, 0.1, 0.3)]
+    errors = [1 / np.sqrt(4_000)] * 3
+    theirs = stats.tukey_hsd(*groups).confidence_interval(0.95)
+    found = gap([group.mean() for group in groups], errors, 1)
+    assert (found.low, found.high) == pytest.approx((theirs.low[2, 0], theirs.high[2, 0]), abs=2e-3)
+
+
+def test_gaps_by_chance_are_not_said_and_true_ones_are_held():
+    held, said, value, naive = gaps([0.4] * 6, [0.02] * 5 + [0.05], 400, 3)
+    assert held > 0.92
+    assert stats.binomtest(round(said * 400), 400, 0.05, "greater").pvalue > 0.01
+    assert value < naive / 2
+    held, said, value, naive = gaps([0.4, 0.4, 0.4, 0.4, 0.4, 0.6], [0.02] * 6, 400, 3)
+    assert held > 0.95
+    assert said > 0.99
+    assert abs(value - 0.2) < abs(naive - 0.2)
+
+
+@pytest.mark.parametrize("added", [NONE_DIFFER, SAME_GAIN, EDGE])
+def test_where_no_model_is_reversed_none_is_claimed(added: list[float]):
+    claimed = claimed_share(added, 2_000, 60, 4)
+    assert stats.binomtest(round(claimed * 60), 60, 0.05, "greater").pvalue > 0.01
+
+
+def test_a_planted_reversal_is_found():
+    assert claimed_share(REVERSED, 8_000, 40, 5) >= 0.9
+    assert claimed_share([-0.05] * 5, 8_000, 40, 5, [0.02, 0.03, 0.05, 0.1, 0.8]) >= 0.9
+
+
+def compared(effects: list[float], weights: list[int], users: int = 20_000) -> Compared:
+    """Model `new` adds these effects to old's mean of each slice; users of each model lie in slices by weight."""
+    random = np.random.default_rng(6)
+    size = len(effects)
+    model, place = np.arange(users) % 2, random.choice(size, users, p=np.array(weights) / sum(weights))
+    total = random.normal(0.5 + model * np.array(effects)[place], 0.5)
+    rows = UserCells(np.arange(users), model * size + place, np.ones(users), total)
+    overall = rows._replace(cell=model)
+    names = [f"line{at}" for at in range(size)]
+    means = cell_means(overall, 2), cell_means(rows, 2 * size)
+    return Compared("reward", "product_line", True, ("old", "new"), names, *means, users)
+
+
+def test_it_is_named_where_the_other_model_is_better_and_by_which_weights():
+    one = compared([0.1, 0.1, -0.2], [4, 4, 1])
+    found = adjusted(possible_reversals(one, 100, {"line2": 3.0, "line0": 1.0, "line1": 0}))
+    claimed = {(each.kind, each.slice) for each in found if each.claimed}
+    assert claimed == {(IN_A_SLICE, "line2"), (BUSINESS_WEIGHTS, "all")}
+    (weighed,) = [each for each in found if each.kind == BUSINESS_WEIGHTS]
+    assert (weighed.better_overall, weighed.better_there) == ("new", "old")
+    assert weighed.there == pytest.approx(-(0.75 * -0.2 + 0.25 * 0.1), abs=0.03)
+    assert weighed.there_low < weighed.there < weighed.there_high
+    (mixed,) = [each for each in found if each.kind == SAME_MIX]
+    assert not mixed.claimed
+    assert mixed.interaction_p < 1e-6
+
+
+def test_where_lower_is_better_the_better_model_is_the_lower():
+    one = compared([0.1, 0.1, -0.2], [4, 4, 1])
+    from dataclasses import replace
+
+    found = adjusted(possible_reversals(replace(one, higher_is_better=False), 100, {}))
+    assert {(each.better_overall, each.better_there, each.slice) for each in found if each.claimed} == {
+        ("old", "new", "line2")
+    }
+
+
+def test_thin_slices_one_model_and_weights_of_unknown_lines_claim_nothing():
+    one = compared([0.1, 0.1, -0.2], [4, 4, 1])
+    assert possible_reversals(one, 10**6, {}) == []
+    few = possible_reversals(one, 1_500, {"line2": 1.0})  # line2 has some 1,100 users of each model
+    assert {each.kind for each in few} == {IN_A_SLICE, SAME_MIX}
+    assert "line2" not in {each.slice for each in few}
+    assert not [each for each in possible_reversals(one, 100, {"elsewhere": 1.0}) if each.kind == BUSINESS_WEIGHTS]
+
+
+def test_the_interaction_is_walds_test_on_the_whole_covariance():
+    from evalloop_assets.evaluation.launch.reversals import _same_everywhere
+
+    random = np.random.default_rng(7)
+    moved = random.normal(size=(500, 3)) @ np.array([[1, 0.5, 0], [0, 1, 0.3], [0, 0, 1]]) / 500
+    spread = covariance(moved)
+    effects = np.array([0.1, 0.0, 0.05])
+    against = np.array([[1, -1, 0], [0, 1, -1]])  # other contrasts of the same hypothesis
+    away = against @ effects
+    statistic = away @ np.linalg.solve(against @ spread @ against.T, away)
+    assert _same_everywhere(effects, spread) == pytest.approx(stats.chi2.sf(statistic, 2))
+
+
+def test_figures_know_whether_they_are():
+    assert Figure(0.5, 0.4, 0.6, 9).known
+    assert not interval(0.5, np.nan, 1.0, 1, False).known
