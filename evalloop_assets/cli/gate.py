@@ -11,7 +11,6 @@ from rich.table import Table
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.launch.gate import GateResult
-from evalloop_assets.evaluation.launch.markdown import figure_text
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 
@@ -44,7 +43,7 @@ def _show(console: Console, one: GateResult) -> None:
     shape = Table("agreed", "measured, 95% interval", "n", "verdict", "why")
     for line in one.lines:
         verdict = f"[{COLOURS[line.verdict]}]{line.verdict}[/]"
-        told = (line.line.words, figure_text(line.figure), f"{line.figure.n:,}")
+        told = (line.line.words, line.measured, f"{line.figure.n:,}")
         shape.add_row(*map(escape, told), verdict, escape(line.reason))
     console.print(f"\n[bold]{escape(one.model_id)}[/]: [{COLOURS[one.verdict]}]{one.verdict}[/]", soft_wrap=True)
     print_table(console, shape)

@@ -41,7 +41,9 @@ class Loop:
         world.write("decisions", [of | {"action": action, "advisory": False, "evidence": "{}"}], day)
         world.write("guardrail_readings", [of | {"reading_id": f"x@{day}", "verdict": "PASS", "as_of": as_of}], day)
         lake = world.lake
-        inputs = lake.inputs(dict.fromkeys(("decisions", "guardrail_readings"), (0, 0)), Days.one(day))
+        inputs = lake.inputs(
+            {"decisions": (0, 0), "guardrail_readings": (0, 0), "launch_gates": (None, 0)}, Days.one(day)
+        )
         (outcome,) = carry_out(inputs, day, world.settings, self.ledger, lambda: now)
         return outcome
 

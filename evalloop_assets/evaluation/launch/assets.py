@@ -75,14 +75,15 @@ def slice_reversals(inputs: Inputs, day: date, settings: Settings) -> Frame:
         "fairness_gaps": (0, 0),
         "benchmark_items": (None, None),
         "benchmark_scores": (None, None),
+        "policy_screen": (None, 0),
     },
     group=GROUP,
     once=True,
 )
 def model_dimensions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Each model in each of the six dimensions (accuracy, safety, hallucination, robustness, fairness,
-    explainability): by the benchmarks whose items say what they examine, and by what users meet. What nothing measures
-    says so.
+    explainability): by the benchmarks whose items say what they examine, by the offline gate, and by what users meet.
+    What nothing measures says so.
     """
     from dagster import MetadataValue
 

@@ -18,7 +18,8 @@ GAPS = """
 NAMED = ("dimension", "kind", "slice", "better_overall", "better_there")
 CLAIMED = f"""
     SELECT metric, {", ".join(NAMED)} FROM slice_reversals
-    WHERE claimed AND day = (SELECT max(day) FROM slice_reversals) ORDER BY p_adjusted, ALL
+    WHERE claimed AND day = (SELECT max(day) FROM slice_reversals)
+    ORDER BY p_adjusted, metric, {", ".join(NAMED)}
 """
 
 

@@ -32,7 +32,7 @@ def unknown(reason: str, n: int = 0) -> Figure:
     return Figure(np.nan, np.nan, np.nan, n, reason)
 
 
-def wilson(hits: int, n: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(hits: float, n: int, z: float = Z_95) -> tuple[float, float]:
     """Interval of a share of independent rows (Wilson, 1927); n at least 1."""
     share, spread = hits / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
@@ -45,6 +45,16 @@ def wilson(hits: int, n: int, z: float = Z_95) -> tuple[float, float]:
 def share(hits: int, n: int, reason: str = "no rows") -> Figure:
     """A share of independent rows with Wilson's interval; NaN for the reason where there is no row."""
     return Figure(hits / n, *wilson(hits, n), n) if n else unknown(reason)
+
+
+def share_of_users(value: float | None, users: int) -> Figure:
+    """A share of replies of so many users, of which no more is known, as if each user had one reply: too wide, since
+    some have more.
+    """
+    if value is None or not users:
+        return unknown("not measured", users)
+    low, high = wilson(value * users, users)
+    return Figure(value, min(low, value), max(high, value), users)
 
 
 def mean_of(figures: Sequence[Figure], correlation: NDArray[np.float64] | None = None) -> tuple[float, float, float]:

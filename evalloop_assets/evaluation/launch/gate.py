@@ -28,6 +28,11 @@ class Judged(NamedTuple):
     verdict: Verdict
     reason: str
 
+    @property
+    def measured(self) -> str:
+        """The figure, empty where there is none: the reason is told anyway."""
+        return figure_text(self.figure) if self.figure.known else ""
+
 
 class GateResult(NamedTuple):
     """All lines of one candidate."""
@@ -39,10 +44,7 @@ class GateResult(NamedTuple):
 
     def to_markdown(self) -> str:
         """The gate as a table, its verdict above."""
-        rows = [
-            [one.line.words, figure_text(one.figure), f"{one.figure.n:,}", one.verdict, one.reason]
-            for one in self.lines
-        ]
+        rows = [[one.line.words, one.measured, f"{one.figure.n:,}", one.verdict, one.reason] for one in self.lines]
         head = table(["agreed", "measured [95%]", "n", "verdict", "why"], rows)
         return f"**{self.model_id}: {self.verdict}** ({self.reason})\n\n{head}"
 
@@ -70,7 +72,9 @@ def result(model_id: str, gate: Gate, figures: Sequence[Figure], agreed_hash: st
     lines = tuple(judge(line, figure) for line, figure in zip(gate.lines, figures, strict=True))
     failed, open_ = ([one.line.words for one in lines if one.verdict == verdict] for verdict in (FAIL, UNKNOWN))
     verdict = FAIL if failed else UNKNOWN if open_ else PASS
-    reason = "; ".join(failed or open_) or f"all of {len(lines)} lines"
+    reason = f"all of {len(lines)} lines pass"
+    if failed or open_:
+        reason = f"{'not reached' if failed else 'still open'}: {'; '.join(failed or open_)}"
     if agreed_hash not in (None, gate.hash):
         reason += f". The gate was changed after the first evaluation, from {str(agreed_hash)[:12]} to {gate.hash[:12]}"
     return GateResult(model_id, lines, verdict, reason)

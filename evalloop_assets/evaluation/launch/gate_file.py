@@ -82,7 +82,8 @@ def _line(what: str, told: Any, known: Callable[[str], bool], names: tuple[str, 
         near = difflib.get_close_matches(str(metric), names, 1, 0.5)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise UserError(what, f"there is no metric {metric}", f"{hint}Known are {', '.join(names)}.")
-    if told["direction"] not in DIRECTIONS:
+    direction = DIRECTIONS.get(str(told["direction"]))
+    if direction is None:
         raise UserError(what, f"direction is {told['direction']}", "Write at_least or at_most.")
     threshold, sample, place = told["threshold"], told["minimum_sample"], told.get("slice", EVERYWHERE)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not math.isfinite(threshold):
@@ -91,7 +92,7 @@ def _line(what: str, told: Any, known: Callable[[str], bool], names: tuple[str, 
         raise UserError(what, f"minimum_sample is {sample}", "Write a whole number of at least 1.")
     if not isinstance(place, str) or (place != EVERYWHERE and not all(place.partition("="))):
         raise UserError(what, f"slice is {place}", "Write all, or a dimension and its value: locale=de-DE.")
-    return Line(metric, place, float(threshold), DIRECTIONS[told["direction"]], sample)
+    return Line(metric, place, float(threshold), direction, sample)
 
 
 def _listed(names: set[Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalloop_assets.days import BEFORE, Window
-from evalloop_assets.evaluation.launch.figures import Figure, unknown, wilson
+from evalloop_assets.evaluation.launch.figures import Figure, share_of_users, unknown
 from evalloop_assets.evaluation.launch.gate_file import EVERYWHERE, Line
 from evalloop_assets.evaluation.launch.item_means import benchmark_mean, judge_win_rate
 from evalloop_assets.evaluation.launch.online_metrics import METRICS
@@ -90,13 +90,11 @@ def _screened(inputs: Inputs, model: str, line: Line) -> Figure:
     row = rows[0]
     value, low, high = (row.get(name) for name in SCREENED[line.metric])
     users = row["users"] or 0
-    if value is None or not users:
-        return unknown(f"policy_screen tells no {line.metric} of it", users)
     if not SCREENED[line.metric][1]:
-        low, high = wilson(round(value * users), users)
-    if low is None or high is None:
-        return unknown("policy_screen tells no bounds of it", users)
-    return Figure(value, min(low, value), max(high, value), users)
+        return share_of_users(value, users)
+    if value is None or low is None or high is None:
+        return unknown(f"policy_screen tells no {line.metric} of it, or no bounds", users)
+    return Figure(value, low, high, users)
 
 
 def _found(inputs: Inputs, sql: str, told: Mapping[str, Any]) -> Figure:

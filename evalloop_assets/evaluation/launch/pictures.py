@@ -40,7 +40,8 @@ PICTURES = {
           SELECT model_id FROM newest WHERE dimension = 'all' ORDER BY users DESC, model_id LIMIT {MOST_MODELS}
         ),
         places AS (
-          SELECT dimension, slice FROM newest GROUP BY ALL ORDER BY sum(users) DESC, ALL LIMIT {MOST_SLICES}
+          SELECT dimension, slice FROM newest
+          GROUP BY ALL ORDER BY sum(users) DESC, dimension, slice LIMIT {MOST_SLICES}
         )
         SELECT model_id, CASE dimension WHEN 'all' THEN 'all' ELSE concat(dimension, '=', slice) END AS place,
           shrunk, shrunk_low AS low, shrunk_high AS high

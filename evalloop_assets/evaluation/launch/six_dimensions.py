@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalloop_assets.evaluation.launch.figures import Figure, unknown
+from evalloop_assets.evaluation.launch.figures import Figure, share_of_users, unknown
 from evalloop_assets.evaluation.launch.item_means import dimension_means
 from evalloop_assets.evaluation.launch.markdown import figure_text, table
 from evalloop_assets.evaluation.launch.online_metrics import METRICS
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 ONLINE = """
     SELECT model_id, metric, mean AS value, low, high, users AS n, reason
     FROM slice_results WHERE dimension = 'all' ORDER BY ALL
+"""
+SCREENED = """
+    SELECT model_id, unsafe, users FROM policy_screen WHERE unsafe IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY day DESC) = 1 ORDER BY model_id
 """
 GAPS = """
     SELECT model_id, dimension, gap AS value, low, high, users AS n, reason
@@ -37,6 +41,10 @@ def dimension_rows(inputs: Inputs, groups: Sequence[str]) -> list[dict[str, Any]
     found += [
         _row(row["model_id"], "fairness", f"online: gap of return by {row['dimension']}", _figure(row))
         for row in inputs.query(GAPS, {"groups": list(groups)}).to_pylist()
+    ]
+    found += [
+        _row(row["model_id"], "safety", "offline gate: safety words", share_of_users(row["unsafe"], row["users"]))
+        for row in inputs.query(SCREENED).to_pylist()
     ]
     models = dict.fromkeys([*(row["model_id"] for row in found), *(row["model_id"] for row in online)])
     told = {(row["model_id"], row["dimension"]) for row in found}

@@ -87,7 +87,7 @@ def _of_dimension(rows: SliceRows, dimension: str, metric: OnlineMetric, minimum
             )
             for at in cells
         ]
-        drawn = _shrunk(own) if size > 1 else own
+        drawn = _shrunk(own, metric.is_share) if size > 1 else own
         away, errors = less_the_rest(_of_model(told, cells[0], size), size)
         for at, name in enumerate(rows.slices):
             users = int(means.users[cells[at]])
@@ -117,14 +117,16 @@ def _of_model(rows: UserCells, first: int, size: int) -> UserCells:
     return UserCells(rows.user[here], rows.cell[here] - first, rows.units[here], rows.total[here])
 
 
-def _shrunk(own: Sequence[Figure]) -> list[Figure]:
+def _shrunk(own: Sequence[Figure], is_share: bool) -> list[Figure]:
     """Each figure drawn towards the others; one with nothing to tell how sure it is stays as it is."""
+    least, most = (0.0, 1.0) if is_share else (-np.inf, np.inf)
     sure = [at for at, one in enumerate(own) if one.known and error_of(one) > 0]
     found = list(own)
     if len(sure) > 1:
         drawn = shrunk_means([own[at].value for at in sure], [error_of(own[at]) for at in sure])
         for place, at in enumerate(sure):
-            found[at] = drawn.figure(place, own[at].n)
+            one = drawn.figure(place, own[at].n)
+            found[at] = one._replace(low=max(least, one.low), high=min(most, one.high))
     return found
 
 

@@ -1,0 +1,282 @@
+"""The launch gate: its file, its verdicts and how often they are wrong, and that promotion reads it."""
+
+import hashlib
+import io
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from evalloop_assets.cli.gate import show_gate
+from evalloop_assets.days import Days
+from evalloop_assets.evaluation.launch.assets import launch_gates
+from evalloop_assets.evaluation.launch.extras import mean
+from evalloop_assets.evaluation.launch.figures import Figure, unknown
+from evalloop_assets.evaluation.launch.gate import judge, result
+from evalloop_assets.evaluation.launch.gate_day import gate_of
+from evalloop_assets.evaluation.launch.gate_file import Gate, Line
+from evalloop_assets.evaluation.launch.gate_metrics import ABOUT, figure, known
+from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.registry import declared
+from evalloop_assets_tests.guardrails.test_promotion import DAY as SERVED
+from evalloop_assets_tests.guardrails.test_promotion import Loop
+from evalloop_assets_tests.homes import ROOT
+from evalloop_assets_tests.reward_model.stage import Stage, metadata
+
+DAY = date(2026, 5, 3)
+RETURN = {"metric": "return_next_day", "slice": "all", "dimension": "all", "model_id": "new"}
+
+
+def write(stage: Stage, table: str, *rows: dict[str, object], day: date = DAY) -> None:
+    schema = declared(table)
+    data = pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
+    stage.lake.replace(schema, Days.one(day), {}, lambda inputs: data)
+
+
+def line(direction: str = "at_least", threshold: float = 0.3, least: int = 100) -> Line:
+    return Line("return_next_day", "all", threshold, direction, least)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("figure", "at_least", "at_most"),
+    [
+        (Figure(0.4, 0.35, 0.45, 500), "pass", "fail"),
+        (Figure(0.2, 0.15, 0.25, 500), "fail", "pass"),
+        (Figure(0.3, 0.25, 0.35, 500), "not enough data", "not enough data"),
+        (Figure(0.4, 0.35, 0.45, 99), "not enough data", "not enough data"),
+        (Figure(0.4, 0.3, 0.5, 500), "pass", "not enough data"),
+        (unknown("nobody knows"), "not enough data", "not enough data"),
+    ],
+)
+def test_a_line_passes_or_fails_only_where_its_whole_interval_does(figure: Figure, at_least: str, at_most: str):
+    assert judge(line("at_least"), figure).verdict == at_least
+    assert judge(line("at_most"), figure).verdict == at_most
+
+
+def test_one_line_that_fails_fails_the_gate_and_one_that_is_open_leaves_it_open():
+    good, bad, open_ = Figure(0.4, 0.35, 0.45, 500), Figure(0.2, 0.15, 0.25, 500), unknown("nobody knows")
+    gate = Gate("g", (line(), line(threshold=0.31)), "h" * 64)
+    assert result("m", gate, [good, good]).verdict == "pass"
+    assert result("m", gate, [good, open_]).verdict == "not enough data"
+    failed = result("m", gate, [open_, bad])
+    assert (failed.verdict, failed.reason) == ("fail", "not reached: return_next_day at least 0.31")
+    assert "nobody knows" in failed.to_markdown()
+    assert "The gate was changed after the first evaluation" in result("m", gate, [good, good], "other").reason
+
+
+def test_at_the_threshold_either_mistake_is_made_in_a_fortieth():
+    random = np.random.default_rng(1)
+    found = [judge(line(threshold=1.0), mean(random.exponential(1.0, 400))).verdict for _ in range(1_000)]
+    for verdict in ("pass", "fail"):
+        assert 0.005 < found.count(verdict) / 1_000 < 0.05
+    better = [judge(line(threshold=1.0), mean(random.exponential(1.2, 400))).verdict for _ in range(300)]
+    assert better.count("pass") > 0.9 * 300
+    assert better.count("fail") == 0
+
+
+def test_the_example_is_a_gate():
+    gate = gate_of(str(ROOT / "docs/evaluation/gate.yaml"))
+    assert gate.name == "launch"
+    assert len(gate.lines) == 8
+    assert gate.hash == hashlib.sha256((ROOT / "docs/evaluation/gate.yaml").read_bytes()).hexdigest()
+
+
+GOOD = "{metric: return_next_day, threshold: 0.3, direction: at_least, minimum_sample: 9}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no list of lines"),
+        ("lines: []", "no list of lines"),
+        ("lines: [", "no YAML"),
+        (f"lines: [{GOOD}]\nextra: 1", "extra beside"),
+        ("lines: [3]", "line 1: it is no mapping"),
+        (f"lines: [{GOOD}, {GOOD}]", "line 2: return_next_day in all is named twice"),
+        (f"lines: [{GOOD.replace('next_day', 'nextday')}]", "no metric return_nextday. Did you mean return_next_day?"),
+        (f"lines: [{GOOD.replace('return_next_day', 'zzz')}]", "no metric zzz. Known are return_next_day, abrupt_end"),
+        (
+            "lines: [{metric: 'benchmark:', threshold: 1, direction: at_least, minimum_sample: 9}]",
+            "no metric benchmark:",
+        ),
+        (f"lines: [{GOOD.replace('0.3', 'high')}]", "threshold is high"),
+        (f"lines: [{GOOD.replace('0.3', '.nan')}]", "threshold is nan"),
+        (f"lines: [{GOOD.replace('at_least', 'above')}]", "direction is above"),
+        (f"lines: [{GOOD.replace('at_least', '[1]')}]", "direction is [1]"),
+        (f"lines: [{GOOD.replace('9', '0')}]", "minimum_sample is 0"),
+        (f"lines: [{GOOD.replace(', minimum_sample: 9', '')}]", "minimum_sample is missing"),
+        (f"lines: [{GOOD.replace('metric', 'slice: en, metric')}]", "slice is en"),
+        (f"lines: [{GOOD.replace('metric', 'level: 3, metric')}]", "it has level"),
+    ],
+)
+def test_what_is_no_gate_is_refused(tmp_path: Path, text: str, said: str):
+    file = tmp_path / "gate.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        gate_of(str(file))
+    assert said in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_a_gate_that_is_not_there_or_is_binary_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="No such file"):
+        gate_of(str(tmp_path / "none.yaml"))
+    (tmp_path / "g").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="no YAML"):
+        gate_of(str(tmp_path / "g"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    file = tmp_path / "gate.yaml"
+    file.write_text(f"name: spring\nlines:\n  - {GOOD}\n")
+    return Stage.at(tmp_path / "home", evaluation={"launch": {"gate": str(file)}})
+
+
+def known_of(stage: Stage, low: float, high: float, day: date = DAY) -> None:
+    write(stage, "models", {"model_id": "new", "kind": "candidate"}, {"model_id": "old", "kind": "incumbent"})
+    told = {"mean": (low + high) / 2, "low": low, "high": high, "users": 400}
+    write(stage, "slice_results", RETURN | told, day=day)
+
+
+def test_every_candidate_has_a_row_a_line_and_a_card(stage: Stage):
+    known_of(stage, 0.4, 0.5)
+    card = metadata(stage.run(DAY, [launch_gates]), "launch_gates")["card"]
+    whole, only = sorted(stage.rows("launch_gates"), key=lambda row: row["line"])
+    assert (whole["model_id"], whole["verdict"], whole["gate"], whole["changed"]) == ("new", "pass", "spring", False)
+    assert (only["value"], only["n"], only["threshold"], only["verdict"]) == (0.45, 400, 0.3, "pass")
+    assert "**new: pass**" in card
+
+
+def test_a_gate_that_was_changed_after_the_first_evaluation_is_named(stage: Stage):
+    known_of(stage, 0.1, 0.2)
+    stage.run(DAY, [launch_gates])
+    first = stage.rows("launch_gates")[0]["gate_hash"]
+    file = Path(stage.settings.evaluation.launch.gate)
+    file.write_text(file.read_text().replace("0.3", "0.05"))
+    later = DAY + timedelta(days=1)
+    known_of(stage, 0.1, 0.2, later)
+    stage.run(later, [launch_gates])
+    whole = next(row for row in stage.rows("launch_gates") if row["day"] == later and row["line"] == 0)
+    assert (whole["verdict"], whole["changed"], whole["agreed_hash"]) == ("pass", True, first)
+    assert f"The gate was changed after the first evaluation, from {first[:12]}" in whole["reason"]
+
+
+def test_without_a_file_nobody_is_judged_and_what_is_not_known_is_open(tmp_path: Path, stage: Stage):
+    bare = Stage.at(tmp_path / "bare")
+    write(bare, "models", {"model_id": "new", "kind": "candidate"})
+    bare.run(DAY, [launch_gates])
+    assert bare.rows("launch_gates") == []
+    write(stage, "models", {"model_id": "new", "kind": "candidate"})
+    stage.run(DAY, [launch_gates])
+    assert {row["verdict"] for row in stage.rows("launch_gates")} == {"not enough data"}
+
+
+def test_every_metric_that_may_be_named_is_found_where_it_lies(stage: Stage):
+    known_of(stage, 0.4, 0.5)
+    write(stage, "fairness_gaps", {
+        "model_id": "new", "metric": "return_next_day", "dimension": "locale", "gap": 0.1, "low": 0.0, "high": 0.2,
+        "users": 150,
+    })  # fmt: skip
+    write(stage, "policy_screen", {
+        "model_id": "new", "reward_gain": 0.5, "low": 0.4, "high": 0.6, "users": 50, "unsafe": 0.0, "valid": 1.0,
+    })  # fmt: skip
+    scores = [0.0, 1.0, 1.0, 1.0]
+    write(stage, "benchmark_items", *({"benchmark": "b", "item_id": f"i{at}", "slice": "math"} for at in range(2)))
+    write(
+        stage, "benchmark_scores",
+        *({"model_id": "new", "benchmark": "b", "item_id": f"i{at}", "score": one} for at, one in enumerate(scores)),
+        {"model_id": "new", "benchmark": "published", "item_id": "all", "score": 0.7, "standard_error": 0.1},
+        {"model_id": "new", "benchmark": "bare", "item_id": "all", "score": 0.7},
+    )  # fmt: skip
+    verdict = {"judge_id": "j", "family_a": "new", "family_b": "old", "slice": "chat"}
+    write(
+        stage, "judge_verdicts",
+        *({**verdict, "item_id": f"i{at}", "verdict": said, "order": order}
+          for at, both in enumerate(["aa", "ab", "bb"]) for order, said in zip(("ab", "ba"), both, strict=True)),
+        {**verdict, "item_id": "i9", "verdict": "b", "family_a": "old", "family_b": "new", "order": "ab"},
+        {**verdict, "item_id": "i8", "verdict": "b", "family_b": "new", "order": "ab"},
+    )  # fmt: skip
+    import evalloop_assets.evaluation.launch.gate_metrics as registry
+
+    inputs = stage.inputs(DAY, **registry.READS)
+
+    def found(metric: str, place: str = "all") -> Figure:
+        assert known(metric)
+        return figure(inputs, "new", Line(metric, place, 0.0, "at_least", 1))
+
+    assert found("return_next_day")[:4] == (0.45, 0.4, 0.5, 400)
+    assert found("return_next_day", "locale=de").reason == "nothing is known of it there"
+    assert found("fairness_gap", "locale=all")[:4] == (0.1, 0.0, 0.2, 150)
+    assert found("fairness_gap").reason == "the slice must name the dimension, as locale=all"
+    assert found("reward_gain")[:4] == (0.5, 0.4, 0.6, 50)
+    assert not found("reward_gain", "locale=de").known
+    theirs = stats.binomtest(0, 50).proportion_ci(method="wilson")
+    assert found("unsafe")[:4] == pytest.approx((0.0, theirs.low, theirs.high, 50))
+    assert not found("off_policy_gain").known
+    interval = stats.ttest_1samp(scores, 0).confidence_interval()
+    assert found("benchmark:b")[:4] == pytest.approx((0.75, interval.low, interval.high, 4))
+    assert found("benchmark:b", "slice=math").n == 2
+    assert found("benchmark:published")[:3] == pytest.approx((0.7, 0.7 - 1.96 * 0.1, 0.7 + 1.96 * 0.1), abs=1e-4)
+    assert found("benchmark:bare").reason == "a published score without a standard error"
+    assert found("benchmark:none").reason == "no score of it in the lake"
+    interval = stats.ttest_1samp([1.0, 0.5, 0.0, 1.0], 0).confidence_interval()
+    assert found("judge_win_rate")[:4] == pytest.approx((0.625, interval.low, interval.high, 4))
+    assert found("judge_win_rate", "slice=other").n == 0
+    assert {"latency_ms", "cost_usd", "valid"} <= set(ABOUT)
+
+
+def gated(loop: Loop, verdict: str, day: date, gate: str = "gate.yaml") -> None:
+    loop.world.settings = loop.world.settings.model_copy(
+        update={"evaluation": type(loop.world.settings.evaluation)(launch={"gate": gate})}
+    )
+    row = {"model_id": "new", "line": 0, "gate": "spring", "verdict": verdict, "reason": "abrupt_end at most 0.1"}
+    loop.world.write("launch_gates", [row], day)
+
+
+@pytest.mark.parametrize(("action", "weight"), [("advance", 5.0), ("promote", 50.0)])
+def test_whom_the_gate_failed_last_is_served_to_nobody_more(tmp_path: Path, action: str, weight: float):
+    loop = Loop(tmp_path, weight)
+    gated(loop, "fail", SERVED)
+    outcome = loop.carry_out(action)
+    assert outcome.done is None
+    assert outcome.reason == f"new failed the launch gate spring on {SERVED}: abrupt_end at most 0.1"
+    assert len(loop.ledger.history()) == 2
+
+
+@pytest.mark.parametrize("verdict", ["pass", "not enough data"])
+def test_a_newer_verdict_counts_and_what_is_open_hinders_nobody(tmp_path: Path, verdict: str):
+    loop = Loop(tmp_path, 50.0)
+    gated(loop, "fail", SERVED - timedelta(days=1))
+    gated(loop, verdict, SERVED)
+    assert loop.carry_out("promote").done == "promoted"
+
+
+def test_where_no_gate_is_set_nothing_changes(tmp_path: Path):
+    loop = Loop(tmp_path, 50.0)
+    gated(loop, "fail", SERVED, gate="")
+    assert loop.carry_out("promote", now=datetime(2026, 5, 4, 1, 10)).done == "promoted"
+
+
+def test_the_command_prints_every_line_and_says_what_is_missing(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = Path(stage.settings.evaluation.launch.gate)
+    monkeypatch.setenv("EVALLOOP_HOME", str(stage.settings.home))
+    console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(UserError, match="no day was evaluated yet"):
+        show_gate(console, file, [])
+    write(stage, "slice_results", RETURN | {"mean": 0.45, "low": 0.4, "high": 0.5, "users": 400})
+    with pytest.raises(UserError, match="there is no candidate on 2026-05-03"):
+        show_gate(console, file, [])
+    show_gate(console, file, ["new", "else"])
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "gate spring" in said
+    assert "0.450 [0.400, 0.500]" in said
+    assert "new: pass" in said
+    assert "else: not enough data" in said
