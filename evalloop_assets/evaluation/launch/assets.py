@@ -101,6 +101,7 @@ def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """
     from dagster import MetadataValue
 
+    from evalloop_assets.evaluation.launch.gate_card import cards
     from evalloop_assets.evaluation.launch.gate_day import agreed_hashes, candidates, gate_of, gate_rows, results
 
     path = settings.evaluation.launch.gate
@@ -109,9 +110,9 @@ def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
     gate = gate_of(path)
     found = results(inputs, gate, candidates(inputs, day))
     rows = gate_rows(gate, found, agreed_hashes(inputs))
-    card = "\n\n".join(one.to_markdown() for one in found) or "no candidate"
     return Frame(
-        _table(LAUNCH_GATES, day, rows), {"gate": f"{gate.name} {gate.hash[:12]}", "card": MetadataValue.md(card)}
+        _table(LAUNCH_GATES, day, rows),
+        {"gate": f"{gate.name} {gate.hash[:12]}", "card": MetadataValue.md(cards(inputs, found))},
     )
 
 

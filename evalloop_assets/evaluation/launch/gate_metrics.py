@@ -10,6 +10,7 @@ from evalloop_assets.evaluation.launch.figures import Figure, share_of_users, un
 from evalloop_assets.evaluation.launch.gate_file import EVERYWHERE, Line
 from evalloop_assets.evaluation.launch.item_means import benchmark_mean, judge_win_rate
 from evalloop_assets.evaluation.launch.online_metrics import METRICS
+from evalloop_assets.evaluation.launch.six_dimensions import stored_figure
 
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 READS: Mapping[str, Window] = {
     "slice_results": (0, 0),
     "fairness_gaps": (0, 0),
+    "model_dimensions": (0, 0),
     "policy_candidates": (None, 0),
     "policy_screen": (None, 0),
     "models": (None, None),
@@ -101,7 +103,4 @@ def _found(inputs: Inputs, sql: str, told: Mapping[str, Any]) -> Figure:
     rows = inputs.query(sql, told).to_pylist()
     if not rows:
         return unknown("nothing is known of it there")
-    row = rows[0]
-    if row["value"] is None:
-        return unknown(row["reason"] or "nothing is known of it there", row["n"] or 0)
-    return Figure(row["value"], row["low"], row["high"], row["n"])
+    return stored_figure(rows[0])

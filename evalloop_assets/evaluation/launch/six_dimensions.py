@@ -34,12 +34,12 @@ def dimension_rows(inputs: Inputs, groups: Sequence[str]) -> list[dict[str, Any]
     found = [_row(one.model_id, one.dimension, one.benchmark, one.figure) for one in dimension_means(inputs)]
     online = inputs.query(ONLINE).to_pylist()
     found += [
-        _row(row["model_id"], dimension, f"online: {row['metric']}", _figure(row))
+        _row(row["model_id"], dimension, f"online: {row['metric']}", stored_figure(row))
         for row in online
         if (dimension := METRICS[row["metric"]].dimension)
     ]
     found += [
-        _row(row["model_id"], "fairness", f"online: gap of return by {row['dimension']}", _figure(row))
+        _row(row["model_id"], "fairness", f"online: gap of return by {row['dimension']}", stored_figure(row))
         for row in inputs.query(GAPS, {"groups": list(groups)}).to_pylist()
     ]
     found += [
@@ -56,9 +56,9 @@ def dimension_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table of `model_dimensions`: a row a model, a column for each of the six."""
     cells: dict[str, dict[str, list[str]]] = {}
     for row in rows:
-        text = NOTHING if row["source"] == "none" else f"{row['source']}: {figure_text(_figure(row))}"
+        text = NOTHING if row["source"] == "none" else f"{row['source']}: {figure_text(stored_figure(row))}"
         cells.setdefault(row["model_id"], {}).setdefault(row["dimension"], []).append(text)
-    lines = [[model, *("; ".join(told[name]) for name in DIMENSIONS)] for model, told in sorted(cells.items())]
+    lines = [[model, *("; ".join(told.get(name, [NOTHING])) for name in DIMENSIONS)] for model, told in sorted(cells.items())]
     return table(["model", *DIMENSIONS], lines)
 
 
@@ -68,7 +68,8 @@ def _row(model: str, dimension: str, source: str, figure: Figure) -> dict[str, A
     return row | {"n": figure.n, "reason": figure.reason or None}
 
 
-def _figure(row: Mapping[str, Any]) -> Figure:
+def stored_figure(row: Mapping[str, Any]) -> Figure:
+    """The figure of a row with value, low, high, n and reason; what is not known may be NULL."""
     if row["value"] is None:
         return unknown(row["reason"] or NOTHING, row["n"] or 0)
     return Figure(row["value"], row["low"], row["high"], row["n"] or 0)

@@ -23,6 +23,7 @@ from evalloop_assets.evaluation.launch.gate_metrics import ABOUT, figure, known
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.registry import declared
+from evalloop_assets.logs.evaluation_contract import DIMENSIONS
 from evalloop_assets_tests.guardrails.test_promotion import DAY as SERVED
 from evalloop_assets_tests.guardrails.test_promotion import Loop
 from evalloop_assets_tests.homes import ROOT
@@ -146,11 +147,19 @@ def known_of(stage: Stage, low: float, high: float, day: date = DAY) -> None:
 
 def test_every_candidate_has_a_row_a_line_and_a_card(stage: Stage):
     known_of(stage, 0.4, 0.5)
+    write(stage, "model_dimensions", *(
+        {"model_id": "new", "dimension": name, "source": "none", "reason": "not measured"} for name in DIMENSIONS
+    ))  # fmt: skip
     card = metadata(stage.run(DAY, [launch_gates]), "launch_gates")["card"]
     whole, only = sorted(stage.rows("launch_gates"), key=lambda row: row["line"])
     assert (whole["model_id"], whole["verdict"], whole["gate"], whole["changed"]) == ("new", "pass", "spring", False)
     assert (only["value"], only["n"], only["threshold"], only["verdict"]) == (0.45, 400, 0.3, "pass")
     assert "**new: pass**" in card
+    assert (
+        "| return_next_day | share of users and days with a return on the next local day | 0.450 [0.400, 0.500] |"
+        in card
+    )
+    assert "| new | not measured | not measured |" in card
 
 
 def test_a_gate_that_was_changed_after_the_first_evaluation_is_named(stage: Stage):
