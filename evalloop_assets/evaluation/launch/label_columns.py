@@ -95,10 +95,10 @@ def column(values: Iterable[object], name: str) -> pd.Series[Any]:
         raise UserError(CARD, f"{name} has {values.ndim} dimensions ({shape})", mend)  # type: ignore[attr-defined]
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True).astype(object)
-    if isinstance(values, np.ndarray):
-        return pd.Series(values.tolist(), dtype=object)
-    held = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
-    return pd.Series(held, dtype=object)
+    for plain in ("to_pylist", "tolist"):  # Arrow, Torch: their elements are no plain values
+        if hasattr(values, plain):
+            return pd.Series(getattr(values, plain)(), dtype=object)
+    return pd.Series(list(values), dtype=object)
 
 
 def _factorised(values: pd.Series[Any]) -> tuple[NDArray[np.intp], list[Any]]:

@@ -58,7 +58,9 @@ def dimension_table(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         text = NOTHING if row["source"] == "none" else f"{row['source']}: {figure_text(stored_figure(row))}"
         cells.setdefault(row["model_id"], {}).setdefault(row["dimension"], []).append(text)
-    lines = [[model, *("; ".join(told.get(name, [NOTHING])) for name in DIMENSIONS)] for model, told in sorted(cells.items())]
+    lines = [
+        [model, *("; ".join(told.get(name, [NOTHING])) for name in DIMENSIONS)] for model, told in sorted(cells.items())
+    ]
     return table(["model", *DIMENSIONS], lines)
 
 

@@ -7,6 +7,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import stats
 from sklearn import metrics
@@ -97,7 +99,7 @@ def test_classes_taken_for_one_another_have_f1_that_moves_together():
     assert confusion._correlation_of_f1(counts) == pytest.approx(np.corrcoef(f1.T), abs=0.03)
 
 
-@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series, pd.Categorical, iter])
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series, pd.Categorical, pa.array, pl.Series, iter])
 def test_any_column_of_labels_gives_the_same_card(kind: type):
     assert report_card(kind(A_TRUE), kind(A_PRED)) == report_card(A_TRUE, A_PRED)
 
@@ -107,6 +109,11 @@ def test_labels_may_be_tuples_of_any_length_and_mixed_kinds():
     assert card.accuracy.value == 0.75
     assert set(card.labels) == {("a", 1), ("b",), "x", 3}
     json.dumps(card.to_dict(), allow_nan=False)
+
+
+def test_labels_may_be_a_tensor():
+    torch = pytest.importorskip("torch")
+    assert report_card(torch.tensor([1, 0, 1]), torch.tensor([1, 1, 1])).accuracy.value == pytest.approx(2 / 3)
 
 
 def test_truth_values_and_their_numbers_are_one_label():
