@@ -94,7 +94,7 @@ def kappa(counts: NDArray[np.int64]) -> Figure:
     n = int(counts.sum())
     if (counts.sum(axis=1) == n).any() and (counts.sum(axis=0) == n).any():
         return unknown(ONE_CLASS, n)
-    return _delta(counts, _kappa)
+    return _delta(counts, _kappa, -1.0)
 
 
 def matthews(counts: NDArray[np.int64]) -> Figure:
@@ -104,7 +104,7 @@ def matthews(counts: NDArray[np.int64]) -> Figure:
         return unknown("one class only is true", n)
     if (counts.sum(axis=0) == n).any():
         return unknown("one class only was predicted", n)
-    return _delta(counts, _matthews)
+    return _delta(counts, _matthews, -1.0)
 
 
 def _average(found: tuple[float, float, float], n: int) -> Figure:
@@ -137,7 +137,7 @@ class _Slope(NamedTuple):
     """Derivative by the share of each cell."""
 
 
-def _delta(counts: NDArray[np.int64], figure: Callable[[Cells], _Slope]) -> Figure:
+def _delta(counts: NDArray[np.int64], figure: Callable[[Cells], _Slope], least: float = 0.0) -> Figure:
     n = int(counts.sum())
     value = figure(counts / n).value
     filled = _filled(counts)
@@ -146,7 +146,7 @@ def _delta(counts: NDArray[np.int64], figure: Callable[[Cells], _Slope]) -> Figu
     p = filled / whole
     mean = float((p * slopes).sum())
     half = Z_95 * float(np.sqrt(max(0.0, (p * slopes**2).sum() - mean**2) / whole))
-    return Figure(value, min(value, centre - half), min(1.0, max(value, centre + half)), n)
+    return Figure(value, max(least, min(value, centre - half)), min(1.0, max(value, centre + half)), n)
 
 
 def _filled(counts: NDArray[np.int64]) -> Cells:

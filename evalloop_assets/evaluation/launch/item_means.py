@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evalloop_assets.evaluation.launch.figures import Figure, unknown
+from evalloop_assets.evaluation.launch.figures import Figure, share, unknown
 
 if TYPE_CHECKING:
     from evalloop_assets.lake.store import Inputs
 
+MARKS = "bool_and({0} IN (0, 1)) AS is_marked, CAST(sum({0}) AS DOUBLE) AS total"
+"""Whether all of them are 0 or 1, right or wrong."""
 NEWEST_SCORES = """
     SELECT scores.model_id, scores.benchmark, scores.item_id, scores.score, scores.standard_error,
       coalesce(scores.slice, items.slice) AS slice, items.dimension
@@ -24,7 +26,8 @@ NEWEST_SCORES = """
 """
 BENCHMARK = f"""
     WITH scores AS ({NEWEST_SCORES})
-    SELECT count(*) AS n, avg(score) AS value, stddev_samp(score) AS spread, max(standard_error) AS standard_error,
+    SELECT count(*) AS n, avg(score) AS value, stddev_samp(score) AS spread, {MARKS.format("score")},
+      max(standard_error) AS standard_error,
       bool_and(item_id = 'all') AS is_published
     FROM scores
     WHERE model_id = $model AND benchmark = $benchmark AND ($slice = '' OR slice = $slice) AND
@@ -33,11 +36,12 @@ BENCHMARK = f"""
       )))
 """
 BY_DIMENSION = f"""
-    SELECT model_id, dimension, benchmark, count(*) AS n, avg(score) AS value, stddev_samp(score) AS spread
+    SELECT model_id, dimension, benchmark, count(*) AS n, avg(score) AS value, stddev_samp(score) AS spread,
+      {MARKS.format("score")}
     FROM ({NEWEST_SCORES}) WHERE dimension IS NOT NULL AND item_id <> 'all'
     GROUP BY ALL ORDER BY ALL
 """
-WIN_RATE = """
+WIN_RATE = f"""
     WITH sides AS (
       SELECT item_id, CASE verdict WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END AS won, slice
       FROM judge_verdicts WHERE family_a = $model AND family_b <> $model
@@ -48,7 +52,7 @@ WIN_RATE = """
     items AS (
       SELECT item_id, avg(won) AS won FROM sides WHERE $slice = '' OR slice = $slice GROUP BY item_id
     )
-    SELECT count(*) AS n, avg(won) AS value, stddev_samp(won) AS spread FROM items
+    SELECT count(*) AS n, avg(won) AS value, stddev_samp(won) AS spread, {MARKS.format("won")} FROM items
 """
 NO_SCORE = "no score of it in the lake"
 
@@ -94,6 +98,8 @@ def _mean(row: dict[str, Any]) -> Figure:
     n = row["n"]
     if n < 2:
         return unknown(f"not enough data: {n} items" if n else NO_SCORE, n)
+    if row["is_marked"]:
+        return share(round(row["total"]), n)
     if not row["spread"]:
         return unknown(f"not enough data: all {n} items score {row['value']:g}, so that no interval can be told", n)
     return _figure(row["value"], row["spread"] / n**0.5, n, n - 1)

@@ -200,6 +200,8 @@ def test_every_metric_that_may_be_named_is_found_where_it_lies(stage: Stage):
     write(
         stage, "benchmark_scores",
         *({"model_id": "new", "benchmark": "b", "item_id": f"i{at}", "score": one} for at, one in enumerate(scores)),
+        *({"model_id": "new", "benchmark": "graded", "item_id": f"i{at}", "score": at * 0.3 + 0.1} for at in range(3)),
+        *({"model_id": "new", "benchmark": "flat", "item_id": f"i{at}", "score": 0.5} for at in range(2)),
         {"model_id": "new", "benchmark": "published", "item_id": "all", "score": 0.7, "standard_error": 0.1},
         {"model_id": "new", "benchmark": "bare", "item_id": "all", "score": 0.7},
     )  # fmt: skip
@@ -228,9 +230,12 @@ def test_every_metric_that_may_be_named_is_found_where_it_lies(stage: Stage):
     theirs = stats.binomtest(0, 50).proportion_ci(method="wilson")
     assert found("unsafe")[:4] == pytest.approx((0.0, theirs.low, theirs.high, 50))
     assert not found("off_policy_gain").known
-    interval = stats.ttest_1samp(scores, 0).confidence_interval()
-    assert found("benchmark:b")[:4] == pytest.approx((0.75, interval.low, interval.high, 4))
+    theirs = stats.binomtest(3, 4).proportion_ci(method="wilson")
+    assert found("benchmark:b")[:4] == pytest.approx((0.75, theirs.low, theirs.high, 4))
     assert found("benchmark:b", "slice=math").n == 2
+    interval = stats.ttest_1samp([0.1, 0.4, 0.7], 0).confidence_interval()
+    assert found("benchmark:graded")[:4] == pytest.approx((0.4, interval.low, interval.high, 3))
+    assert found("benchmark:flat").reason.startswith("not enough data: all 2 items score 0.5")
     assert found("benchmark:published")[:3] == pytest.approx((0.7, 0.7 - 1.96 * 0.1, 0.7 + 1.96 * 0.1), abs=1e-4)
     assert found("benchmark:bare").reason == "a published score without a standard error"
     assert found("benchmark:none").reason == "no score of it in the lake"
