@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalloop_assets.evaluation.judges.agreement import agreement, confusion, kappa, krippendorff
+from evalloop_assets.evaluation.judges.calibration import expected_calibration_error
 from evalloop_assets.evaluation.judges.drift import (
     change,
     halves,
@@ -44,7 +45,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_GOLD = "people have judged none of its items"
+WITH_GOLD = (
+    "agreement",
+    "kappa",
+    "agreement_decisive",
+    "agreement_both_orders",
+    "agreement_swapped",
+    "alpha",
+    "calibration_error",
+)
 ALPHA = 0.05
+SEED = 1
+"""Of the bootstrap of the calibration error, so that an audit of the same rows gives the same bounds."""
 ONE_VERDICT_ITEMS = 20
 """Items from which on always the same verdict is a fault, unless people say the same throughout."""
 TEMPTED = 0.5
@@ -147,7 +159,7 @@ def _report(
 def _agreements(case: _Case) -> Iterator[Probe]:
     call = case.call()
     if call.empty:
-        for name in ("agreement", "kappa", "agreement_decisive", "agreement_both_orders", "agreement_swapped", "alpha"):
+        for name in WITH_GOLD:
             yield Probe(name, WHOLE, unknown(NO_GOLD))
         return
     said, gold = call.to_numpy(), case.gold(call.index)
@@ -159,6 +171,7 @@ def _agreements(case: _Case) -> Iterator[Probe]:
     yield Probe("agreement_swapped", WHOLE, _swapped(case))
     ratings = np.rint(said) + case.votes.loc[call.index, list(CLASSES)].to_numpy(float)
     yield Probe("alpha", WHOLE, krippendorff(ratings[(said.max(axis=1) == 1)]))
+    yield Probe("calibration_error", WHOLE, _stated(case))
     kinds = case.items.loc[call.index, "slice"].to_numpy()
     for kind in sorted({kind for kind in kinds if kind is not None}):
         rows = kinds == kind
@@ -169,6 +182,16 @@ def _agreements(case: _Case) -> Iterator[Probe]:
         own = case._replace(said=case.said[case.said["prompt_version"] == version])
         calls = own.call()
         yield Probe("agreement", f"prompt {version}", agreement(calls.to_numpy(), own.gold(calls.index)))
+
+
+def _stated(case: _Case) -> Estimate:
+    """Expected calibration error of the confidence that the judge states with single calls."""
+    calls = single_calls(case.said)
+    rows = calls[calls["confidence"].notna()].assign(correct=_correct(case)).dropna(subset=["correct"])
+    if rows.empty:
+        return unknown("no verdict states a confidence")
+    means = rows.groupby("item_id")[["confidence", "correct"]].mean()
+    return expected_calibration_error(means["confidence"].to_numpy(float), means["correct"].to_numpy(float), SEED)
 
 
 def _decisive(said: np.ndarray, gold: np.ndarray) -> Estimate:

@@ -67,10 +67,8 @@ class People(NamedTuple):
 
 def people(gold: pd.DataFrame) -> People:
     """Votes and consensus from annotations as `opinions` gives them, with annotator_id."""
-    own = _counted(gold, ["item_id", "annotator_id"])
-    single = _first_of(own).fillna("tie")
     votes = (
-        single.rename("verdict")
+        votes_of(gold, "annotator_id")
         .reset_index()
         .groupby(["item_id", "verdict"])
         .size()
@@ -80,6 +78,13 @@ def people(gold: pd.DataFrame) -> People:
     votes.columns.name = None
     first = _first_of(votes)
     return People(votes, first.dropna(), int(first.isna().sum()))
+
+
+def votes_of(said: pd.DataFrame, who: str) -> pd.Series:
+    """The one vote that a judge or a person has on an item, by item_id and `who`: the verdict that they gave most
+    often, a tie where two were as frequent.
+    """
+    return _first_of(_counted(said, ["item_id", who])).fillna("tie").rename("verdict")
 
 
 def items_of(*frames: pd.DataFrame) -> pd.DataFrame:

@@ -248,3 +248,12 @@ def test_frames_of_an_audit_hold_every_figure_with_its_bounds():
         )
     assert {"agreement", "kappa", "position_consistency"} <= set(long[long["slice"] == "code"]["probe"])
     assert not long.duplicated(["judge_id", "probe", "slice"]).any()
+
+
+def test_a_stated_confidence_is_held_against_people():
+    rng = np.random.default_rng(11)
+    right = rng.random(400) < 0.7
+    verdicts = rows(*np.where(right, "a", "b"), confidence=0.95)
+    error = found(audit(verdicts, marks(*"a" * 400))["j"], "calibration_error").found
+    assert error.value == pytest.approx(0.95 - right.mean())
+    assert error.low > 0.15
