@@ -40,6 +40,7 @@ from evalloop_assets.evaluation.judges.opinions import (
 from evalloop_assets.evaluation.judges.position import by_order, consistency, first_shown
 from evalloop_assets.evaluation.judges.preference import Picked, beyond_people
 from evalloop_assets.evaluation.judges.results import WHOLE, JudgeAudit, JudgeReport, Probe
+from evalloop_assets.evaluation.people.ceiling import label_ceiling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,6 +146,7 @@ def _report(
         agreement=whole["agreement"],
         kappa=whole["kappa"],
         length_preference=whole["length_preference"],
+        ceiling=label_ceiling(seen) if len(seen) else unknown(NO_GOLD),
         all_probes=probes,
         confusion=tuple(tuple(float(cell) for cell in row) for row in table),
         grade=letter,

@@ -103,9 +103,9 @@ def single_calls(said: pd.DataFrame) -> pd.DataFrame:
     return said[rank == rank.groupby(said["item_id"]).transform("min")]
 
 
-def distribution(said: pd.DataFrame) -> pd.DataFrame:
-    """Share of each class among an item's verdicts, columns as CLASSES, by item_id."""
-    counts = _counted(said, ["item_id"])
+def distribution(said: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Share of each class among an item's verdicts, columns as CLASSES, by item_id and what else is named."""
+    counts = _counted(said, ["item_id", *by])
     return counts.div(counts.sum(axis=1), axis=0)
 
 

@@ -41,6 +41,8 @@ class JudgeReport:
     length_preference: Estimate
     """Share of decided items on which it prefers the longer reply, beyond that of a judge that follows people
     (`preference`)."""
+    ceiling: Estimate
+    """Agreement that a judge without error would reach, given how far people agree with each other."""
     all_probes: tuple[Probe, ...]
     """Everything that was asked, these four included."""
     confusion: tuple[tuple[float, ...], ...]

@@ -8,7 +8,7 @@ import numpy as np
 
 from evalloop_assets.evaluation.judges.calibration import calibrated, fold_of
 from evalloop_assets.evaluation.judges.dawid_skene import dawid_skene
-from evalloop_assets.evaluation.judges.opinions import CLASSES, votes_of
+from evalloop_assets.evaluation.judges.opinions import CLASSES, distribution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +23,10 @@ SMOOTHING = 0.5
 def jury(said: pd.DataFrame, consensus: pd.Series) -> pd.DataFrame:
     """The joint verdict on each item that a judge has seen.
 
-    `said` and `consensus` as from `opinions` and `people`. A judge has one vote an item: its most frequent verdict
-    over orders and prompts, a tie where two are level. What each judge confuses is learnt by Dawid and Skene's method,
-    with people's consensus as known; the vote on an item, and how right such votes are, is found without the people's
-    verdict on the items of its fold.
+    `said` and `consensus` as from `opinions` and `people`. A judge has one vote an item, shared out over its verdicts
+    in all orders and prompts: one that contradicts itself says little. What each judge confuses is learnt by Dawid and
+    Skene's method, with people's consensus as known; the vote on an item, and how right such votes are, is found
+    without the people's verdict on the items of its fold.
 
     Back, by item_id: verdict, votes (how many judges), share_a, share_tie, share_b (what the votes say), raw (the
     largest of them), confidence (calibrated; NaN where people judged too few items to calibrate by), gold.
@@ -35,13 +35,12 @@ def jury(said: pd.DataFrame, consensus: pd.Series) -> pd.DataFrame:
 
     if said.empty:
         return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="item_id"))
-    single = votes_of(said, "judge_id")
-    items = single.index.unique("item_id").sort_values()
-    raters = single.index.unique("judge_id").sort_values()
+    votes = distribution(said, "judge_id")
+    items = votes.index.unique("item_id").sort_values()
+    raters = votes.index.unique("judge_id").sort_values()
     counts = np.zeros((len(raters), len(items), len(CLASSES)))
-    row = raters.get_indexer(single.index.get_level_values("judge_id"))
-    column = items.get_indexer(single.index.get_level_values("item_id"))
-    counts[row, column, single.map(CLASSES.index).to_numpy(int)] = 1
+    row = raters.get_indexer(votes.index.get_level_values("judge_id"))
+    counts[row, items.get_indexer(votes.index.get_level_values("item_id"))] = votes.to_numpy(float)
     gold = consensus.reindex(items)
     known = gold.map({name: place for place, name in enumerate(CLASSES)}).fillna(-1).to_numpy(int)
     fold = fold_of(items)
@@ -52,7 +51,7 @@ def jury(said: pd.DataFrame, consensus: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "verdict": np.array(CLASSES, dtype=object)[chosen],
-            "votes": counts.sum(axis=(0, 2)).astype(int),
+            "votes": (counts.sum(axis=2) > 0).sum(axis=0),
             **shares,
             "raw": posterior.max(axis=1),
             "confidence": calibrated(posterior.max(axis=1), correct, fold),
