@@ -30,6 +30,7 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
+from evalloop_assets.settings.evaluating import EvaluationSettings
 from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "ArmSettings",
     "DenoiseSettings",
     "EngineSettings",
+    "EvaluationSettings",
     "GuardrailSettings",
     "LabelSettings",
     "LogSettings",
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     denoise: DenoiseSettings = DenoiseSettings()
     labels: LabelSettings = LabelSettings()
     reward: RewardSettings = RewardSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     policy: PolicySettings = PolicySettings()
     ranking: RankingSettings = RankingSettings()
     ab: ABSettings = ABSettings()
