@@ -1,7 +1,8 @@
-"""The audit of judges: how often each probe fires on its own fault, and on verdicts without one.
+"""The audit of judges on published sets; and how often each probe fires on its own fault, and on verdicts without one.
 
-600 items judged in both orders, early and late, under two prompts; a fault decides three verdicts of ten.
-`python -m benchmarks.judges 100` takes so many simulated judges a line (default 400: about half an hour of one core).
+The sets are not part of the project (evalloop_assets_tests/real_data.py). Simulated are 600 items judged in both
+orders, early and late, under two prompts; a fault decides three verdicts of ten. `python -m benchmarks.judges 100`
+takes so many simulated judges a line (default 200: a quarter of an hour of one core), 0 none.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from evalloop_assets.evaluation.judges import audit
 from evalloop_assets.evaluation.judges.estimate import wilson
+from evalloop_assets.evaluation.judges.leaderboard import out_of_line
+from evalloop_assets.evaluation.judges.results import WHOLE
 from evalloop_assets.simulator.verdicts import Panel, answers
+from evalloop_assets_tests import real_data
+from evalloop_assets_tests.evaluation.real_judges import alpaca_eval, autoj, pandalm
 
 PROBE = {
     "position": "position_bias",
@@ -26,7 +32,7 @@ PROBE = {
     "prompt": "prompt_change",
 }
 """Each fault that can be planted, and the probe that is to fire."""
-STRENGTH, JUDGES, SEED = 0.3, 400, 1
+STRENGTH, JUDGES, SEED = 0.3, 200, 1
 PANELS = (Panel(annotators=1), Panel(annotators=3))
 
 
@@ -38,7 +44,30 @@ def fired(panel: Panel, fault: str, judges: int, seed: int = SEED, strength: flo
     return counts
 
 
-def lines(judges: int = JUDGES) -> Iterator[str]:
+def published() -> Iterator[str]:
+    """What the audit finds on the sets that are there."""
+    for name, load in (("autoj", autoj), ("pandalm", pandalm)):
+        if not (real_data.FOLDER / name).is_dir():
+            yield f"judges: no folder {real_data.FOLDER / name}, so nothing is told of it (set EVALLOOP_SHARED_DATA)"
+            continue
+        verdicts, gold = load()
+        for judge, report in audit(verdicts, gold).items():
+            yield f"{judge} on {name}: grade {report.grade}, fired: {', '.join(report.fired) or 'nothing'}"
+            for probe in report.all_probes:
+                if probe.slice == WHOLE and probe.found.known:
+                    value, low, high, n, _ = probe.found
+                    yield f"  {probe.probe:<24}{value:>7.3f} [{low:.3f}, {high:.3f}]  {n:,} items"
+            if report.ceiling.known:
+                value, low, high, n, _ = report.ceiling
+                yield f"  {'ceiling':<24}{value:>7.3f} [{low:.3f}, {high:.3f}]  {n:,} items"
+    if (real_data.FOLDER / "alpaca_eval").is_dir():
+        board = alpaca_eval()
+        named = ", ".join(f"{model} ({z:.1f})" for model, z in out_of_line(board)["win_rate_z"].items())
+        yield f"alpaca_eval, {len(board)} models: out of line with the length of their replies (robust SD): {named}"
+
+
+def simulated(judges: int) -> Iterator[str]:
+    """Power of each probe, and how often it fires on nothing."""
     yield f"{judges:,} judges a line; {STRENGTH:.0%} of verdicts follow the fault"
     yield f"{'probe':<20}{'people an item':>15}   {'fires on its fault':<28}fires on clean verdicts"
     for panel in PANELS:
@@ -54,5 +83,6 @@ def _shown(count: int, of: int) -> str:
 
 
 if __name__ == "__main__":
-    for line in lines(int(sys.argv[1]) if len(sys.argv) > 1 else JUDGES):
+    asked = int(sys.argv[1]) if len(sys.argv) > 1 else JUDGES
+    for line in chain(published(), simulated(asked) if asked else ()):
         print(line, flush=True)
