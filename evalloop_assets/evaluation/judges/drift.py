@@ -52,7 +52,7 @@ def change(anchors: pd.DataFrame, value: pd.Series, why: str) -> Estimate:
         return unknown(why)
     rows = anchors.assign(value=value).dropna(subset=["value"])
     key = ["item_id", rows["prompt_version"].fillna(""), rows["order"].fillna("")]
-    means = rows.groupby([*key, "late"])["value"].mean().unstack("late").dropna()
+    means = rows.groupby([*key, "late"])["value"].mean().unstack("late").reindex(columns=[False, True]).dropna()
     if means.empty:
         return unknown("no anchor has that on both sides")
     return difference((means[True] - means[False]).groupby("item_id").mean().to_numpy())
