@@ -1,4 +1,4 @@
-"""The audit of judges on published sets; and how often each probe fires on its own fault, and on verdicts without one.
+"""Judges and people on published sets; how often each probe fires on its own fault, and on verdicts without one.
 
 The sets are not part of the project (evalloop_assets_tests/real_data.py). Simulated are 600 items judged in both
 orders, early and late, under two prompts; a fault decides three verdicts of ten. `python -m benchmarks.judges 100`
@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
+import pandas as pd
 
 from evalloop_assets.evaluation.judges import audit
 from evalloop_assets.evaluation.judges.estimate import wilson
 from evalloop_assets.evaluation.judges.leaderboard import out_of_line
+from evalloop_assets.evaluation.judges.opinions import people
 from evalloop_assets.evaluation.judges.results import WHOLE
-from evalloop_assets.simulator.verdicts import Panel, answers
+from evalloop_assets.evaluation.people.annotators import quality
+from evalloop_assets.evaluation.people.ceiling import consensus_accuracy, label_ceiling
+from evalloop_assets.simulator.verdicts import Panel, answers, crowd
 from evalloop_assets_tests import real_data
 from evalloop_assets_tests.evaluation.real_judges import alpaca_eval, autoj, pandalm
 
@@ -77,6 +81,25 @@ def simulated(judges: int) -> Iterator[str]:
             yield f"{probe:<20}{panel.annotators:>15}   {power:<28}{_shown(clean[probe], judges)}"
 
 
+def of_people(crowds: int, seed: int = SEED) -> Iterator[str]:
+    """Annotators named worse than the others, the interval of the ceiling, and the calibration of the jury."""
+    rng = np.random.default_rng(seed)
+    alarms = found = held = 0
+    for _ in range(crowds):
+        alarms += any(_worse(crowd(rng, (0.85,) * 6, 300, 2)).values())
+        found += bool(_worse(crowd(rng, (0.85,) * 5 + (0.65,), 300, 2))["p5"])
+        ceiling = label_ceiling(people(crowd(rng, (0.85,) * 6, 300, 2)).votes)
+        held += ceiling.low <= consensus_accuracy(0.85, 2) <= ceiling.high
+    yield f"{crowds:,} crowds of six, each right on 85% of three classes, two on each of 300 items"
+    yield f"  somebody is named worse than the others               {_shown(alarms, crowds)}"
+    yield f"  one who is right on 65% is                            {_shown(found, crowds)}"
+    yield f"  the ceiling's interval holds the truth                {_shown(held, crowds)}"
+
+
+def _worse(marks: pd.DataFrame) -> dict[str, bool]:
+    return {name: one["lead"].high < 0 for name, one in quality(marks).items()}
+
+
 def _shown(count: int, of: int) -> str:
     low, high = wilson(count / of, of)
     return f"{count / of:.3f} [{low:.3f}, {high:.3f}]"
@@ -84,5 +107,5 @@ def _shown(count: int, of: int) -> str:
 
 if __name__ == "__main__":
     asked = int(sys.argv[1]) if len(sys.argv) > 1 else JUDGES
-    for line in chain(published(), simulated(asked) if asked else ()):
+    for line in chain(published(), *((simulated(asked), of_people(5 * asked)) if asked else ())):
         print(line, flush=True)

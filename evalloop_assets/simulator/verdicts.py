@@ -6,11 +6,14 @@ and, with a planted fault, follows something else than the truth in some of its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from evalloop_assets.evaluation.judges.opinions import CLASSES, opinions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +100,26 @@ def answers(rng: np.random.Generator, panel: Panel, fault: str = "", strength: f
         for who in range(panel.annotators)
     ]
     return Answers(pd.concat(asked, ignore_index=True), pd.concat(marks, ignore_index=True))
+
+
+def crowd(rng: np.random.Generator, accuracies: Sequence[float], items: int, an_item: int) -> pd.DataFrame:
+    """Annotations of people p0, p1, … with these accuracies over three classes, as `opinions` gives them: `an_item` of
+    them, drawn at random, judge each item.
+    """
+    import pandas as pd
+
+    truth = rng.integers(0, 3, items)
+    who = rng.permuted(np.tile(np.arange(len(accuracies)), (items, 1)), axis=1)[:, :an_item]
+    right = rng.random(who.shape) < np.asarray(accuracies)[who]
+    said = np.where(right, truth[:, None], (truth[:, None] + rng.integers(1, 3, who.shape)) % 3)
+    marks = pd.DataFrame(
+        {
+            "item_id": np.repeat([f"i{k}" for k in range(items)], an_item),
+            "annotator_id": [f"p{number}" for number in who.ravel()],
+            "verdict": np.array(CLASSES)[said.ravel()],
+        }
+    )
+    return opinions(marks, "annotator_id", "gold annotations")
 
 
 def _seen(rng: np.random.Generator, truth: np.ndarray, accuracy: float) -> np.ndarray:

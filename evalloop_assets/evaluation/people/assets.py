@@ -45,7 +45,7 @@ def annotator_quality(inputs: Inputs, day: date, settings: Settings) -> Frame:
     annotators together can tell.
     """
     from evalloop_assets.evaluation.judges.opinions import opinions, people
-    from evalloop_assets.evaluation.people.annotators import quality, worse_than_others
+    from evalloop_assets.evaluation.people.annotators import quality
     from evalloop_assets.evaluation.people.ceiling import pair_agreement
 
     marks = opinions(inputs.query(GOLD).to_pandas(), "annotator_id", "gold annotations")
@@ -58,7 +58,7 @@ def annotator_quality(inputs: Inputs, day: date, settings: Settings) -> Frame:
             "items": one["agreement"].n,
             **_bounded("agreement", one["agreement"]),
             **_bounded("accuracy", one["accuracy"]),
-            "worse": worse_than_others(one["agreement"], of_all),
+            "worse": one["lead"].high < 0 if one["lead"].known else None,
         }
         for name, one in quality(marks).items()
     ]

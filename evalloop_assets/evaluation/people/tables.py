@@ -38,7 +38,7 @@ ANNOTATOR_QUALITY = TableSchema(
         ),
         Column("accuracy_low", "DOUBLE", "lower 95% bound"),
         Column("accuracy_high", "DOUBLE", "upper 95% bound"),
-        Column("worse", "BOOLEAN", "surely agrees with the others less often than two people do; NULL where unknown"),
+        Column("worse", "BOOLEAN", "surely agrees with others less often than they do; NULL where not known"),
     ),
 )
 

@@ -6,12 +6,11 @@ import pytest
 
 from evalloop_assets.evaluation.judges.opinions import opinions, people
 from evalloop_assets.evaluation.judges.voting import jury
-from evalloop_assets.evaluation.people.annotators import quality, worse_than_others
+from evalloop_assets.evaluation.people.annotators import quality
 from evalloop_assets.evaluation.people.ceiling import (
     accuracy_of_one,
     consensus_accuracy,
     label_ceiling,
-    pair_agreement,
 )
 from evalloop_assets.evaluation.people.gold_sets import gold_sets
 from evalloop_assets.evaluation.people.queue import disagreements, waiting
@@ -90,8 +89,8 @@ def test_no_ceiling_without_two_voices_that_agree(rows, reason):
 
 def test_an_annotator_who_guesses_is_told_from_the_others():
     marks, _ = crowd(np.random.default_rng(3), (0.9, 0.9, 0.9, 0.4))
-    found, of_all = quality(marks), pair_agreement(people(marks).votes)
-    fired = {name: worse_than_others(one["agreement"], of_all) for name, one in found.items()}
+    found = quality(marks)
+    fired = {name: one["lead"].high < 0 for name, one in found.items()}
     assert fired == {"p0": False, "p1": False, "p2": False, "p3": True}
     assert found["p0"]["accuracy"].value == pytest.approx(0.9, abs=0.03)
     assert found["p3"]["accuracy"].value == pytest.approx(0.4, abs=0.05)
@@ -102,6 +101,7 @@ def test_of_two_who_disagree_nobody_knows_who_is_wrong():
     found = quality(marks)
     assert found["p0"]["agreement"].value == found["p1"]["agreement"].value
     assert "fewer than 3" in found["p0"]["accuracy"].reason
+    assert "two others" in found["p0"]["lead"].reason
     alone = quality(annotations(("i", "p", "a")))
     assert "nobody else" in alone["p"]["agreement"].reason
 
