@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from evalloop_assets.evaluation.judges.results import JudgeAudit
 
-READS = {"judge_verdicts": (None, 0), "gold_annotations": (None, 0)}
+# Verdicts lie on the day on which they were delivered, which may be after the days of an older log.
+READS = {"judge_verdicts": (None, None), "gold_annotations": (None, None)}
 VERDICTS = "SELECT * EXCLUDE (day) FROM judge_verdicts ORDER BY ALL"
 GOLD = "SELECT * EXCLUDE (day) FROM gold_annotations ORDER BY ALL"
 
 
 class Evidence(NamedTuple):
-    """Everything that judges and people have said up to a day, as it came."""
+    """Everything that judges and people have said so far, as it came."""
 
     verdicts: "pd.DataFrame"
     gold: "pd.DataFrame"

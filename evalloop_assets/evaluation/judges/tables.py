@@ -6,7 +6,7 @@ from evalloop_assets.lake.schema import Column, TableSchema
 
 JUDGE_AUDITS = TableSchema(
     name="judge_audits",
-    row="one question put to all verdicts of a judge up to this day, over all items or a slice of them",
+    row="one question put to all verdicts of a judge known when the day was run, over all items or a slice of them",
     key=("day", "judge_id", "probe", "slice"),
     columns=(
         Column("judge_id", "VARCHAR", "the judge"),
@@ -24,7 +24,7 @@ JUDGE_AUDITS = TableSchema(
 
 JUDGE_GRADES = TableSchema(
     name="judge_grades",
-    row="one judge, by all of its verdicts up to this day",
+    row="one judge, by all of its verdicts known when the day was run",
     key=("day", "judge_id"),
     columns=(
         Column("judge_id", "VARCHAR", "the judge"),
@@ -53,7 +53,7 @@ JUDGE_GRADES = TableSchema(
 
 JURY_VERDICTS = TableSchema(
     name="jury_verdicts",
-    row="one item, by all judges that saw it up to this day",
+    row="one item, by all judges that saw it known when the day was run",
     key=("day", "item_id"),
     columns=(
         Column("item_id", "VARCHAR", "the pair of replies"),

@@ -13,7 +13,7 @@ from evalloop_assets.settings import Settings
 if TYPE_CHECKING:
     from evalloop_assets.evaluation.judges.estimate import Estimate
 
-PEOPLE = {"gold_annotations": (None, 0)}
+PEOPLE = {"gold_annotations": (None, None)}
 
 
 @frame_asset(schema=ANNOTATION_QUEUE, reads=READS, group="evaluation", once=True)

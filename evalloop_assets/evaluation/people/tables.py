@@ -7,7 +7,7 @@ from evalloop_assets.lake.schema import Column, TableSchema
 
 ANNOTATION_QUEUE = TableSchema(
     name="annotation_queue",
-    row="one item that waits for people, by all that was said up to this day",
+    row="one item that waits for people, by all that was said known when the day was run",
     key=("day", "item_id"),
     columns=(
         Column("item_id", "VARCHAR", "the pair of replies"),
@@ -25,7 +25,7 @@ ANNOTATION_QUEUE = TableSchema(
 
 ANNOTATOR_QUALITY = TableSchema(
     name="annotator_quality",
-    row="one person who has compared replies up to this day",
+    row="one person who has compared replies known when the day was run",
     key=("day", "annotator_id"),
     columns=(
         Column("annotator_id", "VARCHAR", "the annotator"),
@@ -44,7 +44,7 @@ ANNOTATOR_QUALITY = TableSchema(
 
 GOLD_SETS = TableSchema(
     name="gold_sets",
-    row="the annotations up to this day, all of them or those under one version of the guideline",
+    row="the annotations known when the day was run, all of them or those under one version of the guideline",
     key=("day", "guideline"),
     columns=(
         Column("guideline", "VARCHAR", "prompt_version of the annotations; `all` for all, empty where none is told"),

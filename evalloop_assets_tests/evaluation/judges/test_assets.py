@@ -99,3 +99,12 @@ def test_people_without_judges_and_judges_without_people(tmp_path):
     [gold_set] = people.rows("gold_sets")
     assert (gold_set["items"], gold_set["annotators"]) == (30, 2)
     assert {row["purpose"] for row in people.rows("annotation_queue")} <= {"third"}
+
+
+def test_verdicts_that_come_after_the_days_of_an_older_log_are_read(tmp_path):
+    world = World(tmp_path)
+    verdicts, gold = answers(np.random.default_rng(3), Panel(items=20))
+    world.write("judge_verdicts", verdicts, NEXT)
+    world.write("gold_annotations", gold, NEXT)
+    assert world.run().success
+    assert [row["gold_items"] for row in world.rows("judge_grades")] == [20]
