@@ -1,6 +1,7 @@
 """`make bench`: every benchmark that needs nothing but the repository, with the promises that they are held against.
 
-About an hour on 2 cores. `breaks`, `closure`, `encoders`, `football` and `leaderboard` need data of others beside it.
+About an hour on 2 cores. `breaks`, `closure`, `encoders`, `football`, `judges` and `leaderboard` need data of others
+beside it.
 """
 
 from __future__ import annotations

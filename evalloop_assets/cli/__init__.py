@@ -30,6 +30,8 @@ alerts = typer.Typer(
 app.add_typer(alerts, name="alerts")
 export = typer.Typer(help="What leaves the lake as a file.", no_args_is_help=True)
 app.add_typer(export, name="export")
+annotate = typer.Typer(help="Items for people to compare, and their answers.", no_args_is_help=True)
+app.add_typer(annotate, name="annotate")
 console = Console(highlight=False)
 
 
@@ -201,6 +203,34 @@ def scorer(
     from evalloop_assets.cli.score import run_scorer
 
     run_scorer(console, port, reward_version)
+
+
+@app.command()
+def judge(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="pairs as .jsonl: item_id, user_text, reply_a, reply_b, slice, …")
+    ],
+    rubric: Annotated[Path, typer.Option(help="YAML with rubric, version, few_shot; or a text file")],
+    model: Annotated[str, typer.Option(help="model to ask, as its endpoint names it")],
+    judge_id: Annotated[str | None, typer.Option(help="name of the judge in the log; else the model's")] = None,
+    url_from: Annotated[str, typer.Option(help="environment variable that holds the base URL")] = "OPENAI_BASE_URL",
+    key_from: Annotated[str, typer.Option(help="environment variable that holds the key")] = "OPENAI_API_KEY",
+    one_order: Annotated[bool, typer.Option("--one-order", help="ask in the order ab only; else in both")] = False,
+    calls_per_minute: Annotated[float | None, typer.Option(min=0.1, help="most calls a minute; else no limit")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="seconds before a call is given up")] = 60,
+    retries: Annotated[int, typer.Option(min=0, max=20, help="times that a call which failed is repeated")] = 4,
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="calls at a time")] = 4,
+    price: Annotated[
+        tuple[float, float] | None, typer.Option(help="US dollars per million prompt and completion tokens")
+    ] = None,
+) -> None:
+    """Ask a model at an OpenAI-compatible endpoint which reply is better, and take its verdicts in."""
+    from evalloop_assets.cli.judge import Options, run_judge
+
+    asked = Options(
+        path, rubric, model, judge_id, url_from, key_from, one_order, calls_per_minute, timeout, retries, at_once, price
+    )
+    run_judge(console, asked)
 
 
 @app.command("erase-user")
@@ -392,3 +422,29 @@ def export_pairs(
     from evalloop_assets.cli.export import Asked, run_export
 
     run_export(console, Asked(format, purpose, out, first, last, tuple(source or ()), horizon, history, replace))
+
+
+@annotate.command("export")
+def annotate_export(
+    format: Annotated[str, typer.Option(help="label-studio (JSON to import there) or jsonl (lines to fill in)")],
+    out: Annotated[
+        Path | None, typer.Option(help="file to write; else one in the folder `exports` of the home folder")
+    ] = None,
+    most: Annotated[int | None, typer.Option(min=1, help="most items, the most urgent; else all that wait")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="write over a file that is there already")] = False,
+) -> None:
+    """Write the items that wait for people, as the newest day of `annotation_queue` has them."""
+    from evalloop_assets.cli.annotate import run_annotate_export
+
+    run_annotate_export(console, format, out, most, replace)
+
+
+@annotate.command("import")
+def annotate_import(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="the filled lines, or Label Studio's export as JSON")],
+    format: Annotated[str, typer.Option(help="label-studio or jsonl")],
+) -> None:
+    """Take answers of annotators into `gold_annotations`; those at fault go to `rejected_rows` with their reason."""
+    from evalloop_assets.cli.annotate import run_annotate_import
+
+    run_annotate_import(console, path, format)

@@ -1,5 +1,9 @@
 """Assets of the stage, part by part."""
 
-from evalloop_assets.evaluation.launch.assets import ASSETS as LAUNCH
+from dagster import AssetsDefinition
 
-ASSETS = [*LAUNCH]
+from evalloop_assets.evaluation.judges.assets import ASSETS as JUDGES
+from evalloop_assets.evaluation.launch.assets import ASSETS as LAUNCH
+from evalloop_assets.evaluation.people.assets import ASSETS as PEOPLE
+
+ASSETS: list[AssetsDefinition] = [*JUDGES, *PEOPLE, *LAUNCH]

@@ -1,5 +1,7 @@
 """Checks of the stage, part by part."""
 
-from evalloop_assets.evaluation.launch.checks import CHECKS as LAUNCH_CHECKS
+from evalloop_assets.evaluation.judges.checks import CHECKS as JUDGES
+from evalloop_assets.evaluation.launch.checks import CHECKS as LAUNCH
+from evalloop_assets.evaluation.people.checks import CHECKS as PEOPLE
 
-CHECKS = [*LAUNCH_CHECKS]
+CHECKS = [*JUDGES, *PEOPLE, *LAUNCH]

@@ -1,0 +1,117 @@
+"""`evalloop annotate`: the queue of items for people out as a file, and their answers in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from evalloop_assets.cli.home import open_home, refuse_demo
+from evalloop_assets.cli.ingest import print_delivery, record_delivery
+from evalloop_assets.cli.instance import open_instance
+from evalloop_assets.days import Days
+from evalloop_assets.evaluation import assets as evaluation  # noqa: F401  declares its tables
+from evalloop_assets.evaluation.people.delivery import deliver_answers
+from evalloop_assets.evaluation.people.exchange import (
+    FORMATS,
+    LABEL_STUDIO,
+    LABELLING_CONFIG,
+    read_answers,
+    task,
+    write_tasks,
+)
+from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.lake.exports import default_folder, manifest_of, publish, writing
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.logs import assets as logs  # noqa: F401  declares its tables
+from evalloop_assets.settings import Settings
+
+QUEUE = "annotation_queue"
+SUFFIX = {"label-studio": ".json", "jsonl": ".jsonl"}
+
+
+def run_annotate_export(console: Console, form: str, out: Path | None, most: int | None, replace: bool) -> None:
+    """Write the newest queue; UserError where none was computed, it is empty, or the file cannot be written."""
+    _require_format(form)
+    settings = Settings()
+    home = open_home(settings)
+    lake = open_lake(settings)
+    computed = lake.computed(QUEUE)
+    if not computed:
+        raise UserError(f"table {QUEUE}", "no day of it was computed yet", "Run `evalloop run` first.")
+    day = max(computed)
+    rows = sorted(lake.read(QUEUE, Days.one(day)).to_pylist(), key=lambda row: row["place"])[:most]
+    if not rows:
+        console.print(f"nothing waits for people as of {day}: nothing written")
+        return
+    path = _path(home, form, out, f"annotation-queue-{day}", replace)
+    tasks = [task(row, settings.evaluation.guideline) for row in rows]
+    about = {
+        "rows": len(rows),
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "lake": lake.root,
+        "day": day.isoformat(),
+        "guideline": settings.evaluation.guideline,
+    }
+    try:
+        with writing(path) as part:
+            write_tasks(part, tasks, form)
+            publish(home, part, path, about)
+        if form == LABEL_STUDIO:
+            path.with_suffix(".xml").write_text(LABELLING_CONFIG, encoding="utf-8")
+    except OSError as error:
+        why = f"cannot be written ({error.strerror or error})"
+        raise UserError(f"file {path}", why, "Name another file with --out.") from error
+    console.print(f"[green]written[/] {len(rows):,} items to {path}, manifest {manifest_of(path).name}", soft_wrap=True)
+    if form == LABEL_STUDIO:
+        console.print(f"  labelling interface of the project: {path.with_suffix('.xml').name}")
+
+
+def run_annotate_import(console: Console, path: Path, form: str) -> None:
+    """Deliver the answers, say what came of them, and refresh the catalogue."""
+    _require_format(form)
+    settings = Settings()
+    open_home(settings)
+    refuse_demo(settings)
+    answers = read_answers(path, form)
+    lake = open_lake(settings)
+    delivery = deliver_answers(
+        lake,
+        answers,
+        path.name,
+        now=datetime.now(UTC).replace(tzinfo=None),
+        tolerance=timedelta(minutes=settings.logs.future_tolerance_minutes),
+        batch_rows=settings.logs.batch_rows,
+    )
+    print_delivery(console, lake, delivery)
+    if answers.unanswered:
+        console.print(f"  {answers.unanswered:,} without an answer, or cancelled: left out")
+    with open_instance(settings) as instance:
+        record_delivery(instance, delivery)
+    rebuild_catalogue(lake, catalogue_path(settings))
+    if delivery.rows_read and delivery.rows_rejected == delivery.rows_read:
+        why = f"none of its {delivery.rows_read:,} answers fits the contract: all are in rejected_rows"
+        raise UserError(str(path), why, "Answers are first, second or tie, by a named annotator.")
+
+
+def _require_format(form: str) -> None:
+    if form not in FORMATS:
+        raise UserError(f"--format {form}", "is not known", f"Choose one of {', '.join(FORMATS)}.")
+
+
+def _path(home: Path, form: str, out: Path | None, name: str, replace: bool) -> Path:
+    """Where to write; UserError where that is no place for it or something is there already."""
+    if out is None:
+        default_folder(home).mkdir(exist_ok=True)
+    path = out or default_folder(home) / f"{name}{SUFFIX[form]}"
+    if path.suffix != SUFFIX[form]:
+        raise UserError(f"--out {path}", f"its name does not end in {SUFFIX[form]}", "Name it so.")
+    if not path.parent.is_dir():
+        raise UserError(f"--out {path}", f"there is no folder {path.parent}", "Make it, or name another one.")
+    if path.is_dir():
+        raise UserError(f"--out {path}", "it is a folder", "Name a file.")
+    if path.exists() and not replace:
+        raise UserError(f"file {path}", "it exists already", "Name another file with --out, or say --replace.")
+    return path

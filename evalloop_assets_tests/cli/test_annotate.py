@@ -1,0 +1,68 @@
+"""`evalloop annotate` as a user calls it: the queue out, answers in."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evalloop_assets.lake.exports import exported_files
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.settings import Settings
+from evalloop_assets.simulator.verdicts import Panel, answers
+from evalloop_assets_tests.cli.conftest import Evalloop, line
+from evalloop_assets_tests.evaluation.world import World
+from evalloop_assets_tests.logs.world import rows_of
+
+
+@pytest.fixture
+def queue(home: Path) -> Path:
+    """A home in which twelve items wait for two people each."""
+    world = World(home)
+    world.write("judge_verdicts", answers(np.random.default_rng(1), Panel(items=12)).verdicts)
+    assert world.run().success
+    return home
+
+
+def test_the_queue_goes_to_label_studio_and_comes_back(queue: Path, evalloop: Evalloop, tmp_path: Path):
+    out = tmp_path / "tasks.json"
+    said = evalloop("annotate", "export", "--format", "label-studio", "--out", out, "--most", "5")
+    assert (said.status, "written 5 items" in said.printed) == (0, True)
+    assert exported_files(queue) == [out]
+    assert "<Choices" in out.with_suffix(".xml").read_text()
+    tasks = json.loads(out.read_text(encoding="utf-8"))
+    for number, one in enumerate(tasks):
+        chosen = {"from_name": "choice", "type": "choices", "value": {"choices": ["tie" if number else "neither"]}}
+        one["annotations"] = [{"completed_by": 1, "created_at": "2026-05-03T10:00:00Z", "result": [chosen]}]
+    out.write_text(json.dumps(tasks))
+    taken = evalloop("annotate", "import", out, "--format", "label-studio")
+    assert taken.status == 0
+    assert "verdict" in taken.printed
+    lake = open_lake(Settings(home=queue))
+    assert [row["verdict"] for row in rows_of(lake, "gold_annotations")] == ["tie"] * 4
+    assert len(rows_of(lake, "rejected_rows")) == 1
+
+
+def test_lines_are_filled_in_and_come_back(queue: Path, evalloop: Evalloop):
+    assert evalloop("annotate", "export", "--format", "jsonl").status == 0
+    [path] = (queue / "exports").glob("*.jsonl")
+    lines = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    filled = [{**one, "annotator_id": "p", "choice": "first"} for one in lines[:3]] + lines[3:]
+    path.write_text("".join(json.dumps(one) + "\n" for one in filled))
+    said = evalloop("annotate", "import", path, "--format", "jsonl")
+    assert said.status == 0
+    assert "9 without an answer" in said.printed
+    assert len(rows_of(open_lake(Settings(home=queue)), "gold_annotations")) == 3
+
+
+def test_mistakes_are_one_line(queue: Path, evalloop: Evalloop, tmp_path: Path):
+    assert "Choose one of" in line(evalloop("annotate", "export", "--format", "csv"))
+    assert "end in .json" in line(evalloop("annotate", "export", "--format", "label-studio", "--out", tmp_path / "x"))
+    assert "does not exist" in line(evalloop("annotate", "import", tmp_path / "none", "--format", "jsonl"))
+    page = tmp_path / "page.json"
+    page.write_text("<html>")
+    assert "no JSON" in line(evalloop("annotate", "import", page, "--format", "label-studio"))
+
+
+def test_without_a_queue_it_says_what_to_run(home: Path, evalloop: Evalloop):
+    assert "evalloop run" in line(evalloop("annotate", "export", "--format", "jsonl"))
