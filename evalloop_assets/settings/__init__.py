@@ -30,6 +30,7 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
+from evalloop_assets.settings.evaluating import EvaluationSettings, OfflineSettings
 from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
@@ -38,9 +39,11 @@ __all__ = [
     "ArmSettings",
     "DenoiseSettings",
     "EngineSettings",
+    "EvaluationSettings",
     "GuardrailSettings",
     "LabelSettings",
     "LogSettings",
+    "OfflineSettings",
     "PolicySettings",
     "RankingSettings",
     "RewardSettings",
@@ -107,6 +110,7 @@ class Settings(BaseSettings):
     denoise: DenoiseSettings = DenoiseSettings()
     labels: LabelSettings = LabelSettings()
     reward: RewardSettings = RewardSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     policy: PolicySettings = PolicySettings()
     ranking: RankingSettings = RankingSettings()
     ab: ABSettings = ABSettings()

@@ -49,9 +49,9 @@ class Effects(NamedTuple):
 
 def effects(cells: Cells, models: int) -> Effects | None:
     """None where no two models met, or where all of it is one cluster."""
-    blocks, groups = (int(numbers.max()) + 1 if len(numbers) else 0 for numbers in (cells.block, cells.cluster))
-    if groups < 2:
+    if len(cells.model) == 0:
         return None
+    blocks, groups = (int(numbers.max()) + 1 for numbers in (cells.block, cells.cluster))
     kept = _largest_component(cells, models, blocks)
     if len(kept) < 2:
         return None
@@ -61,7 +61,9 @@ def effects(cells: Cells, models: int) -> Effects | None:
     cells = Cells(
         place[cells.model[mine]], cells.block[mine], cells.cluster[mine], cells.units[mine], cells.total[mine]
     )
-    return _fitted(cells, kept, blocks, groups)
+    found = _fitted(cells, kept, blocks, groups)
+    present = int(np.count_nonzero(np.bincount(cells.cluster)))
+    return found._replace(covariance=found.covariance * present / (present - 1)) if present > 1 else None
 
 
 def scores_of(found: Effects, names: list[str]) -> Scores:
@@ -83,7 +85,7 @@ def _fitted(cells: Cells, kept: Ints, blocks: int, groups: int) -> Effects:
     in_block = np.maximum(units.sum(axis=1), 1e-300)
     share = units / in_block[:, None]
     laplacian = np.diag(units.sum(axis=0)) - units.T @ share
-    inverse = np.linalg.pinv(laplacian, hermitian=True)
+    inverse = np.linalg.pinv(laplacian, rcond=1e-10, hermitian=True)
     effect = inverse @ (totals.sum(axis=0) - share.T @ totals.sum(axis=1))
     base = (totals.sum(axis=1) - units @ effect) / in_block
     residual = cells.total - cells.units * (base[cells.block] + effect[cells.model])
@@ -95,7 +97,7 @@ def _fitted(cells: Cells, kept: Ints, blocks: int, groups: int) -> Effects:
     return Effects(
         kept=kept,
         value=effect + level,
-        covariance=moved.T @ moved * groups / (groups - 1),
+        covariance=moved.T @ moved,
         units=units.sum(axis=0),
         clusters=np.asarray(present.sum(axis=0)).ravel().astype(np.int64),
     )

