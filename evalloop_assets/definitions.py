@@ -21,6 +21,8 @@ from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
 from evalloop_assets.evaluation.assets import ASSETS as EVALUATION
 from evalloop_assets.evaluation.checks import CHECKS as EVALUATION_CHECKS
+from evalloop_assets.evaluation.offline.sensors import SENSORS as EVALUATION_SENSORS
+from evalloop_assets.evaluation.offline.sensors import evaluate
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.records import JUDGED_ANEW
@@ -120,9 +122,15 @@ def build_definitions(settings: Settings) -> Definitions:
     return Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
-        jobs=[daily, hourly, ingest, relabel, rejudge, train, decide, rollback, undo, vacuum],
+        jobs=[daily, hourly, ingest, relabel, rejudge, train, decide, rollback, undo, vacuum, evaluate],
         schedules=[daily_schedule(daily), hourly_schedule(hourly)],
-        sensors=[*GUARDRAIL_SENSORS, catalogue_sensor, relabel_sensor(relabel), rejudge_sensor(rejudge)],
+        sensors=[
+            *GUARDRAIL_SENSORS,
+            catalogue_sensor,
+            relabel_sensor(relabel),
+            rejudge_sensor(rejudge),
+            *EVALUATION_SENSORS,
+        ],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,
     )

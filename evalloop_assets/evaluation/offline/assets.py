@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 GROUP = "evaluation"
 CHAMPION = "champion"
+TO_DO = "to do"
+"""Metadata by which the sensor knows what is due: a list of objects with DUE_KEYS."""
+DUE_KEYS = ("model_id", "benchmark", "released_on", "scored_on")
 LEDGER = """
     SELECT day, kind, name, models, correlation, low, high, lower, upper, p_value, reversals
     FROM offline_online WHERE metric = $metric AND window_days = $window ORDER BY kind, name, day
@@ -41,7 +44,7 @@ DUE = """
     ),
     wanted AS (
         SELECT released.*, benchmarks.benchmark
-        FROM released CROSS JOIN (SELECT DISTINCT benchmark FROM benchmark_scores) AS benchmarks
+        FROM released CROSS JOIN (SELECT DISTINCT benchmark FROM benchmark_scores WHERE item_id <> 'all') AS benchmarks
     )
     SELECT
       wanted.model_id, wanted.benchmark, wanted.released_on, scored.scored_on,
@@ -165,7 +168,7 @@ def predictors(inputs: Inputs, day: date, settings: Settings) -> Frame:
     once=True,
 )
 def evaluations_due(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each model and policy against each benchmark that scored any: what was never scored, was released anew since, or
+    """Each model and policy against each benchmark that scored items of any: what was never scored, was released anew since, or
     was scored more than `stale_days` days ago. A sensor starts the configured command for what becomes due.
     """
     from datetime import timedelta
@@ -173,8 +176,9 @@ def evaluations_due(inputs: Inputs, day: date, settings: Settings) -> Frame:
     oldest = day - timedelta(days=settings.evaluation.offline.stale_days)
     rows = inputs.query(DUE, {"day": day, "oldest": oldest}).to_pylist()
     reasons = [row["reason"] for row in rows]
-    told = {f"due: {reason}": reasons.count(reason) for reason in sorted(set(reasons))}
-    return Frame(_table(EVALUATIONS_DUE, day, rows), told or {"due": 0})
+    told: dict[str, Any] = {f"due: {reason}": reasons.count(reason) for reason in sorted(set(reasons))}
+    to_do = [{name: None if row[name] is None else str(row[name]) for name in DUE_KEYS} for row in rows]
+    return Frame(_table(EVALUATIONS_DUE, day, rows), {"due": len(rows), **told, TO_DO: to_do})
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> "dict[tuple[str, str, int], Scores]":

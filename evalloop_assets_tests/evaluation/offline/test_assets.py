@@ -234,7 +234,12 @@ def test_new_released_anew_and_old_are_due(due):
             model("timeless", FIRST),
             model("later", today + timedelta(days=1)),
         ],
-        [score("fresh", today - timedelta(days=30)), score("anew", today - timedelta(days=1)), score("timeless", None)],
+        [
+            score("fresh", today - timedelta(days=30)),
+            score("anew", today - timedelta(days=1)),
+            score("timeless", None),
+            score("elsewhere", FIRST, "leaderboard") | {"item_id": "all"},
+        ],
         day=today,
         candidates=[{"model_id": "trained", "kind": "lora", "created_on": today}],
     )
