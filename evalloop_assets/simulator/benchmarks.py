@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from evalloop_assets.logs.contract import LOG_TABLES
+from evalloop_assets.logs.evaluation_contract import BENCHMARK_SCORES
 from evalloop_assets.simulator.arrays import Floats
 from evalloop_assets.simulator.arrow import day_start_us, table
 from evalloop_assets.simulator.models import ModelSpec
@@ -25,7 +25,6 @@ from evalloop_assets.simulator.policies import Policy
 ITEMS = 400
 STEEPNESS = 4.0
 """Logits per unit of ability."""
-BENCHMARK_SCORES = LOG_TABLES["benchmark_scores"]
 
 
 class Benchmark(NamedTuple):

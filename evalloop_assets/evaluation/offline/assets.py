@@ -168,8 +168,8 @@ def predictors(inputs: Inputs, day: date, settings: Settings) -> Frame:
     once=True,
 )
 def evaluations_due(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each model and policy against each benchmark that scored items of any: what was never scored, was released anew since, or
-    was scored more than `stale_days` days ago. A sensor starts the configured command for what becomes due.
+    """Each model and policy against each benchmark that scored items of any: what was never scored, was released anew
+    since, or was scored more than `stale_days` days ago. A sensor starts the configured command for what becomes due.
     """
     from datetime import timedelta
 
