@@ -63,7 +63,7 @@ def draw_correlations(figure: Any, rows: Sequence[Row]) -> None:
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.6)
     axes.set_xlim(-1.05, 1.05)
-    axes.set_xlabel("rank correlation: dot of the estimates, line 95% interval of the true values", fontsize=9)
+    axes.set_xlabel("rank correlation (dot), 95% interval of that of the true values", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -20,7 +20,7 @@ MODEL_VALUES = TableSchema(
             "se",
             "DOUBLE",
             "quasi-standard error, clustered by user or item: that of a contrast is the root of the sum of both "
-            "squares; NULL where a published score has none",
+            "squares; NULL where a published score has none, and where fewer than 30 are behind it",
         ),
         Column("units", "DOUBLE", "observations behind it"),
         Column("clusters", "BIGINT", "users, items or pairs behind it"),

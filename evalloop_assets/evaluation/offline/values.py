@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
+LEAST_CLUSTERS = 30
+"""Users or items of a model below which a clustered error is too small more often than not, and is not told."""
 
 
 def metric_rows(observed: pa.Table, kind: str, name: str, day: date, windows: Sequence[int]) -> Iterator[Row]:
@@ -83,7 +85,7 @@ def _rows(observed: pa.Table, kind: str, name: str, window: int) -> Iterator[Row
             "window_days": window,
             "model_id": model_id,
             "value": float(scores.value[place]),
-            "se": float(scores.se[place]),
+            "se": float(scores.se[place]) if found.clusters[place] >= LEAST_CLUSTERS else None,
             "units": float(found.units[place]),
             "clusters": int(found.clusters[place]),
         }

@@ -159,6 +159,22 @@ def test_too_few_models_are_not_enough_data(world):
     assert [row["status"] for row in once] == ["watch"]
 
 
+def test_a_model_of_few_users_is_told_but_not_compared(tmp_path):
+    """Four of four who stayed away would be sure that nobody ever comes."""
+    made = World(tmp_path)
+    made.write("benchmark_scores", made.score("true", QUALITY | {"rare": 0.9}), FIRST)
+    made.serve(FIRST)
+    rows = made.lake.read("model_days", Days.one(FIRST)).to_pylist()
+    few = [row | {"model_id": "rare", "user_id": f"r{k}", "returned_next_day": False} for k, row in enumerate(rows[:4])]
+    made.write("model_days", [*rows, *few], FIRST)
+    made.run(model_values, offline_online, last=FIRST + timedelta(days=1))
+    day = FIRST + timedelta(days=1)
+    values = [row for row in made.read("model_values", day) if row["name"] == "returned_next_day"]
+    told = {row["model_id"]: row for row in values if row["window_days"] == 28}
+    assert (told["rare"]["clusters"], told["rare"]["se"]) == (4, None)
+    assert compared(made, "true", day=day)["models"] == 6
+
+
 def test_the_ledger_demotes_what_is_turned_keeps_what_predicts_and_says_since_when(world):
     status = {(row["name"], row["day"]): row for row in world.read("predictors")}
     assert status["true", LAST]["status"] == "trusted"
