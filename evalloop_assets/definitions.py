@@ -21,6 +21,8 @@ from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
 from evalloop_assets.evaluation.assets import ASSETS as EVALUATION
 from evalloop_assets.evaluation.checks import CHECKS as EVALUATION_CHECKS
+from evalloop_assets.evaluation.offline.sensors import SENSORS as EVALUATION_SENSORS
+from evalloop_assets.evaluation.offline.sensors import evaluate
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.records import JUDGED_ANEW
@@ -121,7 +123,7 @@ def build_definitions(settings: Settings) -> Definitions:
     return Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
-        jobs=[daily, hourly, ingest, relabel, rejudge, train, decide, rollback, undo, vacuum],
+        jobs=[daily, hourly, ingest, relabel, rejudge, train, decide, rollback, undo, vacuum, evaluate],
         schedules=[daily_schedule(daily), hourly_schedule(hourly)],
         sensors=[
             *GUARDRAIL_SENSORS,
@@ -129,6 +131,7 @@ def build_definitions(settings: Settings) -> Definitions:
             relabel_sensor(relabel),
             rejudge_sensor(rejudge),
             retrain_sensor(train),
+            *EVALUATION_SENSORS,
         ],
         resources={"lake": lake_resource(settings), "settings": settings},
         executor=in_process_executor,

@@ -4,6 +4,7 @@ from dagster import AssetsDefinition
 
 from evalloop_assets.evaluation.judges.assets import ASSETS as JUDGES
 from evalloop_assets.evaluation.launch.assets import ASSETS as LAUNCH
+from evalloop_assets.evaluation.offline.assets import ASSETS as OFFLINE
 from evalloop_assets.evaluation.people.assets import ASSETS as PEOPLE
 
-ASSETS: list[AssetsDefinition] = [*JUDGES, *PEOPLE, *LAUNCH]
+ASSETS: list[AssetsDefinition] = [*JUDGES, *PEOPLE, *OFFLINE, *LAUNCH]

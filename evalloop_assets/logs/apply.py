@@ -6,6 +6,7 @@ it. Values of the mapping are bound as parameters.
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -14,6 +15,9 @@ from evalloop_assets.logs.batch import DETAIL, POSITION
 from evalloop_assets.logs.database import cursor
 from evalloop_assets.logs.mapping import EPOCHS, SECONDS, Plain, Source, duration_unit, value_key
 from evalloop_assets.logs.plan import NUMBER, Fed, Need, TablePlan
+
+BESIDE = r"^\s*\+?([0-9.]+)\s*/\s*[-−]?([0-9.]+)\s*$"
+"""An interval as distances from its value: +6/-4."""
 
 
 class Applied(NamedTuple):
@@ -76,6 +80,8 @@ class _Builder:
         if source.value is not None:
             return self._bind(value_key(source.value))
         needs = [Need(fed.scope, path, source.join) for path in source.paths]
+        if source.interval:
+            return self._standard_error(list(map(self._text, needs)), source.level)
         if source.hash:
             parts = [f"coalesce(concat(length({text}), ':', {text}), '-')" for text in map(self._text, needs)]
             present = " OR ".join(f"{_quoted(need.key)} IS NOT NULL" for need in needs)
@@ -107,6 +113,17 @@ class _Builder:
                 f"CASE WHEN {sql} IS NULL THEN NULL ELSE {self._bind(None if star is None else value_key(star))} END"
             )
         return f"CASE {sql} {' '.join(cases)} ELSE {other} END" if cases else other
+
+    def _standard_error(self, texts: list[str], level: float) -> str:
+        """Half of the interval's width by the normal quantile; of a text that is no interval, the text."""
+        if len(texts) == 2:
+            width = f"TRY_CAST({texts[1]} AS DOUBLE) - TRY_CAST({texts[0]} AS DOUBLE)"
+        else:
+            width = " + ".join(
+                f"TRY_CAST(regexp_extract({texts[0]}, {self._bind(BESIDE)}, {k}) AS DOUBLE)" for k in (1, 2)
+            )
+        quantile = self._bind(2 * NormalDist().inv_cdf((1 + level) / 2))
+        return f"coalesce(CAST(({width}) / {quantile} AS VARCHAR), {texts[0]})"
 
     def _time(self, sql: str, time: str) -> str:
         if time in EPOCHS:

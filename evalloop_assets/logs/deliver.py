@@ -17,6 +17,7 @@ from pathlib import Path
 from evalloop_assets.lake.erasures import ErasedMeanwhile, tombstones
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import REJECTED_ROWS
+from evalloop_assets.logs.harness import NAMED_BY_PATH
 from evalloop_assets.logs.ledger import Entry, begin, entries, finish, swap
 from evalloop_assets.logs.mapping import Mapping
 from evalloop_assets.logs.mapping_file import check_mapping
@@ -125,8 +126,12 @@ def deliver(
 
 
 def identify(path: Path, mapping: Mapping) -> str:
-    """Hash of the file's bytes, the mapping and its table; UserError where the file cannot be read."""
+    """Hash of the file's bytes, the mapping and its table, and of its name and folder where these tell the model;
+    UserError where the file cannot be read.
+    """
     digest = hashlib.sha256(f"{READER_VERSION}\n{mapping.model_dump_json(by_alias=True)}\n".encode())
+    if mapping.format in NAMED_BY_PATH:
+        digest.update(f"{path.parent.name}/{path.name}\n".encode())
     with reading(path), path.open("rb") as stream:
         while piece := stream.read(1 << 20):
             digest.update(piece)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from evalloop_assets.lake.schema import Column
 
-Format = Literal["parquet", "jsonl", "csv", "json", "openai", "otel", "langfuse"]
+Format = Literal["parquet", "jsonl", "csv", "json", "openai", "otel", "langfuse", "lm_eval", "evalscope"]
 Plain = str | int | float | bool | None
 
 EPOCHS = {"epoch_s": 1_000_000.0, "epoch_ms": 1000.0, "epoch_us": 1.0, "epoch_ns": 0.001}
@@ -44,13 +44,17 @@ class Source(_Strict):
     values: dict[str, Plain] | None = Field(None, description="translation of values; `*` stands for all others")
     default: Plain = Field(None, description="taken where the log has nothing")
     join: str | None = Field(None, description="text between the elements of a list")
+    interval: tuple[str, ...] = Field(
+        (), description="of a standard error: paths of both bounds, or of a text such as +6/-4 beside the value"
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="confidence of that interval")
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, data: object) -> object:
         return {"from": data} if isinstance(data, str) else data
 
-    @field_validator("from_", "hash", mode="before")
+    @field_validator("from_", "hash", "interval", mode="before")
     @classmethod
     def _one_or_several(cls, data: object) -> object:
         return (data,) if isinstance(data, str) else data
@@ -67,13 +71,15 @@ class Source(_Strict):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if sum((bool(self.from_), self.value is not None, bool(self.hash))) != 1:
-            raise ValueError("give exactly one of `from`, `value` and `hash`")
+        if sum((bool(self.from_), self.value is not None, bool(self.hash), bool(self.interval))) != 1:
+            raise ValueError("give exactly one of `from`, `value`, `hash` and `interval`")
+        if len(self.interval) > 2:
+            raise ValueError("`interval` takes the paths of two bounds, or of one text")
         return self
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return self.from_ or self.hash
+        return self.from_ or self.hash or self.interval
 
 
 class Dialogue(_Strict):

@@ -14,7 +14,7 @@ from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.logs.contract import LOG_TABLES
 from evalloop_assets.logs.mapping import Dialogue, Mapping, Source, duration_unit
 from evalloop_assets.logs.opened import reading
-from evalloop_assets.logs.presets import with_preset
+from evalloop_assets.logs.presets import EXPANDED, with_preset
 
 if TYPE_CHECKING:
     import yaml
@@ -66,7 +66,7 @@ def check_mapping(mapping: Mapping) -> None:
         _check_required(mapping, _schema(mapping.name, table), set(columns), f"also.{table}")
     given = set(mapping.columns)
     if mapping.dialogue is not None:
-        if mapping.format in ("parquet", "csv", "otel", "langfuse"):
+        if mapping.format in ("parquet", "csv", *EXPANDED):
             raise UserError(
                 f"{mapping.name}: dialogue", f"does not go with format {mapping.format}", "Use format json or jsonl."
             )
@@ -102,6 +102,8 @@ def _check_columns(mapping: Mapping, table: str, columns: dict[str, Source], whe
             raise UserError(key, "has `time`, but the column is no time", "Remove `time`.")
         if source.unit is not None and duration_unit(column) is None:
             raise UserError(key, "has `unit`, but the column is no duration", "Remove `unit`.")
+        if source.interval and name != "standard_error":
+            raise UserError(key, "has `interval`, but the column is no standard error", "Give `from`.")
         if "." in source.hash and mapping.format in ("parquet", "csv"):
             raise UserError(key, f"hashes the whole record of a {mapping.format} file", "Name the columns to hash.")
 

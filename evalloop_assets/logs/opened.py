@@ -19,6 +19,8 @@ from evalloop_assets.logs.batch import UNDECODABLE
 SHORTENED = "Deliver the whole file again."
 BYTES_AT_ONCE = 1 << 16
 UNPACK: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+COMPRESSED = (*UNPACK, ".zip")
+"""Endings of compressed files."""
 
 
 @contextmanager

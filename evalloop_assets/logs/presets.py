@@ -53,13 +53,31 @@ LANGFUSE: dict[str, Any] = {
     },
 }
 
-_PRESETS = {"openai": OPENAI, "otel": OTEL, "langfuse": LANGFUSE}
+HARNESS: dict[str, Any] = {
+    "table": "benchmark_scores",
+    "columns": {
+        "model_id": "model",
+        "benchmark": "benchmark",
+        "item_id": "item",
+        "score": "score",
+        "standard_error": "standard_error",
+        "slice": "task",
+        "scored_at": {"from": "scored_at", "time": "epoch_s"},
+    },
+}
+
+_PRESETS = {"openai": OPENAI, "otel": OTEL, "langfuse": LANGFUSE, "lm_eval": HARNESS, "evalscope": HARNESS}
+EXPANDED = ("otel", "langfuse", "lm_eval", "evalscope")
+"""Formats whose records become several, each with names of its own."""
 
 
 def with_preset(data: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a mapping file over the defaults of its format."""
     merged = dict(data)
     for key, default in _PRESETS.get(str(data.get("format")), {}).items():
+        if isinstance(default, str):
+            merged.setdefault(key, default)
+            continue
         given = data.get(key) or {}
         merged[key] = {**default, **given} if isinstance(given, Mapping) else given
     return merged

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.logs import langfuse, otel
+from evalloop_assets.logs import harness, langfuse, otel
 from evalloop_assets.logs.batch import RawBatch, Rejected
 from evalloop_assets.logs.collect import Collector, Row
 from evalloop_assets.logs.columnar import csv_batches, parquet_batches
@@ -16,6 +17,7 @@ from evalloop_assets.logs.mapping import Mapping
 from evalloop_assets.logs.mapping_file import did_you_mean
 from evalloop_assets.logs.paths import known_paths
 from evalloop_assets.logs.plan import Need, TablePlan, plans
+from evalloop_assets.logs.presets import EXPANDED
 
 
 def read(path: str | Path, mapping: Mapping, batch_rows: int) -> Iterator[RawBatch]:
@@ -40,7 +42,7 @@ def _record_batches(path: Path, mapping: Mapping, wanted: Sequence[TablePlan], b
             main.reject(record)
         else:
             example = example or record.value
-            _gather(main, record, mapping)
+            _gather(main, record, mapping, path)
             for collector in further:
                 collector.add(Row(record.position, record.value), record.size)
         for collector in (main, *further):
@@ -62,12 +64,22 @@ def _records(path: Path, mapping: Mapping) -> Iterator[Record | Rejected]:
             return json_any(path)
 
 
-def _gather(main: Collector, record: Record, mapping: Mapping) -> None:
-    if mapping.format in ("otel", "langfuse"):
-        if mapping.format == "otel":
-            found = [otel.turn_of(span, shared) for span, shared in otel.spans(record.value)]
-        else:
-            found = [langfuse.turn_of(item) for item in langfuse.observations(record.value)]
+def _expanded(record: object, format_: str, path: Path) -> list[dict[str, Any] | None]:
+    """The flat records of one of a format in EXPANDED; None for what holds nothing to take."""
+    match format_:
+        case "otel":
+            return [otel.turn_of(span, shared) for span, shared in otel.spans(record)]
+        case "langfuse":
+            return [langfuse.turn_of(item) for item in langfuse.observations(record)]
+        case "lm_eval":
+            return list(harness.lm_eval_rows(record, path))
+        case _:
+            return list(harness.evalscope_rows(record, path))
+
+
+def _gather(main: Collector, record: Record, mapping: Mapping, path: Path) -> None:
+    if mapping.format in EXPANDED:
+        found = _expanded(record.value, mapping.format, path)
         for number, turn in enumerate(found, 1):
             if turn is None:
                 main.skip()

@@ -30,7 +30,7 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
-from evalloop_assets.settings.evaluating import EvaluationSettings, LaunchSettings
+from evalloop_assets.settings.evaluating import EvaluationSettings, LaunchSettings, OfflineSettings
 from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "LabelSettings",
     "LaunchSettings",
     "LogSettings",
+    "OfflineSettings",
     "PolicySettings",
     "RankingSettings",
     "RewardSettings",

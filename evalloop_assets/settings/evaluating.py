@@ -29,6 +29,32 @@ class LaunchSettings(Section):
     )
 
 
+class OfflineSettings(Section):
+    """Offline scores against online metrics."""
+
+    metric: Literal["returned_next_day", "d1", "d7", "session_minutes", "abrupt_exits", "reward"] = Field(
+        "returned_next_day", description="online metric by whose order offline scores are trusted or demoted"
+    )
+    windows: tuple[Annotated[int, Field(ge=1, le=28)], ...] = Field(
+        (7, 28), min_length=1, description="days over which online metrics count; the longest decides"
+    )
+    least_models: int = Field(4, ge=4, description="models with both scores below which nothing is said")
+    bar: float = Field(
+        0.5, gt=0, lt=1, description="rank correlation below which, when it surely is, an offline score is demoted"
+    )
+    alpha: float = Field(
+        0.05, gt=0, lt=1, description="chance within `looks` days that a score is demoted whose order is as good"
+    )
+    looks: int = Field(28, ge=1, description="days over which alpha is spread")
+    stale_days: int = Field(30, ge=1, description="days after which a model's benchmark score is due anew")
+    command: tuple[str, ...] = Field(
+        (),
+        description="program and arguments that evaluate one model, with {model_id}, {benchmark} and {landing} in "
+        "them; empty: what is due is only shown",
+    )
+    command_minutes: int = Field(60, ge=1, description="minutes after which such an evaluation is given up")
+
+
 class EvaluationSettings(Section):
     """The evaluation stage, a section for each of its parts."""
 
@@ -41,3 +67,4 @@ class EvaluationSettings(Section):
     )
     queue_most: int = Field(1_000, ge=1, description="most items that wait for people at once")
     guideline: str = Field("1", min_length=1, description="version of the guideline that annotators work by")
+    offline: OfflineSettings = OfflineSettings()

@@ -17,6 +17,7 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator import battles, rows, truth
 from evalloop_assets.simulator.arrays import Floats, Ints
 from evalloop_assets.simulator.behaviour import Habits
+from evalloop_assets.simulator.benchmarks import benchmark_rows
 from evalloop_assets.simulator.conditions import Conditions, Drift
 from evalloop_assets.simulator.conversations import Chats, converse
 from evalloop_assets.simulator.day_plan import Moments, Openings, openings
@@ -259,12 +260,13 @@ class Product:
         return kept[0]
 
     def _standing(self, day: date, policies: Mapping[str, Policy], before: ProductState) -> dict[str, pa.Table]:
-        """Characters, on the first day, and models that no delivery has named yet."""
+        """Characters, on the first day, and models that no delivery has named yet, with their benchmark scores."""
         fresh = [policies[name] for name in sorted(policies) if name not in before.models]
         characters = rows.character_rows(self._lexicon)
         return {
             "characters": characters if day == self._first_day else characters.slice(0, 0),
             "models": rows.model_rows(day, fresh),
+            "benchmark_scores": benchmark_rows(day, fresh, self._seed),
         }
 
     def _battles(

@@ -52,8 +52,11 @@ def test_reads_every_kind_of_source():
         ),
         (("event_id: id", "event_id: id\n  event_id: key"), "line 6: key `event_id` is given twice"),
         (("{value: m1}", "{valu: m1}"), "columns.model_id.valu: is no key of a mapping. Did you mean `value`?"),
-        (("{value: m1}", "{value: m1, from: x}"), "columns.model_id: give exactly one of `from`, `value` and `hash`"),
-        (("{value: m1}", "{}"), "columns.model_id: give exactly one of `from`, `value` and `hash`"),
+        (
+            ("{value: m1}", "{value: m1, from: x}"),
+            "columns.model_id: give exactly one of `from`, `value`, `hash` and `interval`",
+        ),
+        (("{value: m1}", "{}"), "columns.model_id: give exactly one of `from`, `value`, `hash` and `interval`"),
         (("epoch_ms", "epoch_m"), "columns.shown_at.time: `epoch_m` is no time format; use iso, epoch_s, epoch_ms"),
         (("{from: dwell, unit: s}", "{from: dwell, unit: days}"), "columns.dwell_ms.unit: input should be 'ns', 'us'"),
         (

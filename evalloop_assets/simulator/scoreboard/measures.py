@@ -11,6 +11,7 @@ from evalloop_assets.simulator.scoreboard.exits import measured_exits
 from evalloop_assets.simulator.scoreboard.gate import measured_gate
 from evalloop_assets.simulator.scoreboard.labels import measured_labels
 from evalloop_assets.simulator.scoreboard.measure import Measured
+from evalloop_assets.simulator.scoreboard.offline import measured_offline
 from evalloop_assets.simulator.scoreboard.pairs import measured_pairs
 from evalloop_assets.simulator.scoreboard.people import measured_people
 from evalloop_assets.simulator.scoreboard.pipeline import Run
@@ -32,6 +33,7 @@ MEASURES: Sequence[Callable[[Run], list[Measured]]] = (
     measured_breaks,
     measured_credit,
     measured_returns,
+    measured_offline,
     measured_policy,
     measured_ratings,
     measured_ab,

@@ -17,6 +17,7 @@ STAGES: Mapping[str, str] = {
     "denoise": "Denoise: exits and effective reading",
     "horizon_labels": "Horizon labels and pairs",
     "reward_model": "Reward model and credit",
+    "evaluation": "Evaluation: offline against online",
     "policy_iteration": "Policy iteration",
     "ranking": "Ranking",
     "online_ab": "Online A/B",
