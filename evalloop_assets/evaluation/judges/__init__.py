@@ -1,0 +1,1 @@
+"""Judges, models that compare two replies."""
