@@ -207,6 +207,9 @@ def scorer(
 def converse(
     model: Annotated[str | None, typer.Option(help="model to talk with, as its endpoint names it")] = None,
     policy: Annotated[str | None, typer.Option(help="instead: a candidate of policy_candidates, in process")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="YAML with the selectors of its chat page; with --model both are compared")
+    ] = None,
     model_id: Annotated[str | None, typer.Option(help="its name in the tables; else as above")] = None,
     judge: Annotated[str | None, typer.Option(help="model at the endpoint that rates every turn; else none")] = None,
     reward_version: Annotated[
@@ -241,7 +244,18 @@ def converse(
         "perturbations": tuple(perturbation or ()),
     }
     options = Options(
-        model, policy, model_id, judge, reward_version, url_from, key_from, calls_per_minute, timeout, retries, at_once
+        model,
+        policy,
+        page,
+        model_id,
+        judge,
+        reward_version,
+        url_from,
+        key_from,
+        calls_per_minute,
+        timeout,
+        retries,
+        at_once,
     )
     run_converse(console, Plan(**grid, turns=turns, seed=seed, seeds=seeds), options)
 

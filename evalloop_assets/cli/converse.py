@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import execute, open_instance, require_success
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
+from evalloop_assets.evaluation.dynamic.channels import equal_replies
 from evalloop_assets.evaluation.dynamic.converse import Conversation, Policy
 from evalloop_assets.evaluation.dynamic.endpoint import EndpointPolicy
 from evalloop_assets.evaluation.dynamic.plan import Plan, Planned
@@ -28,6 +31,7 @@ from evalloop_assets.evaluation.dynamic.rating import JudgeScorer
 from evalloop_assets.evaluation.dynamic.rows import keep, score_rows, turn_rows
 from evalloop_assets.evaluation.dynamic.scoring import RewardScorer, TextScorer, TurnScorer, scored
 from evalloop_assets.evaluation.dynamic.tables import RESULTS, SCORES, TURNS
+from evalloop_assets.evaluation.dynamic.web_page import PageFile, load_page_file, page_policy
 from evalloop_assets.evaluation.judges.endpoint import Endpoint, Patience
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
@@ -43,9 +47,10 @@ if TYPE_CHECKING:
 FAILED_AT_FIRST = 5
 """Conversations without any reply, and none with one before, after which no more are begun."""
 SHOWN = """
-    SELECT metric, scorer, figure, against, value, low, high, conversations, reason FROM dynamic_results
-    WHERE model_id = $model_id AND role_type = 'all' AND intent = 'all' AND prompt_setting = 'all' AND figure <> 'turn'
-    ORDER BY metric, scorer, figure, against
+    SELECT model_id, metric, scorer, figure, against, value, low, high, conversations, reason FROM dynamic_results
+    WHERE (model_id = $model_id OR against = $model_id) AND figure <> 'turn'
+        AND role_type = 'all' AND intent = 'all' AND prompt_setting = 'all'
+    ORDER BY metric, scorer, figure, model_id, against
 """
 
 
@@ -54,6 +59,7 @@ class Options(NamedTuple):
 
     model: str | None
     policy: str | None
+    page: Path | None
     model_id: str | None
     judge: str | None
     reward_version: str | None
@@ -89,35 +95,83 @@ class Reached(NamedTuple):
     at_once: int
 
 
+class Held(NamedTuple):
+    """Conversations that were held."""
+
+    model_id: str
+    channel: str
+    talks: list[Conversation]
+
+
 def run_converse(console: Console, plan: Plan, options: Options) -> None:
     """Converse, score, keep, and say how the policy fares."""
     settings = Settings()
     todo = plan.conversations()
+    ways = _ways(options)
+    page = load_page_file(options.page) if options.page else None
+    if page is not None and not page.system and any(one.scenario.system for one in todo):
+        mend = "Name the field as `system`, or hold conversations without one: --prompt none."
+        raise UserError(f"page {page.url}", "it has no field for a system prompt", mend)
     open_home(settings)
     lake = open_lake(settings)
     scorers = _scorers(console, settings, options)
-    with _reached(settings, lake, options, plan.seed) as reached:
-        console.print(f"{len(todo):,} conversations of {plan.turns} turns with {reached.model_id}", soft_wrap=True)
+    held = [_held(console, settings, lake, options, page, channel, todo, plan.seed) for channel in ways]
+    day = datetime.now(UTC).date()
+    _keep(settings, lake, day, held, scorers)
+    rebuild_catalogue(lake, catalogue_path(settings))
+    for one in held:
+        _tell(console, lake, day, one.model_id)
+    if len(held) > 1:
+        same = equal_replies(held[0].talks, held[1].talks, settings.evaluation.dynamic.least_conversations)
+        console.print(f"equal replies, {held[0].model_id} and {held[1].model_id}: {_shown(same._asdict())}")
+
+
+def _ways(options: Options) -> list[str]:
+    """How the policy is reached; by its page and its endpoint where both are given, to be compared."""
+    given = {"endpoint": options.model, "page": options.page, "process": options.policy}
+    ways = [channel for channel, value in given.items() if value is not None]
+    if not ways or ("process" in ways and len(ways) > 1):
+        mend = "Give --model, --page or both, or --policy."
+        raise UserError("the policy", "it is not clear which one is meant", mend)
+    return ways
+
+
+def _held(
+    console: Console,
+    settings: Settings,
+    lake: Lake,
+    options: Options,
+    page: PageFile | None,
+    channel: str,
+    todo: Sequence[Planned],
+    seed: int,
+) -> Held:
+    with _reached(settings, lake, options, page, channel, seed) as reached:
+        turns = todo[0].turns
+        console.print(f"{len(todo):,} conversations of {turns} turns with {reached.model_id}", soft_wrap=True)
         talks = _talks(console, reached, todo)
     _tell_failures(console, talks)
-    frame = scored(reached.model_id, talks, scorers)
-    day = datetime.now(UTC).date()
-    turns = turn_rows(reached.model_id, reached.channel, talks)
+    return Held(reached.model_id, channel, talks)
+
+
+def _keep(settings: Settings, lake: Lake, day: date, held: Sequence[Held], scorers: Sequence[TurnScorer]) -> None:
+    """Turns and scores into the lake, told to the instance, and the results of the day computed from them."""
+    from dagster import AssetMaterialization
+
+    from evalloop_assets.definitions import build_definitions
+
+    definitions = build_definitions(settings)
     with open_instance(settings) as instance:
-        from dagster import AssetMaterialization
-
-        from evalloop_assets.definitions import build_definitions
-
-        definitions = build_definitions(settings)
-        for schema, rows in ((TURNS, turns), (SCORES, score_rows(frame))):
-            commit = keep(lake, schema, day, reached.model_id, rows)
-            told: dict[str, Any] = {"model": reached.model_id, "rows of it": len(rows), "lake_version": commit.version}
-            instance.report_runless_asset_event(
-                AssetMaterialization(schema.name, partition=day.isoformat(), metadata=told)
-            )
+        for one in held:
+            turns = turn_rows(one.model_id, one.channel, one.talks)
+            scores = score_rows(scored(one.model_id, one.talks, scorers))
+            for schema, rows in ((TURNS, turns), (SCORES, scores)):
+                commit = keep(lake, schema, day, one.model_id, rows)
+                told: dict[str, Any] = {"model": one.model_id, "its rows": len(rows), "lake_version": commit.version}
+                instance.report_runless_asset_event(
+                    AssetMaterialization(schema.name, partition=day.isoformat(), metadata=told)
+                )
         require_success(execute(definitions, "daily", instance, Days.one(day), tables=[RESULTS.name]), "daily")
-    rebuild_catalogue(lake, catalogue_path(settings))
-    _tell(console, lake, day, reached.model_id)
 
 
 def _scorers(console: Console, settings: Settings, options: Options) -> list[TurnScorer]:
@@ -134,17 +188,27 @@ def _scorers(console: Console, settings: Settings, options: Options) -> list[Tur
 
 
 @contextmanager
-def _reached(settings: Settings, lake: Lake, options: Options, seed: int) -> Iterator[Reached]:
-    if (options.model is None) == (options.policy is None):
-        raise UserError("the policy", "it is not clear which one is meant", "Give --model or --policy, one of them.")
-    if options.model is not None:
-        policy = EndpointPolicy(_endpoint(options, options.model))
-        yield Reached(policy, options.model_id or options.model, "endpoint", options.at_once)
-        return
-    from evalloop_assets.policy_iteration.policy import load_policy
+def _reached(
+    settings: Settings, lake: Lake, options: Options, page: PageFile | None, channel: str, seed: int
+) -> Iterator[Reached]:
+    if channel == "endpoint":
+        model = str(options.model)
+        yield Reached(EndpointPolicy(_endpoint(options, model)), options.model_id or model, channel, options.at_once)
+    elif page is not None and channel == "page":
+        name = options.model_id or options.model
+        with page_policy(page, _chromium()) as policy:
+            yield Reached(policy, f"{name}/page" if name else page.url, channel, 1)
+    else:
+        from evalloop_assets.policy_iteration.policy import load_policy
 
-    candidate = InProcess(load_policy(settings, _candidate(lake, str(options.policy))), seed)
-    yield Reached(candidate, options.model_id or str(options.policy), "process", 1)
+        name = str(options.policy)
+        candidate = InProcess(load_policy(settings, _candidate(lake, name)), seed)
+        yield Reached(candidate, options.model_id or name, channel, 1)
+
+
+def _chromium() -> str | None:
+    """Where the system's Chromium is; None leaves the choice to Playwright."""
+    return shutil.which("chromium", path=f"{os.environ.get('PATH', '')}:/usr/bin")
 
 
 def _candidate(lake: Lake, model_id: str) -> dict[str, object]:
@@ -197,16 +261,16 @@ def _tell_failures(console: Console, talks: Sequence[Conversation]) -> None:
 
 def _tell(console: Console, lake: Lake, day: date, model_id: str) -> None:
     view = {RESULTS.name: lake.view(RESULTS.name, Days.one(day))}
-    table = Table("metric", "scorer", "figure", "value, 95% interval", "conversations")
+    table = Table("model", "metric", "scorer", "figure", "value, 95% interval", "conversations")
     for row in lake.reader.fetch(SHOWN, view, {"model_id": model_id}).to_pylist():
         figure = f"{row['figure']} {row['against']}".strip()
-        table.add_row(row["metric"], row["scorer"], figure, _shown(row), f"{row['conversations']:,}")
+        table.add_row(row["model_id"], row["metric"], row["scorer"], figure, _shown(row), f"{row['conversations']:,}")
     print_table(console, table)
 
 
-def _shown(row: Mapping[str, float | str | None]) -> str:
-    if row["value"] is None:
+def _shown(row: Mapping[str, Any]) -> str:
+    if row["value"] is None or row["value"] != row["value"]:
         return str(row["reason"])
-    if row["low"] is None:
+    if row["low"] is None or row["low"] != row["low"]:
         return f"{row['value']:.3f} ({row['reason']})"
     return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

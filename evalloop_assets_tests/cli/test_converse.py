@@ -1,14 +1,19 @@
 """`evalloop converse` as a user calls it, against an endpoint on loopback."""
 
 import json
+import os
+import shutil
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from evalloop_assets.reward_model.gate import Verdict
 from evalloop_assets.reward_model.registry import Notes, register
 from evalloop_assets_tests.cli.conftest import line
+from evalloop_assets_tests.evaluation.dynamic.chat_page import SELECTORS, chat_page
 from evalloop_assets_tests.evaluation.judges.chat_server import HTML, chat_server, completion
 from evalloop_assets_tests.reward_model.scored import small_model
 from evalloop_assets_tests.reward_model.world import CHEERFUL, DULL
@@ -87,6 +92,38 @@ def test_a_judge_rates_too(home, evalloop, monkeypatch):
     assert "judge/judge/" in said.printed
 
 
+@pytest.mark.browser
+def test_page_and_endpoint_are_compared(home, evalloop, monkeypatch, tmp_path):
+    if shutil.which("chromium", path=f"{os.environ.get('PATH', '')}:/usr/bin") is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+
+    def answer(messages, system):
+        held = [{"role": "system", "content": system}, *messages] if system else messages
+        return json.loads(steady({"messages": held}))["choices"][0]["message"]["content"]
+
+    selectors = tmp_path / "page.yaml"
+    with chat_server(steady) as (url, _), chat_page(answer) as page:
+        selectors.write_text(yaml.safe_dump({**SELECTORS, "url": page}))
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        said = evalloop("converse", "--model", "m", "--page", selectors, *FEW, "--turns", 2)
+    assert said.status == 0, said
+    assert "equal replies, m and m/page: 1.000 [0." in said.printed
+    with duckdb.connect(str(home / "evalloop.duckdb"), read_only=True) as tables:
+        found = tables.sql(
+            "SELECT DISTINCT model_id, against, value FROM dynamic_results WHERE figure = 'difference' "
+            "AND metric = 'diversity' AND role_type = 'all' AND intent = 'all' AND prompt_setting = 'all'"
+        ).fetchall()
+        assert found == [("m", "m/page", 0.0)]
+        channels = tables.sql("SELECT DISTINCT model_id, channel FROM dynamic_turns ORDER BY 1").fetchall()
+    assert channels == [("m", "endpoint"), ("m/page", "page")]
+
+
+def test_a_page_without_a_field_for_the_prompt_is_refused_before_it_is_opened(home, evalloop, tmp_path):
+    selectors = tmp_path / "page.yaml"
+    selectors.write_text(yaml.safe_dump({"url": "http://127.0.0.1:9/", "input": "#a", "reply": ".b"}))
+    assert "no field for a system prompt" in line(evalloop("converse", "--page", selectors))
+
+
 def test_an_endpoint_that_answers_html_is_one_clear_line(home, evalloop, monkeypatch):
     with chat_server((200, HTML)) as (url, script):
         monkeypatch.setenv("OPENAI_BASE_URL", url)
@@ -100,6 +137,7 @@ def test_an_endpoint_that_answers_html_is_one_clear_line(home, evalloop, monkeyp
     [
         ([], "http://127.0.0.1:9", "not clear which one is meant"),
         (["--model", "m", "--policy", "p"], "http://127.0.0.1:9", "not clear which one is meant"),
+        (["--page", Path("nowhere.yaml")], "", "cannot be read"),
         (["--model", "m"], "", "OPENAI_BASE_URL: is not set"),
         (["--model", "m"], "localhost", "no http or https address"),
         (["--model", "m", "--intent", "gossip"], "http://127.0.0.1:9", "intent gossip"),

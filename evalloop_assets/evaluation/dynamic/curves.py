@@ -79,13 +79,13 @@ def slope_difference(a: Slopes, b: Slopes, least: int) -> Figure:
     return _with_interval(a.figure.value - b.figure.value, moved, len(names), moved)._replace(conversations=count)
 
 
-def paired_difference(plain: ArrayLike, hard: ArrayLike, least: int) -> Figure:
-    """Mean of hard less plain over pairs of conversations: below zero, the perturbation costs. [pairs] each."""
-    change = np.asarray(hard, np.float64) - np.asarray(plain, np.float64)
+def paired_difference(base: ArrayLike, other: ArrayLike, least: int) -> Figure:
+    """Mean of other less base over pairs of conversations; [pairs] each."""
+    change = np.asarray(other, np.float64) - np.asarray(base, np.float64)
     if len(change) < least:
         return _too_few(len(change), least, " under both")
     value = float(change.mean())
-    return _with_interval(value, (change - value) / len(change), len(change), np.asarray(plain, np.float64))
+    return _with_interval(value, (change - value) / len(change), len(change), np.asarray(base, np.float64))
 
 
 def _with_interval(value: float, influence: Floats, count: int, scale: Floats) -> Figure:

@@ -30,11 +30,11 @@ class Result(NamedTuple):
     intent: str
     prompt_setting: str
     figure: str
-    """mean, turn, slope, slope_difference or robustness"""
+    """mean, turn, slope, difference, slope_difference or robustness"""
     turn: int | None
     """Of `turn`."""
     against: str
-    """Of slope_difference the other model, of robustness the perturbation; else empty."""
+    """Of differences the other model, of robustness the perturbation; else empty."""
     found: Figure
 
 
@@ -62,7 +62,7 @@ def _slices(frame: pd.DataFrame, names: tuple[str, ...]) -> Iterator[tuple[dict[
 
 
 def _of(rows: pd.DataFrame, metric: str, scorer: str, where: Mapping[str, str], least: int) -> Iterator[Result]:
-    unit, models = metric in UNIT_METRICS, {}
+    unit, slopes, talks = metric in UNIT_METRICS, {}, {}
     by_turn = sum(value != ALL for value in where.values()) <= BY_TURN
 
     def result(model: str, figure: str, found: Figure, turn: int | None = None, against: str = "") -> Result:
@@ -72,19 +72,21 @@ def _of(rows: pd.DataFrame, metric: str, scorer: str, where: Mapping[str, str], 
     for model_id, of_model in rows.groupby("model_id", sort=True):
         model, plain = str(model_id), of_model[of_model["perturbation"] == PLAIN]
         yield result(model, "mean", mean(plain["score"], plain["pair"], least, unit))
-        models[model] = slope(plain["score"], plain["turn"], plain["pair"], least)
-        yield result(model, "slope", models[model].figure)
+        talks[model] = plain
+        slopes[model] = slope(plain["score"], plain["turn"], plain["pair"], least)
+        yield result(model, "slope", slopes[model].figure)
         for turn, at_turn in plain.groupby("turn", sort=True) if by_turn else ():
             yield result(model, "turn", mean(at_turn["score"], at_turn["pair"], least, unit), int(str(turn)))
         for kind in sorted(set(of_model["perturbation"]) - {PLAIN}):
-            yield result(model, "robustness", _robustness(of_model, kind, least), against=str(kind))
-    for one, other in combinations(models, 2):
-        yield result(one, "slope_difference", slope_difference(models[one], models[other], least), against=other)
+            hard = of_model[of_model["perturbation"] == kind]
+            yield result(model, "robustness", _paired(plain, hard, least), against=str(kind))
+    for one, other in combinations(talks, 2):
+        yield result(one, "difference", _paired(talks[other], talks[one], least), against=other)
+        yield result(one, "slope_difference", slope_difference(slopes[one], slopes[other], least), against=other)
 
 
-def _robustness(rows: pd.DataFrame, kind: str, least: int) -> Figure:
-    """Means of the same conversation, perturbed and plain, over the turns that both have."""
-    keys = ["pair", "turn"]
-    plain, hard = (rows[rows["perturbation"] == name].set_index(keys)["score"] for name in (PLAIN, kind))
-    both = plain.to_frame("plain").join(hard.to_frame("hard"), how="inner").groupby("pair", sort=True).mean()
-    return paired_difference(both["plain"], both["hard"], least)
+def _paired(base: pd.DataFrame, rows: pd.DataFrame, least: int) -> Figure:
+    """Means of the same conversation in `rows` less those in `base`, over the turns that both have."""
+    of_base, of_rows = (frame.set_index(["pair", "turn"])["score"] for frame in (base, rows))
+    both = of_base.to_frame("base").join(of_rows.to_frame("rows"), how="inner").groupby("pair", sort=True).mean()
+    return paired_difference(both["base"], both["rows"], least)

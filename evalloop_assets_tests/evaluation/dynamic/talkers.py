@@ -20,7 +20,7 @@ class Talker:
         asked = self.remembers and turn % 6 == 0
         said = " ".join(one["content"] for one in messages if one["role"] == "user") if asked else ""
         drawn = " ".join(WORDS[(turn * 5 + step * (turn % 4 + 1)) % len(WORDS)] for step in range(9))
-        return f"{turn}. {drawn}. {said} So be it."
+        return " ".join(f"{turn}. {drawn}. {said} So be it.".split())
 
 
 class Says:
