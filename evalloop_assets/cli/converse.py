@@ -29,7 +29,7 @@ from evalloop_assets.evaluation.dynamic.endpoint import EndpointPolicy
 from evalloop_assets.evaluation.dynamic.plan import Plan, Planned
 from evalloop_assets.evaluation.dynamic.rating import JudgeScorer
 from evalloop_assets.evaluation.dynamic.rows import keep, score_rows, turn_rows
-from evalloop_assets.evaluation.dynamic.scoring import RewardScorer, TextScorer, TurnScorer, scored
+from evalloop_assets.evaluation.dynamic.scoring import SECONDS_A_TURN, RewardScorer, TextScorer, TurnScorer, scored
 from evalloop_assets.evaluation.dynamic.tables import RESULTS, SCORES, TURNS
 from evalloop_assets.evaluation.dynamic.web_page import PageFile, load_page_file, page_policy
 from evalloop_assets.evaluation.judges.endpoint import Endpoint, Patience
@@ -82,7 +82,8 @@ class InProcess:
         from evalloop_assets.policy_iteration.prompts import Prompt
 
         history = tuple(one["content"] for one in messages[:-1])
-        prompt = Prompt(messages[-1]["content"], history, system, "")
+        seconds = tuple(SECONDS_A_TURN * back for back in range(len(history) // 2, 0, -1))
+        prompt = Prompt(messages[-1]["content"], history, system, "", seconds)
         return self.policy.reply([prompt], self.seed + len(messages))[0]
 
 
