@@ -42,6 +42,8 @@ from evalloop_assets.reward_model.registry import find_champion, load_version
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from evalloop_assets.policy_iteration.policy import Policy as Candidate
 
 FAILED_AT_FIRST = 5
@@ -118,7 +120,7 @@ def run_converse(console: Console, plan: Plan, options: Options) -> None:
     scorers = _scorers(console, settings, options)
     held = [_held(console, settings, lake, options, page, channel, todo, plan.seed) for channel in ways]
     day = datetime.now(UTC).date()
-    _keep(settings, lake, day, held, scorers)
+    _keep(console, settings, lake, day, held, scorers)
     rebuild_catalogue(lake, catalogue_path(settings))
     for one in held:
         _tell(console, lake, day, one.model_id)
@@ -155,7 +157,9 @@ def _held(
     return Held(reached.model_id, channel, talks)
 
 
-def _keep(settings: Settings, lake: Lake, day: date, held: Sequence[Held], scorers: Sequence[TurnScorer]) -> None:
+def _keep(
+    console: Console, settings: Settings, lake: Lake, day: date, held: Sequence[Held], scorers: Sequence[TurnScorer]
+) -> None:
     """Turns and scores into the lake, told to the instance, and the results of the day computed from them."""
     from dagster import AssetMaterialization
 
@@ -165,7 +169,9 @@ def _keep(settings: Settings, lake: Lake, day: date, held: Sequence[Held], score
     with open_instance(settings) as instance:
         for one in held:
             turns = turn_rows(one.model_id, one.channel, one.talks)
-            scores = score_rows(scored(one.model_id, one.talks, scorers))
+            frame = scored(one.model_id, one.talks, scorers)
+            _tell_unrated(console, one, frame, scorers)
+            scores = score_rows(frame)
             for schema, rows in ((TURNS, turns), (SCORES, scores)):
                 commit = keep(lake, schema, day, one.model_id, rows)
                 told: dict[str, Any] = {"model": one.model_id, "its rows": len(rows), "lake_version": commit.version}
@@ -258,6 +264,17 @@ def _talks(console: Console, reached: Reached, todo: Sequence[Planned]) -> list[
 def _tell_failures(console: Console, talks: Sequence[Conversation]) -> None:
     for why, count in Counter(talk.failure for talk in talks if talk.failure).most_common(5):
         console.print(f"  {count:,} conversations ended early: {why}", markup=False, soft_wrap=True)
+
+
+def _tell_unrated(console: Console, held: Held, frame: pd.DataFrame, scorers: Sequence[TurnScorer]) -> None:
+    """How many turns a judge was asked about in vain."""
+    turns = sum(len(talk.turns) for talk in held.talks)
+    for judge in scorers:
+        if isinstance(judge, JudgeScorer):
+            mine = frame[frame["scorer"] == judge.version]
+            rated = len(mine.drop_duplicates(["pair", "perturbation", "turn"]))
+            if rated < turns:
+                console.print(f"  {turns - rated:,} of {turns:,} turns have no rating of {judge.endpoint.model}")
 
 
 def _tell(console: Console, lake: Lake, day: date, model_id: str) -> None:

@@ -82,14 +82,17 @@ def test_the_same_day_again_replaces_the_policy_and_keeps_others(home, evalloop,
 def test_a_judge_rates_too(home, evalloop, monkeypatch):
     def act(body):
         if body["model"] == "judge":
+            if "bored" in body["messages"][1]["content"]:
+                return (200, HTML)
             return completion(json.dumps({"fluency": 1 + len(body["messages"][1]["content"]) % 9}))
         return steady(body)
 
     with chat_server(act) as (url, _):
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        said = evalloop("converse", "--model", "m", "--judge", "judge", *FEW, "--turns", 2)
+        said = evalloop("converse", "--model", "m", "--judge", "judge", "--retries", 0, *FEW, "--turns", 2)
     assert "fluency" in said.printed
     assert "judge/judge/" in said.printed
+    assert "of 24 turns have no rating of judge" in said.printed
 
 
 @pytest.mark.browser

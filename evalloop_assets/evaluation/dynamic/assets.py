@@ -5,6 +5,7 @@ from datetime import date
 from dagster import AssetsDefinition, AssetSpec
 
 from evalloop_assets.evaluation.dynamic.pictures import PICTURES
+from evalloop_assets.evaluation.dynamic.queries import FAILED, NEWEST
 from evalloop_assets.evaluation.dynamic.tables import RESULTS, SCORES, TURNS
 from evalloop_assets.lake.assets import DAYS, Frame, frame_asset
 from evalloop_assets.lake.registry import declare
@@ -14,29 +15,6 @@ from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 READS = {"dynamic_turns": (-27, 0), "dynamic_scores": (-27, 0)}
-NEWEST = """
-    WITH newest AS (
-        SELECT model_id, max(day) AS day FROM dynamic_turns GROUP BY model_id
-    )
-    SELECT
-        scores.model_id, turns.grid_version || '/' || scores.pair AS pair, role_type, intent, prompt_setting, locale,
-        scores.perturbation, scores.turn, metric, scorer, score
-    FROM dynamic_scores AS scores
-    JOIN newest ON newest.model_id = scores.model_id AND newest.day = scores.day
-    JOIN dynamic_turns AS turns
-        ON turns.day = scores.day AND turns.model_id = scores.model_id AND turns.pair = scores.pair
-        AND turns.perturbation = scores.perturbation AND turns.turn = scores.turn
-    ORDER BY ALL
-"""
-FAILED = """
-    WITH newest AS (
-        SELECT model_id, max(day) AS day FROM dynamic_turns GROUP BY model_id
-    )
-    SELECT turns.model_id, count(*) AS failed
-    FROM dynamic_turns AS turns JOIN newest ON newest.model_id = turns.model_id AND newest.day = turns.day
-    WHERE failure IS NOT NULL
-    GROUP BY turns.model_id ORDER BY turns.model_id
-"""
 
 
 def _spec(schema: TableSchema) -> AssetSpec:

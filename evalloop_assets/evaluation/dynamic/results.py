@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALL = "all"
+COMPLETED = "completed"
+"""The metric that a conversation has once, not in each turn."""
 PLAIN = "none"
 SLICES: tuple[tuple[str, ...], ...] = ((), ("role_type",), ("intent",), ("prompt_setting",), ("role_type", "intent"))
 NAMES = ("role_type", "intent", "prompt_setting")
@@ -73,16 +75,18 @@ def _of(rows: pd.DataFrame, metric: str, scorer: str, where: Mapping[str, str], 
         model, plain = str(model_id), of_model[of_model["perturbation"] == PLAIN]
         yield result(model, "mean", mean(plain["score"], plain["pair"], least, unit))
         talks[model] = plain
-        slopes[model] = slope(plain["score"], plain["turn"], plain["pair"], least)
-        yield result(model, "slope", slopes[model].figure)
-        for turn, at_turn in plain.groupby("turn", sort=True) if by_turn else ():
+        if metric != COMPLETED:
+            slopes[model] = slope(plain["score"], plain["turn"], plain["pair"], least)
+            yield result(model, "slope", slopes[model].figure)
+        for turn, at_turn in plain.groupby("turn", sort=True) if by_turn and model in slopes else ():
             yield result(model, "turn", mean(at_turn["score"], at_turn["pair"], least, unit), int(str(turn)))
         for kind in sorted(set(of_model["perturbation"]) - {PLAIN}):
             hard = of_model[of_model["perturbation"] == kind]
             yield result(model, "robustness", _paired(plain, hard, least), against=str(kind))
     for one, other in combinations(talks, 2):
         yield result(one, "difference", _paired(talks[other], talks[one], least), against=other)
-        yield result(one, "slope_difference", slope_difference(slopes[one], slopes[other], least), against=other)
+        if one in slopes:
+            yield result(one, "slope_difference", slope_difference(slopes[one], slopes[other], least), against=other)
 
 
 def _paired(base: pd.DataFrame, rows: pd.DataFrame, least: int) -> Figure:

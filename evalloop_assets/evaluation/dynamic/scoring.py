@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SECONDS_A_TURN = 60.0
 """Time that is taken to pass from one reply to the next."""
-UNIT_METRICS = ("consistency", "diversity", "recall")
+UNIT_METRICS = ("consistency", "diversity", "recall", "completed")
 """Metrics between 0 and 1."""
 
 

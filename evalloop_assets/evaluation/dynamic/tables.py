@@ -52,7 +52,7 @@ RESULTS = TableSchema(
     ),
     columns=(
         Column("model_id", "VARCHAR", "the policy"),
-        Column("metric", "VARCHAR", "what was scored"),
+        Column("metric", "VARCHAR", "what was scored, or completed: whether the conversation got every reply"),
         Column("scorer", "VARCHAR", "by what"),
         Column("role_type", "VARCHAR", "kind of role, or all"),
         Column("intent", "VARCHAR", "what was examined, or all"),

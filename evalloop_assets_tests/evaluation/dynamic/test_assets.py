@@ -7,6 +7,7 @@ from dagster import materialize
 
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.dynamic.assets import dynamic_results
+from evalloop_assets.evaluation.dynamic.converse import NoReply
 from evalloop_assets.evaluation.dynamic.pictures import PICTURES
 from evalloop_assets.evaluation.dynamic.plan import Plan
 from evalloop_assets.evaluation.dynamic.rows import keep, score_rows, turn_rows
@@ -38,6 +39,24 @@ def converse_on(lake, day, model, policy):
     keep(lake, SCORES, day, model, score_rows(scored(model, talks, [TextScorer()])))
 
 
+class Failing(Talker):
+    """Falls silent in every conversation whose user wants to chat."""
+
+    def reply(self, messages, system):
+        if len(messages) > 3 and any(word in messages[0]["content"] for word in ("bored", "Nothing special", "chat")):
+            raise NoReply("it hung up")
+        return super().reply(messages, system)
+
+
+def of_all(lake, metric, figure):
+    return [
+        row
+        for row in results(lake)
+        if (row["metric"], row["figure"]) == (metric, figure)
+        if row["role_type"] == row["intent"] == row["prompt_setting"] == "all"
+    ]
+
+
 def results(lake, day=DAY):
     return lake.read(RESULTS.name, Days.one(day)).to_pylist()
 
@@ -53,12 +72,7 @@ def test_the_newest_conversations_of_each_policy_count(settings):
     converse_on(lake, DAY - timedelta(days=2), "two", Talker(remembers=False))
     converse_on(lake, DAY - timedelta(days=1), "one", Talker())
     run(settings)
-    memory = {
-        row["model_id"]: (row["value"], row["conversations"])
-        for row in results(lake)
-        if (row["metric"], row["figure"]) == ("recall", "mean") and row["role_type"] == row["intent"] == "all"
-        if row["prompt_setting"] == "all"
-    }
+    memory = {row["model_id"]: (row["value"], row["conversations"]) for row in of_all(lake, "recall", "mean")}
     assert memory == {"one": (1.0, 12), "two": (0.0, 12)}
     later = DAY + timedelta(days=30)
     run(settings, later)
@@ -84,6 +98,21 @@ def test_a_conversation_that_failed_says_why(settings):
         (3, None, None, "it hung up")
     }
     assert run(settings)["failed, one"].value == 12
+    [completed] = of_all(lake, "completed", "mean")
+    assert (completed["value"], completed["low"], completed["conversations"]) == (0.0, 0.0, 12)
+    assert 0.1 < completed["high"] < 0.5
+
+
+def test_what_fails_under_one_policy_alone_is_a_paired_difference(settings):
+    lake = lake_resource(settings).open()
+    converse_on(lake, DAY, "a", Talker())
+    converse_on(lake, DAY, "b", Failing())
+    run(settings)
+    assert {row["model_id"]: row["value"] for row in of_all(lake, "completed", "mean")} == {"a": 1.0, "b": 0.5}
+    [difference] = of_all(lake, "completed", "difference")
+    assert (difference["value"], difference["against"]) == (0.5, "b")
+    assert difference["low"] > 0
+    assert of_all(lake, "completed", "slope") == of_all(lake, "completed", "turn") == []
 
 
 def figure(**changes):
