@@ -34,6 +34,14 @@ def test_the_same_seed_gives_the_same_conversation_and_another_one_another():
     assert all(a.turns != b.turns for a, b in zip(talks[0], talks[2], strict=True))
 
 
+def test_scenarios_and_seeds_are_drawn_apart():
+    forms = {next_message(one, 1, []).text for one in scenarios(["en"], intents=["identity_recognition"]) if one.system}
+    assert len(forms) == 3
+    text = "the quick brown fox jumps over the lazy dog again and again"
+    assert len({perturbed(text, "typos", seed, 0, "en") for seed in "abcdef"}) > 3
+    assert len({perturbed(text, "typos", "a", turn, "en") for turn in range(6)}) > 3
+
+
 def test_another_policy_is_asked_the_same_at_the_turns_that_are_planned():
     planned = {"open", "tell", "recall", "boundary"}
     one, other = (converse(policy, scenario(), 3, 11) for policy in (Talker(), Says("Hm.")))

@@ -25,6 +25,15 @@ class ByLength:
         return np.array([len(reply) / 20 - 3 if reply.strip() else np.nan for reply in replies])
 
 
+class ByEveryLength:
+    """Another one, that counts the letters of message and history as well."""
+
+    def score(self, user_texts, replies, encoder=None, histories=None):
+        heard = [sum(len(one.user_text) + one.seconds for one in history) for history in histories]
+        said = zip(user_texts, replies, heard, strict=True)
+        return np.array([1 + len(text) / 10 + len(reply) / 100 + past / 1000 for text, reply, past in said])
+
+
 class Written:
     """A scorer that reads its score from the reply."""
 
@@ -53,11 +62,13 @@ def cells(**given):
 
 def test_the_reward_is_that_of_the_reply_after_what_was_said():
     one = cells()[0]
-    talk = converse(Talker(), one, 1, 3, "typos")
-    found = RewardScorer(ByLength(), AT, "v1").score([talk])["reward"]
+    talk = converse(Talker(), one, 1, 3, "noise")
+    found = RewardScorer(ByEveryLength(), AT, "v1").score([talk])["reward"]
     first, second, third = talk.turns
     history = [Exchange(first.meant, first.reply, 120.0), Exchange(second.meant, second.reply, 60.0)]
-    [alone] = gated_rewards(ByLength(), [third.meant], [third.reply], [history], at=AT).reward
+    assert first.user_text != first.meant
+    assert third.user_text != third.meant
+    [alone] = gated_rewards(ByEveryLength(), [third.meant], [third.reply], [history], at=AT).reward
     assert found[2] == alone
     assert len(found) == 3
 
@@ -138,7 +149,9 @@ def test_what_a_perturbation_costs_is_a_paired_difference():
     assert soft.found.high < -0.1
     assert hard.found.low < 0 < hard.found.high
     assert soft.found.conversations == 84
-    assert {one.found.conversations for one in of(found, figure="mean")} == {84}
+    plain = results(frame(*policies, role_types=["profession", "game_npc"]), 8)
+    for figure in ("mean", "slope"):
+        assert of(found, figure=figure) == of(plain, figure=figure)
 
 
 def test_the_same_seed_gives_the_same_scores_to_the_byte():
