@@ -233,6 +233,63 @@ def judge(
     run_judge(console, asked)
 
 
+@app.command()
+def converse(
+    model: Annotated[str | None, typer.Option(help="model to talk with, as its endpoint names it")] = None,
+    policy: Annotated[str | None, typer.Option(help="instead: a candidate of policy_candidates, in process")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="YAML with the selectors of its chat page; with --model both are compared")
+    ] = None,
+    model_id: Annotated[str | None, typer.Option(help="its name in the tables; else as above")] = None,
+    judge: Annotated[str | None, typer.Option(help="model at the endpoint that rates every turn; else none")] = None,
+    reward_version: Annotated[
+        str | None, typer.Option(help="a reward model of the registry; else the champion")
+    ] = None,
+    locale: Annotated[list[str] | None, typer.Option(help="en or zh, may be repeated; else both")] = None,
+    role_type: Annotated[list[str] | None, typer.Option(help="may be repeated; else all six")] = None,
+    intent: Annotated[list[str] | None, typer.Option(help="may be repeated; else all seven")] = None,
+    prompt: Annotated[list[str] | None, typer.Option(help="none, persona or full, may be repeated; else all")] = None,
+    perturbation: Annotated[
+        list[str] | None, typer.Option(help="typos, noise, adversarial: the same conversations again; else none")
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, max=50, help="turns of a conversation")] = 8,
+    seed: Annotated[int, typer.Option(help="of the simulated user")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="conversations of each scenario, a seed each")] = 1,
+    url_from: Annotated[str, typer.Option(help="environment variable that holds the base URL")] = "OPENAI_BASE_URL",
+    key_from: Annotated[str, typer.Option(help="environment variable that holds the key")] = "OPENAI_API_KEY",
+    calls_per_minute: Annotated[float | None, typer.Option(min=0.1, help="most calls a minute; else no limit")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="seconds before a call is given up")] = 60,
+    retries: Annotated[int, typer.Option(min=0, max=20, help="times that a call which failed is repeated")] = 4,
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="conversations at a time")] = 4,
+) -> None:
+    """Let a simulated user talk with a policy over many turns, and score every turn."""
+    from evalloop_assets.cli.converse import Options, run_converse
+    from evalloop_assets.evaluation.dynamic.plan import Plan
+
+    grid = {
+        "locales": tuple(locale or ()),
+        "role_types": tuple(role_type or ()),
+        "intents": tuple(intent or ()),
+        "prompt_settings": tuple(prompt or ()),
+        "perturbations": tuple(perturbation or ()),
+    }
+    options = Options(
+        model,
+        policy,
+        page,
+        model_id,
+        judge,
+        reward_version,
+        url_from,
+        key_from,
+        calls_per_minute,
+        timeout,
+        retries,
+        at_once,
+    )
+    run_converse(console, Plan(**grid, turns=turns, seed=seed, seeds=seeds), options)
+
+
 @app.command("erase-user")
 def erase_user(
     user_id: Annotated[str, typer.Argument(metavar="ID", help="user_id of the person, as the log has it")],

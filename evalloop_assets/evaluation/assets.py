@@ -1,10 +1,11 @@
 """Assets of the stage, part by part."""
 
-from dagster import AssetsDefinition
+from dagster import AssetsDefinition, AssetSpec
 
+from evalloop_assets.evaluation.dynamic.assets import ASSETS as DYNAMIC
 from evalloop_assets.evaluation.judges.assets import ASSETS as JUDGES
 from evalloop_assets.evaluation.launch.assets import ASSETS as LAUNCH
 from evalloop_assets.evaluation.offline.assets import ASSETS as OFFLINE
 from evalloop_assets.evaluation.people.assets import ASSETS as PEOPLE
 
-ASSETS: list[AssetsDefinition] = [*JUDGES, *PEOPLE, *OFFLINE, *LAUNCH]
+ASSETS: list[AssetsDefinition | AssetSpec] = [*JUDGES, *PEOPLE, *OFFLINE, *DYNAMIC, *LAUNCH]

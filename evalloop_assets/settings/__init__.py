@@ -30,7 +30,7 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
-from evalloop_assets.settings.evaluating import EvaluationSettings, LaunchSettings, OfflineSettings
+from evalloop_assets.settings.evaluating import DynamicSettings, EvaluationSettings, LaunchSettings, OfflineSettings
 from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "AlertSettings",
     "ArmSettings",
     "DenoiseSettings",
+    "DynamicSettings",
     "EngineSettings",
     "EvaluationSettings",
     "GuardrailSettings",

@@ -55,6 +55,14 @@ class OfflineSettings(Section):
     command_minutes: int = Field(60, ge=1, description="minutes after which such an evaluation is given up")
 
 
+class DynamicSettings(Section):
+    """Conversations with a simulated user."""
+
+    least_conversations: int = Field(
+        8, ge=2, description="conversations of a policy in a slice below which it has no figure there"
+    )
+
+
 class EvaluationSettings(Section):
     """The evaluation stage, a section for each of its parts."""
 
@@ -68,3 +76,4 @@ class EvaluationSettings(Section):
     queue_most: int = Field(1_000, ge=1, description="most items that wait for people at once")
     guideline: str = Field("1", min_length=1, description="version of the guideline that annotators work by")
     offline: OfflineSettings = OfflineSettings()
+    dynamic: DynamicSettings = DynamicSettings()

@@ -84,7 +84,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError("base URL of the judge", "is no http or https address", "Write it as https://host/v1.")
+            raise UserError("base URL of the endpoint", "is no http or https address", "Write it as https://host/v1.")
 
     def complete(self, messages: Sequence[Mapping[str, str]]) -> Completion:
         """One completion at temperature 0. NoAnswer where there is none after all repetitions."""
