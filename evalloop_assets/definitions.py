@@ -19,6 +19,7 @@ from evalloop_assets.backfill.sensors import relabel_sensor
 from evalloop_assets.backfill.vacuum import vacuum
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
+from evalloop_assets.evaluation.assets import ASSETS as EVALUATION
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.records import JUDGED_ANEW
@@ -48,6 +49,7 @@ ASSETS: list[AssetsDefinition | AssetSpec] = [
     *DENOISE,
     *HORIZON_LABELS,
     *REWARD_MODEL,
+    *EVALUATION,
     *POLICY_ITERATION,
     *RANKING,
     *ONLINE_AB,

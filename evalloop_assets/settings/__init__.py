@@ -30,14 +30,17 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
+from evalloop_assets.settings.evaluating import BadCaseSettings, EvaluationSettings
 from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
     "ABSettings",
     "AlertSettings",
     "ArmSettings",
+    "BadCaseSettings",
     "DenoiseSettings",
     "EngineSettings",
+    "EvaluationSettings",
     "GuardrailSettings",
     "LabelSettings",
     "LogSettings",
@@ -107,6 +110,7 @@ class Settings(BaseSettings):
     denoise: DenoiseSettings = DenoiseSettings()
     labels: LabelSettings = LabelSettings()
     reward: RewardSettings = RewardSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     policy: PolicySettings = PolicySettings()
     ranking: RankingSettings = RankingSettings()
     ab: ABSettings = ABSettings()

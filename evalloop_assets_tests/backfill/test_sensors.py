@@ -91,7 +91,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     told.run()
     with DagsterInstance.ephemeral() as instance:
         asked = Loop(home, instance).until_quiet()
-    scored = {"rewards", "pair_scores", "credit", "trajectory_returns", "reward_retention"}
+    scored = {"rewards", "pair_scores", "credit", "trajectory_returns", "reward_retention", "bad_signals"}
     assert [tables_of(request) for request in asked] == [scored]
     return home
 

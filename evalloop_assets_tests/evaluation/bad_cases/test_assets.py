@@ -1,0 +1,75 @@
+"""Bad cases through Dagster: groups, sides, harm, ranks, and what a run again leaves as it was."""
+
+from datetime import timedelta
+
+import pytest
+
+from evalloop_assets.evaluation.bad_cases import assets
+from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, signal, stage_at, write
+from evalloop_assets_tests.reward_model.stage import metadata
+
+NEXT = DAY + timedelta(days=1)
+RUN = [assets.bad_cases, assets.bad_case_groups]
+
+
+def by_event(stage):
+    return {row["event_id"]: row for row in stage.rows("bad_cases")}
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return stage_at(tmp_path)
+
+
+def test_harm_counts_a_user_once_a_group_and_ranks_the_groups(stage):
+    signals = [
+        signal("a1", sentence(1), "ann"),
+        signal("a2", sentence(1) + " so", "ann", cost=3.0),
+        signal("b1", sentence(1), "bob"),
+        signal("c1", sentence(2), "cat", cost=2.0),
+    ]
+    write(stage, "bad_signals", signals)
+    done = stage.run(DAY, RUN)
+    rows = by_event(stage)
+    assert {name: (row["users"], row["rank"]) for name, row in rows.items()} == {
+        "a1": (2, 1), "a2": (2, 1), "b1": (2, 1), "c1": (1, 2)
+    }  # fmt: skip
+    assert rows["a1"]["harm"] == pytest.approx(0.9 * 3 + 0.9)
+    assert len({rows[name]["dedup_group"] for name in ("a1", "a2", "b1")}) == 1
+    assert metadata(done, "bad_cases")["groups"] == 2
+    assert {row["value"]: row["users"] for row in stage.rows("bad_case_groups") if row["dimension"] == "kind"} == {
+        "complaint": 3
+    }
+
+
+def test_only_the_most_harmful_groups_are_kept(tmp_path):
+    stage = stage_at(tmp_path, bad_cases={"most_a_day": 2})
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at), cost=1.0 + at) for at in range(4)])
+    stage.run(DAY, RUN)
+    assert {name: row["rank"] for name, row in by_event(stage).items()} == {"e3": 1, "e2": 2}
+
+
+def test_sides_stand_over_days_and_runs(stage):
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at)) for at in range(12)])
+    stage.run(DAY, RUN)
+    first = by_event(stage)
+    assert {row["side"] for row in first.values()} == {"training", "evaluation"}
+    write(stage, "bad_signals", [signal(f"f{at}", sentence(at) + " again") for at in range(12)], NEXT)
+    stage.run(NEXT, RUN)
+    second = by_event(stage)
+    places = [(second[f"e{at}"], second[f"f{at}"]) for at in range(12)]
+    assert all(one["side"] == other["side"] for one, other in places)
+    assert all(one["dedup_group"] == other["dedup_group"] for one, other in places)
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at)) for at in range(14)])
+    stage.run(DAY, RUN)
+    third = by_event(stage)
+    assert {name: third[name]["side"] for name in second} == {name: row["side"] for name, row in second.items()}
+
+
+def test_a_day_without_signals_and_signals_without_messages(stage):
+    write(stage, "bad_signals", [])
+    assert stage.run(DAY, RUN).success
+    assert stage.rows("bad_cases") == []
+    write(stage, "bad_signals", [signal("e", "no", user_text=None)], NEXT)
+    assert stage.run(NEXT, RUN).success
+    assert [row["rank"] for row in stage.rows("bad_cases")] == [1]
