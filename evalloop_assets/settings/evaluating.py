@@ -17,6 +17,7 @@ class BadCaseSettings(Section):
         0.6, gt=0, le=1, description="share of common n-grams from which two cases are the same (Jaccard)"
     )
     most_a_day: int = Field(500, ge=1, description="groups of near duplicates that are kept of a day, the most harmful")
+    relabel_most: int = Field(200, ge=1, description="bad cases that wait for people at once, the most harmful")
     evaluation_share: float = Field(0.5, ge=0, le=1, description="share of the groups that go to evaluation")
 
 

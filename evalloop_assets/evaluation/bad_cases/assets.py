@@ -1,15 +1,31 @@
 """Bad cases as assets."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
-from evalloop_assets.evaluation.bad_cases.tables import BAD_CASES
+from evalloop_assets.evaluation.bad_cases.tables import BAD_CASES, CASE_SCORES, FLYWHEEL, RELABEL_QUEUE
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
+from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 GROUP = "evaluation"
 EVER = 36_500
 """Days before its own of which a case finds its near duplicates: all there are."""
+LEADS = """
+    SELECT
+      bad_cases.event_id,
+      pair_scores.reward_version,
+      CASE WHEN preference_pairs.event_id_b = bad_cases.event_id THEN margin ELSE -margin END AS lead
+    FROM bad_cases
+    JOIN preference_pairs ON preference_pairs.pair_id = bad_cases.pair_id
+    JOIN pair_scores ON pair_scores.pair_id = bad_cases.pair_id
+"""
+"""By how much the champion rates the better reply above the bad one."""
 
 bad_signals = sql_asset("evaluation/bad_cases/bad_signals.sql", GROUP)
 
@@ -37,5 +53,57 @@ def bad_cases(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 
 bad_case_groups = sql_asset("evaluation/bad_cases/bad_case_groups.sql", GROUP)
+training_cases = sql_asset("evaluation/bad_cases/training_cases.sql", GROUP)
 
-ASSETS = [bad_signals, bad_cases, bad_case_groups]
+
+@frame_asset(schema=RELABEL_QUEUE, reads={"bad_cases": (-13, 0), "gold_annotations": (None, 0)}, group=GROUP, once=True)
+def relabel_queue(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Bad cases that two people are to judge anew, most harmful first: two answers to one message, of which behaviour
+    rejected one. Of near duplicates one is asked about. The rows have the form of `annotation_queue`.
+    """
+    from evalloop_assets.evaluation.bad_cases.relabelling import WAITING
+
+    found = inputs.query(WAITING, {"most": settings.evaluation.bad_cases.relabel_most})
+    return Frame(found, {"waiting": found.num_rows})
+
+
+@frame_asset(
+    schema=CASE_SCORES,
+    reads={"bad_cases": (-13, 0), "preference_pairs": (-13, 0), "pair_scores": (-13, 0)},
+    group=GROUP,
+    once=True,
+)
+def case_scores(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """What champions make of the bad cases that they saw nothing of: those of the evaluation side, of users who are
+    held out of training for good. Cases that only a champion found are left out, since it errs on all of them.
+    """
+    from evalloop_assets.evaluation.bad_cases.flywheel import errors, unseen
+
+    found = unseen(inputs.query("SELECT * FROM bad_cases ORDER BY event_id").to_pandas())
+    scored = found.merge(inputs.query(LEADS).to_pandas(), on="event_id", validate="one_to_one")
+    rows = scored.assign(error=errors(scored["lead"]))[list(CASE_SCORES.column_names)]
+    return Frame(rows, {"cases": len(found), "scored": len(rows)})
+
+
+@frame_asset(schema=FLYWHEEL, reads={"case_scores": (-27, 0)}, group=GROUP, once=True)
+def flywheel(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Whether retraining mends what went wrong: the error of each champion on bad cases of users whom none of them
+    learned from, and against the champion before it, on the cases that both scored.
+    """
+    from evalloop_assets.evaluation.bad_cases.flywheel import generations
+    from evalloop_assets.evaluation.bad_cases.generation_rows import row_of, words
+
+    scores = inputs.query("SELECT * FROM case_scores ORDER BY day DESC, pair_id, reward_version").to_pandas()
+    found = generations(scores)
+    return Frame(_table(FLYWHEEL, day, [row_of(one) for one in found]), {"retraining": [words(one) for one in found]})
+
+
+def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
+    from evalloop_assets.lake.delta import arrow_schema
+
+    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
+
+
+ASSETS = [bad_signals, bad_cases, bad_case_groups, training_cases, relabel_queue, case_scores, flywheel]

@@ -73,3 +73,58 @@ def test_a_day_without_signals_and_signals_without_messages(stage):
     write(stage, "bad_signals", [signal("e", "no", user_text=None)], NEXT)
     assert stage.run(NEXT, RUN).success
     assert [row["rank"] for row in stage.rows("bad_cases")] == [1]
+
+
+def compared(event_id, number, user_id="u", **more):
+    """A regenerated reply and the version that was kept."""
+    pair = {"pair_id": f"p {event_id}", "same_prefix": True, "better_reply": f"better {number}"}
+    return signal(event_id, sentence(number), user_id, kind="regeneration") | pair | more
+
+
+QUEUED = [assets.bad_cases, assets.training_cases, assets.relabel_queue]
+
+
+def test_training_cases_are_those_of_the_training_side_and_a_group_weighs_as_one(stage):
+    signals = [compared(f"e{at}", at) for at in range(8)] + [compared("twin", 0), signal("alone", sentence(20))]
+    write(stage, "bad_signals", signals)
+    stage.run(DAY, QUEUED)
+    cases, rows = by_event(stage), {row["event_id"]: row for row in stage.rows("training_cases")}
+    assert set(rows) == {name for name, row in cases.items() if row["side"] == "training" and name != "alone"}
+    assert not {row["event_id"] for row in cases.values() if row["side"] == "evaluation"} & set(rows)
+    for name, row in rows.items():
+        assert row["weight"] == pytest.approx(0.45 if cases[name]["reply_text"] == sentence(0) else 0.9)
+        assert (row["chosen"], row["rejected"]) == (cases[name]["better_reply"], cases[name]["reply_text"])
+
+
+def test_the_queue_asks_once_about_a_group_and_no_more_than_is_needed(stage):
+    signals = [
+        compared("once", 1, cost=5.0),
+        compared("twin", 1, cost=4.0),
+        compared("judged", 2),
+        compared("done", 3),
+        compared("elsewhere", 4, same_prefix=False),
+        signal("alone", sentence(5)),
+    ]
+    write(stage, "bad_signals", signals)
+    said = [("judged", "ann"), ("judged", "ann"), ("done", "ann"), ("done", "bob")]
+    marks = [
+        {"item_id": f"p {item}", "annotator_id": who, "verdict": "a", "prompt_version": str(at)}
+        for at, (item, who) in enumerate(said)
+    ]
+    write(stage, "gold_annotations", marks)
+    stage.run(DAY, QUEUED)
+    queue = sorted(stage.rows("relabel_queue"), key=lambda row: row["place"])
+    assert [(row["item_id"], row["needed"], row["asked"]) for row in queue] == [
+        ("p once", 2, ""),
+        ("p judged", 1, "ann"),
+    ]
+    assert all(
+        {row["reply_a"], row["reply_b"]} == {sentence(n), f"better {n}"} for row, n in zip(queue, (1, 2), strict=True)
+    )
+
+
+def test_which_side_is_the_bad_one_is_a_toss(stage):
+    write(stage, "bad_signals", [compared(f"e{at}", at) for at in range(40)])
+    stage.run(DAY, QUEUED)
+    first = sum(row["reply_b"].startswith("better") for row in stage.rows("relabel_queue"))
+    assert 8 <= first <= 32
