@@ -57,7 +57,7 @@ def unseen(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors(margins: pd.Series) -> pd.Series:
-    """1 where the bad reply is rated above the better one, 0.5 where neither is; `margins` are the better one's lead."""
+    """1 where the bad reply is rated above the better one, 0.5 for a tie; `margins` are the lead of the better one."""
     return (margins < 0) + 0.5 * (margins == 0)
 
 
