@@ -20,6 +20,7 @@ from evalloop_assets.backfill.vacuum import vacuum
 from evalloop_assets.denoise.assets import ASSETS as DENOISE
 from evalloop_assets.denoise.checks import CHECKS as DENOISE_CHECKS
 from evalloop_assets.evaluation.assets import ASSETS as EVALUATION
+from evalloop_assets.evaluation.checks import CHECKS as EVALUATION_CHECKS
 from evalloop_assets.guardrails.assets import ASSETS as GUARDRAILS
 from evalloop_assets.guardrails.checks import CHECKS as GUARDRAIL_CHECKS
 from evalloop_assets.guardrails.records import JUDGED_ANEW
@@ -62,6 +63,7 @@ CHECKS = [
     *DENOISE_CHECKS,
     *HORIZON_LABEL_CHECKS,
     *REWARD_MODEL_CHECKS,
+    *EVALUATION_CHECKS,
     *POLICY_ITERATION_CHECKS,
     *RANKING_CHECKS,
     *ONLINE_AB_CHECKS,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
 from evalloop_assets.evaluation.bad_cases.tables import BAD_CASES, CASE_SCORES, FLYWHEEL, RELABEL_QUEUE
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
 from evalloop_assets.lake.schema import TableSchema
@@ -52,7 +53,7 @@ def bad_cases(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(cases[list(BAD_CASES.column_names)], told)
 
 
-bad_case_groups = sql_asset("evaluation/bad_cases/bad_case_groups.sql", GROUP)
+bad_case_groups = sql_asset("evaluation/bad_cases/bad_case_groups.sql", GROUP, PICTURES["bad_case_groups"])
 training_cases = sql_asset("evaluation/bad_cases/training_cases.sql", GROUP)
 
 
@@ -85,7 +86,7 @@ def case_scores(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows, {"cases": len(found), "scored": len(rows)})
 
 
-@frame_asset(schema=FLYWHEEL, reads={"case_scores": (-27, 0)}, group=GROUP, once=True)
+@frame_asset(schema=FLYWHEEL, reads={"case_scores": (-27, 0)}, group=GROUP, once=True, picture=PICTURES["flywheel"])
 def flywheel(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Whether retraining mends what went wrong: the error of each champion on bad cases of users whom none of them
     learned from, and against the champion before it, on the cases that both scored.

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from evalloop_assets.evaluation.items.tables import FOUND_ITEMS, ITEM_STATISTICS
+from evalloop_assets.evaluation.items.pictures import PICTURES
+from evalloop_assets.evaluation.items.tables import FOUND_ITEMS, ITEM_CONTAMINATION, ITEM_STATISTICS
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
@@ -14,6 +15,7 @@ LEARNED = """
     SELECT user_id, user_text_b AS message, reply_b AS reply FROM preference_pairs WHERE reply_b IS NOT NULL
     ORDER BY ALL
 """
+ITEMS = "SELECT benchmark, item_id, text, reference FROM benchmark_items WHERE text IS NOT NULL ORDER BY ALL"
 SCORES = "SELECT model_id, benchmark, item_id, score FROM benchmark_scores WHERE item_id <> 'all' ORDER BY ALL"
 
 
@@ -33,7 +35,31 @@ def found_items(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(found[list(FOUND_ITEMS.column_names)], told)
 
 
-@frame_asset(schema=ITEM_STATISTICS, reads={"benchmark_scores": (None, None)}, group=GROUP, once=True)
+@frame_asset(
+    schema=ITEM_CONTAMINATION,
+    reads={"benchmark_items": (None, None), "preference_pairs": (-13, 0)},
+    group=GROUP,
+    once=True,
+)
+def item_contamination(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Every item of every benchmark held against what the reward model of the day learns from: the same words, the same
+    n-grams, the same meaning. A model that learned an item is not examined by it.
+    """
+    from evalloop_assets.evaluation.items.daily import held_against
+    from evalloop_assets.reward_model.encoder import find_encoder
+
+    items = inputs.query(ITEMS).to_pandas()
+    found = held_against(items, inputs.query(LEARNED).to_pandas(), find_encoder(settings.reward.encoder))
+    return Frame(found, {"items": len(found), "contaminated": int(found["contaminated"].sum())})
+
+
+@frame_asset(
+    schema=ITEM_STATISTICS,
+    reads={"benchmark_scores": (None, None)},
+    group=GROUP,
+    once=True,
+    picture=PICTURES["item_statistics"],
+)
 def item_statistics(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """How hard each item is and how well it tells models apart, by all scores there are. Items that all or no models
     solve and that separate none retire; an item that the better models fail is suspected of a wrong reference.
@@ -47,4 +73,4 @@ def item_statistics(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows, told)
 
 
-ASSETS = [found_items, item_statistics]
+ASSETS = [found_items, item_contamination, item_statistics]

@@ -31,10 +31,8 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
     usable = cases[(cases["side"] == EVALUATION) & (cases["user_text"].fillna("").str.strip() != "")]
     surest = usable.sort_values(["certainty", "day", "event_id"], ascending=[False, True, True])
     chosen = surest.drop_duplicates("dedup_group").sort_values("event_id", ignore_index=True)
-    learned = pairs[~is_held_out(pairs["user_id"].tolist())]
-    training = list(dict.fromkeys((learned["message"].fillna("") + "\n" + learned["reply"]).tolist()))
     answer = chosen["better_reply"].fillna(chosen["reply_text"])
-    found = contamination((chosen["user_text"] + "\n" + answer).tolist(), training, encoder)
+    found = contamination((chosen["user_text"] + "\n" + answer).tolist(), learned_texts(pairs), encoder)
     references = chosen["better_reply"].astype(object).where(chosen["better_reply"].notna(), None)
     return chosen.assign(
         item_id=[item_id(*one) for one in zip(chosen["dedup_group"], chosen["user_text"], references, strict=True)],
@@ -46,6 +44,23 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
         overlap=found.overlap,
         likeness=found.likeness,
         contaminated=found.contaminated,
+    )
+
+
+def learned_texts(pairs: pd.DataFrame) -> list[str]:
+    """What is learned from: messages with their replies, and either alone; not those of users who are held out."""
+    learned = pairs[~is_held_out(pairs["user_id"].tolist())]
+    message, reply = learned["message"].fillna(""), learned["reply"]
+    parts = [*(message + "\n" + reply), *message, *reply]
+    return [text for text in dict.fromkeys(parts) if text.strip()]
+
+
+def held_against(items: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> pd.DataFrame:
+    """Items, with benchmark, item_id, text and reference, held against the training data."""
+    texts = (items["text"].fillna("") + "\n" + items["reference"].fillna("")).str.strip()
+    found = contamination(texts.tolist(), learned_texts(pairs), encoder)
+    return items[["benchmark", "item_id"]].assign(
+        exact=found.exact, overlap=found.overlap, likeness=found.likeness, contaminated=found.contaminated
     )
 
 

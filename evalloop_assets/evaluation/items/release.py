@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
 
@@ -39,7 +40,9 @@ def item_id(group: str, text: str, reference: str | None) -> str:
 
 
 def release(base: str, day: date, rows: Sequence[Mapping[str, Any]]) -> Release:
-    """The version of these items; UserError where there are none."""
+    """The version of these items; UserError where there are none, or a slash in the name of the benchmark."""
+    if "/" in base or not base.strip():
+        raise UserError(f"benchmark {base!r}", "that is no name for one", "Use a word without a slash.")
     if not rows:
         raise UserError(f"benchmark {base}", "there is no item for it", "Wait for findings that are not contaminated.")
     items = sorted({str(row["item_id"]): row for row in rows}.items())
@@ -55,6 +58,33 @@ def release(base: str, day: date, rows: Sequence[Mapping[str, Any]]) -> Release:
         for _, row in items
     ]
     return Release(name, digest, lines)
+
+
+def next_items(
+    previous: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+    left_out: Collection[str],
+    near_duplicate: float,
+) -> list[Mapping[str, Any]]:
+    """The items of the next version: those of the previous one, and what was found since and is near none of them.
+
+    Items named in `left_out` go: they retired, are suspected, or were learned from.
+    """
+    kept = [row for row in previous if row["item_id"] not in left_out]
+    known = {row["item_id"] for row in previous}
+    fresh = [row for row in found if row["item_id"] not in known and row["item_id"] not in left_out]
+    near = near_duplicates([_content(row) for row in fresh], [_content(row) for row in previous], near_duplicate)
+    told = set(near.left.tolist())
+    return [*kept, *(row for at, row in enumerate(fresh) if at not in told)]
+
+
+def newest(base: str, names: Iterable[str]) -> str | None:
+    """The newest version of a benchmark among these names; of one day, the last by name. None where there is none."""
+    return max((name for name in names if name.startswith(f"{base}/") and name.count("/") == 2), default=None)
+
+
+def _content(row: Mapping[str, Any]) -> str:
+    return f"{row['text']}\n{row.get('reference') or ''}"
 
 
 def is_hidden(key: str, item: str) -> bool:

@@ -47,3 +47,17 @@ ITEM_STATISTICS = TableSchema(
         ),
     ),
 )
+
+ITEM_CONTAMINATION = TableSchema(
+    name="item_contamination",
+    row="one item of a benchmark held against what the reward model of the day learns from",
+    key=("day", "benchmark", "item_id"),
+    columns=(
+        Column("benchmark", "VARCHAR", "the benchmark"),
+        Column("item_id", "VARCHAR", "the item"),
+        Column("exact", "BOOLEAN", "the training data holds the same words"),
+        Column("overlap", "DOUBLE", "largest share of its n-grams in one text of the training data"),
+        Column("likeness", "DOUBLE", "largest cosine with a text of the training data"),
+        Column("contaminated", "BOOLEAN", "by any of the three"),
+    ),
+)

@@ -4,9 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from evalloop_assets.days import Days
 from evalloop_assets.evaluation.bad_cases import assets
+from evalloop_assets.evaluation.bad_cases.checks import CHECKS, not_worse, on_one_side
+from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
+from evalloop_assets.evaluation.bad_cases.sides import SIDES
+from evalloop_assets.lake.picture import drawn
 from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, signal, stage_at, write
-from evalloop_assets_tests.reward_model.stage import metadata
+from evalloop_assets_tests.reward_model.stage import metadata, verdicts
 
 NEXT = DAY + timedelta(days=1)
 RUN = [assets.bad_cases, assets.bad_case_groups]
@@ -128,3 +133,30 @@ def test_which_side_is_the_bad_one_is_a_toss(stage):
     stage.run(DAY, QUEUED)
     first = sum(row["reply_b"].startswith("better") for row in stage.rows("relabel_queue"))
     assert 8 <= first <= 32
+
+
+def test_a_group_on_both_sides_and_a_worse_champion_warn(stage):
+    cases = [signal(f"e{at}", sentence(at)) | {"dedup_group": "g", "side": side} for at, side in enumerate(SIDES)]
+    assert on_one_side(stage.lake, Days.one(DAY)).passed
+    write(stage, "bad_cases", cases)
+    assert not on_one_side(stage.lake, Days.one(DAY)).passed
+    rows = [
+        {"reward_version": "2026-05-01-a", "verdict": "worse", "difference": 0.3},
+        {"reward_version": "2026-05-02-b", "verdict": "no difference shown", "difference": 0.1},
+    ]
+    bounds = {"difference_low": 0.1, "difference_high": 0.5, "previous_version": "2026-04-30-z"}
+    write(stage, "flywheel", [row | bounds for row in rows])
+    assert not_worse(stage.lake, Days.one(DAY)).passed
+    write(stage, "flywheel", [row | bounds for row in rows[:1]], NEXT)
+    found = not_worse(stage.lake, Days.one(NEXT))
+    assert not found.passed
+    assert found.description == "2026-05-01-a errs on 0.300 [0.100, 0.500] more of them than 2026-04-30-z"
+
+
+def test_the_pages_show_pictures(stage):
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at), f"u{at}") for at in range(5)])
+    done = stage.run(DAY, [*RUN, *CHECKS[:1]])
+    assert verdicts(done) == {"cases_on_one_side": True}
+    assert any("data:image/png" in str(one) for one in metadata(done, "bad_case_groups").values())
+    row = {"reward_version": "v", "cases": 20, "error": 0.4, "error_low": 0.3, "error_high": 0.5, "verdict": "better"}
+    assert drawn(PICTURES["flywheel"], [row, row | {"verdict": "worse"}]).startswith(b"\x89PNG")

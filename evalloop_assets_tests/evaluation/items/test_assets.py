@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from evalloop_assets.evaluation.items import assets
+from evalloop_assets.evaluation.items.checks import CHECKS
 from evalloop_assets.reward_model.pairs import is_held_out
 from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, signal, stage_at, write
-from evalloop_assets_tests.reward_model.stage import metadata
+from evalloop_assets_tests.reward_model.stage import metadata, verdicts
 
 NAMES = [f"u{at}" for at in range(100)]
 HELD_OUT = next(name for name in NAMES if is_held_out([name])[0])
@@ -80,3 +81,26 @@ def test_statistics_of_a_benchmark_of_one_out_of_range_and_of_a_single_model(sta
 def test_nothing_found_and_nothing_scored(stage):
     assert stage.run(DAY, assets.ASSETS).success
     assert stage.rows("found_items") == stage.rows("item_statistics") == []
+
+
+def test_a_learned_item_and_a_worn_benchmark_warn(stage):
+    pairs = [{"pair_id": "p", "user_id": FITTED, "user_text_a": sentence(1), "reply_a": "a", "reply_b": "b"}]
+    write(stage, "preference_pairs", pairs)
+    items = [{"benchmark": name, "item_id": "x", "text": sentence(at)} for at, name in enumerate(("clean", "learned"))]
+    write(stage, "benchmark_items", items)
+    scores = [
+        {"model_id": f"m{model}", "benchmark": "worn", "item_id": f"i{at}", "score": 1.0}
+        for model in range(12)
+        for at in range(4)
+    ]
+    write(stage, "benchmark_scores", scores)
+    done = stage.run(DAY, [*assets.ASSETS, *CHECKS])
+    assert verdicts(done) == {"items_not_learned": False, "items_separate_models": False}
+    said = {check.check_name: check.description for check in done.get_asset_check_evaluations()}
+    assert said["items_not_learned"] == "learned: 1 of 1 items"
+    assert said["items_separate_models"] == "worn: 4 of 4 items separate no models"
+    assert any("data:image/png" in str(one) for one in metadata(done, "item_statistics").values())
+
+
+def test_clean_items_and_no_items_pass(stage):
+    assert set(verdicts(stage.run(DAY, [*assets.ASSETS, *CHECKS])).values()) == {True}

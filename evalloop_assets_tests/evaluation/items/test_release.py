@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalloop_assets.evaluation.items.release import is_hidden, item_id, public, release
+from evalloop_assets.evaluation.items.release import is_hidden, item_id, newest, next_items, public, release
 from evalloop_assets.evaluation.rows_in import deliver_lines
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
-from evalloop_assets_tests.evaluation.bad_cases.world import stage_at
+from evalloop_assets_tests.evaluation.bad_cases.world import sentence, stage_at
 
 DAY = date(2026, 5, 3)
 KEY = "a key that nobody guesses"
@@ -73,3 +73,28 @@ def test_an_item_is_named_by_what_it_is(group, text, reference):
     assert item_id(group, text, reference) != item_id(group, text + "x", reference)
     assert item_id(group, text, None) != item_id(group, text, "None")
     json.dumps(item_id(group, text, reference))
+
+
+def test_the_next_version_keeps_what_stays_and_adds_what_is_new():
+    previous = [{"item_id": name, "text": sentence(at), "reference": None} for at, name in enumerate("abc")]
+    found = [
+        {"item_id": "b", "text": sentence(1), "reference": None},
+        {"item_id": "near c", "text": f"{sentence(2)} indeed", "reference": None},
+        {"item_id": "near the retired a", "text": f"{sentence(0)} indeed", "reference": None},
+        {"item_id": "new", "text": sentence(3), "reference": "yes"},
+        {"item_id": "learned", "text": sentence(4), "reference": None},
+    ]
+    assert [row["item_id"] for row in next_items(previous, found, {"a", "learned"}, 0.6)] == ["b", "c", "new"]
+    assert next_items([], found[:1], set(), 0.6) == found[:1]
+
+
+def test_the_newest_version_is_found_among_others():
+    names = ["found/2026-05-03/aa", "found/2026-05-04/00", "foundling/2026-06-01/aa", "found", "found/x"]
+    assert newest("found", names) == "found/2026-05-04/00"
+    assert newest("other", names) is None
+
+
+@pytest.mark.parametrize("base", ["a/b", " "])
+def test_a_name_with_a_slash_or_without_a_letter_is_refused(base):
+    with pytest.raises(UserError, match="no name"):
+        release(base, DAY, ITEMS)
