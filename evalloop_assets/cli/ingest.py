@@ -53,9 +53,9 @@ def run_ingest(console: Console, path: Path, mapping_path: Path, complete_throug
             progress=lambda rows: progress.update(task, completed=rows),
         )
     for one in (delivery, *delivery.others):
-        _print(console, lake, one)
+        print_delivery(console, lake, one)
     with open_instance(settings) as instance:
-        _record(instance, delivery)
+        record_delivery(instance, delivery)
     rebuild_catalogue(lake, catalogue_path(settings))
     first_day = min((one.days[0] for one in (delivery, *delivery.others) if one.days), default=None)
     if first_day is not None and first_day < settings.first_day:
@@ -74,7 +74,8 @@ def run_ingest(console: Console, path: Path, mapping_path: Path, complete_throug
         console.print("next: [bold]evalloop run[/]")
 
 
-def _print(console: Console, lake: Lake, delivery: Delivery) -> None:
+def print_delivery(console: Console, lake: Lake, delivery: Delivery) -> None:
+    """What came of one table's rows, with the reasons of those that were rejected."""
     span = f", {delivery.days[0]} to {delivery.days[-1]}" if delivery.days else ""
     erased = f", {delivery.rows_erased:,} of erased people refused" if delivery.rows_erased else ""
     console.print(
@@ -97,7 +98,8 @@ def _print(console: Console, lake: Lake, delivery: Delivery) -> None:
             console.print(f"  … and {len(found) - SHOWN_REASONS} other reasons: table rejected_rows has them all")
 
 
-def _record(instance: DagsterInstance, delivery: Delivery) -> None:
+def record_delivery(instance: DagsterInstance, delivery: Delivery) -> None:
+    """Tell the instance which days of which tables changed."""
     from dagster import AssetMaterialization
 
     for one in (delivery, *delivery.others):
