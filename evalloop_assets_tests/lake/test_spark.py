@@ -80,7 +80,9 @@ def engine(on_spark: Settings) -> SparkEngine:
     return found
 
 
-@pytest.mark.parametrize("table", sorted({*TRANSFORMS} - {"trajectory_returns", "reward_retention", "bad_case_groups"}))
+@pytest.mark.parametrize(
+    "table", sorted({*TRANSFORMS} - {"trajectory_returns", "reward_retention", "bad_case_groups", "training_cases"})
+)
 def test_a_chain_on_spark_gives_the_tables_of_a_chain_on_duckdb(on_duckdb: Settings, on_spark: Settings, table: str):
     expected = open_lake(on_duckdb).read(table, DAYS)
     assert expected.num_rows, f"the log says nothing about {table}"
@@ -216,7 +218,7 @@ def test_reward_against_retention_on_spark_is_that_on_duckdb(on_duckdb: Settings
     assert_same_rows(found.cast(expected.schema), expected, ("day", "model_id"))
 
 
-@pytest.mark.parametrize("transform", [bad_signals.SIGNALS, bad_signals.GROUPS])
+@pytest.mark.parametrize("transform", [bad_signals.SIGNALS, bad_signals.GROUPS, bad_signals.TRAINING])
 def test_bad_cases_on_spark_are_those_on_duckdb(on_duckdb: Settings, engine: SparkEngine, transform: SqlTransform):
     views = {name: View({}, rows=pa.Table.from_pandas(rows)) for name, rows in bad_signals.log().items()}
     views["bad_cases"] = View({}, rows=pa.Table.from_pandas(bad_signals.cases()))

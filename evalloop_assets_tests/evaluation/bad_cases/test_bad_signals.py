@@ -12,7 +12,9 @@ from evalloop_assets.lake.dialect import broken_rules
 from evalloop_assets.lake.sql import load
 
 FOLDER = Path(assets.__file__).parent
-SIGNALS, GROUPS = (load(FOLDER / name) for name in ("bad_signals.sql", "bad_case_groups.sql"))
+SIGNALS, GROUPS, TRAINING = (
+    load(FOLDER / f"{name}.sql") for name in ("bad_signals", "bad_case_groups", "training_cases")
+)
 DAY = date(2026, 3, 2)
 
 
@@ -98,6 +100,11 @@ def cases():
             "kind": ["exit", "exit", "exit", "promise"],
             "model_id": "m",
             "character_id": pd.Series([None] * 4, dtype="string"),
+            "side": ["training", "training", "training", "evaluation"],
+            "pair_id": ["p", "q", None, "r"],
+            "better_reply": ["good", "better", None, "best"],
+            "user_text": "hi",
+            "reply_text": "bad",
         }
     )
 
@@ -114,9 +121,16 @@ def found():
     return answer(SIGNALS.query, **log()).set_index("event_id")
 
 
-def test_it_is_portable():
-    assert broken_rules(SIGNALS.query) == []
-    assert broken_rules(GROUPS.query) == []
+@pytest.mark.parametrize("transform", [SIGNALS, GROUPS, TRAINING])
+def test_it_is_portable(transform):
+    assert broken_rules(transform.query) == []
+
+
+def test_training_cases_by_hand():
+    """Two pairs of one group, of certainty 1 and one half, share its weight."""
+    found = answer(TRAINING.query, bad_cases=cases()).set_index("pair_id")
+    assert found["weight"].to_dict() == {"p": 0.5, "q": 0.25}
+    assert found.loc["q", ["chosen", "rejected"]].tolist() == ["better", "bad"]
 
 
 def test_only_what_went_wrong_for_people_is_found(found):
