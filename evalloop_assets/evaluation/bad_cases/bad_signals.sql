@@ -28,7 +28,6 @@ columns:
   same_prefix: BOOLEAN, both replies of that pair answer the same message after the same history
   better_reply: VARCHAR, the reply that behaviour preferred
   margin: DOUBLE, by how much the reward model rates that reply above this one, anchor SDs; NULL where it says nothing
-  text_hash: VARCHAR, md5 of the reply
   user_text: VARCHAR, the message that it answers
   reply_text: VARCHAR, the reply
 */
@@ -128,7 +127,6 @@ SELECT
   same_prefix,
   better_reply,
   margin,
-  MD5(reply_text)                                                                             AS text_hash,
   user_text,
   reply_text
 FROM reasoned

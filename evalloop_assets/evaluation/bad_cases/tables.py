@@ -31,7 +31,6 @@ BAD_CASES = TableSchema(
         Column("pair_id", "VARCHAR", "a preference pair in which behaviour rejected it; NULL where there is none"),
         Column("same_prefix", "BOOLEAN", "both replies of that pair answer the same message"),
         Column("better_reply", "VARCHAR", "the reply that behaviour preferred"),
-        Column("text_hash", "VARCHAR", "md5 of the reply"),
         Column("user_text", "VARCHAR", "the message that it answers"),
         Column("reply_text", "VARCHAR", "the reply"),
     ),

@@ -38,7 +38,7 @@ def signal(event_id: str, reply_text: str, user_id: str = "u", **more: Any) -> d
     return {
         "event_id": event_id, "session_id": f"s {event_id}", "user_id": user_id, "conversation_id": f"c {event_id}",
         "model_id": "m", "kind": "complaint", "reasons": "complaint", "by_behaviour": True, "certainty": 0.9,
-        "cost": 1.0, "user_text": "hello", "reply_text": reply_text, "text_hash": f"hash of {reply_text}",
+        "cost": 1.0, "user_text": "hello", "reply_text": reply_text,
     } | more  # fmt: skip
 
 
