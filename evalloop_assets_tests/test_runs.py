@@ -81,7 +81,14 @@ def test_in_two_runs_the_labels_and_results_are_those_of_one(served: Path, undis
         (home / "landing" / "complete.json").write_text(json.dumps({"through": days[-1].isoformat()}))
         run(home, "run")
     found, expected = tables(home), tables(undisturbed)
-    learned = ("maturity", "trajectory_returns", "reward_retention", "slice_units")  # these read what was learned
+    cases = ("bad_signals", "bad_case_groups", "training_cases")
+    learned = (
+        "maturity",
+        "trajectory_returns",
+        "reward_retention",
+        "slice_units",
+        *cases,
+    )  # these read what was learned
     queries = [name for name in TRANSFORMS if name not in learned]
     _assert_same({name: found[name] for name in queries}, {name: expected[name] for name in queries})
     last = days_served()[-1]

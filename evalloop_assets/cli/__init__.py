@@ -32,6 +32,8 @@ export = typer.Typer(help="What leaves the lake as a file.", no_args_is_help=Tru
 app.add_typer(export, name="export")
 annotate = typer.Typer(help="Items for people to compare, and their answers.", no_args_is_help=True)
 app.add_typer(annotate, name="annotate")
+benchmark = typer.Typer(help="Items that production found, as versions of a benchmark.", no_args_is_help=True)
+app.add_typer(benchmark, name="benchmark")
 console = Console(highlight=False)
 
 
@@ -505,3 +507,30 @@ def annotate_import(
     from evalloop_assets.cli.annotate import run_annotate_import
 
     run_annotate_import(console, path, format)
+
+
+@benchmark.command("release")
+def benchmark_release(
+    name: Annotated[str, typer.Argument(help="the benchmark; its version is named by day and content")] = "found",
+) -> None:
+    """Take the next version into `benchmark_items`: what stays of the newest one, and what was found since."""
+    from evalloop_assets.cli.benchmark import run_release
+
+    run_release(console, name)
+
+
+@benchmark.command("export")
+def benchmark_export(
+    version: Annotated[str, typer.Argument(help="a version, as `benchmark_items` names it")],
+    key_from: Annotated[
+        str, typer.Option(help="environment variable with the key that decides which half is hidden")
+    ] = "BENCHMARK_KEY",
+    out: Annotated[
+        Path | None, typer.Option(help="file to write; else one in the folder `exports` of the home folder")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="write over a file that is there already")] = False,
+) -> None:
+    """Write the items of one version that may be shown. The hidden half never leaves."""
+    from evalloop_assets.cli.benchmark import run_public
+
+    run_public(console, version, key_from, out, replace)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from evalloop_assets.lake.engine import DuckDBEngine
 
-TEXTS = ("user_text", "user_text_a", "user_text_b", "reply_text", "reply_a", "reply_b", "chosen", "rejected")
+TEXTS = (
+    "user_text", "user_text_a", "user_text_b", "reply_text", "reply_a", "reply_b", "better_reply", "chosen", "rejected",
+    "text", "reference",
+)  # fmt: skip
 IDS = {
     "session_id": "session",
     "conversation_id": "conversation",

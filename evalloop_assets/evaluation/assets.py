@@ -2,10 +2,12 @@
 
 from dagster import AssetsDefinition, AssetSpec
 
+from evalloop_assets.evaluation.bad_cases.assets import ASSETS as BAD_CASES
 from evalloop_assets.evaluation.dynamic.assets import ASSETS as DYNAMIC
+from evalloop_assets.evaluation.items.assets import ASSETS as ITEMS
 from evalloop_assets.evaluation.judges.assets import ASSETS as JUDGES
 from evalloop_assets.evaluation.launch.assets import ASSETS as LAUNCH
 from evalloop_assets.evaluation.offline.assets import ASSETS as OFFLINE
 from evalloop_assets.evaluation.people.assets import ASSETS as PEOPLE
 
-ASSETS: list[AssetsDefinition | AssetSpec] = [*JUDGES, *PEOPLE, *OFFLINE, *DYNAMIC, *LAUNCH]
+ASSETS: list[AssetsDefinition | AssetSpec] = [*JUDGES, *PEOPLE, *OFFLINE, *DYNAMIC, *BAD_CASES, *ITEMS, *LAUNCH]

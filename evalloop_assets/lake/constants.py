@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from evalloop_assets.lake.clock import Clock
@@ -33,8 +34,4 @@ def constants(transform: SqlTransform, settings: Settings, clock: Clock) -> dict
 
 def setting_values(transform: SqlTransform, settings: Settings) -> dict[str, Any]:
     """Columns of the one-row table `settings`."""
-    found = {}
-    for name in transform.settings:
-        section, _, field_name = name.rpartition(".")
-        found[field_name] = getattr(getattr(settings, section) if section else settings, field_name)
-    return found
+    return {name.rpartition(".")[2]: attrgetter(name)(settings) for name in transform.settings}

@@ -14,7 +14,11 @@ from evalloop_assets.settings import Settings
 GROUP = "policy_iteration"
 
 
-@frame_asset(schema=POLICY_PAIRS, reads={"preference_pairs": (0, 0), "reward_model_report": (0, 0)}, group=GROUP)
+@frame_asset(
+    schema=POLICY_PAIRS,
+    reads={"preference_pairs": (0, 0), "bad_cases": (0, 0), "reward_model_report": (0, 0)},
+    group=GROUP,
+)
 def policy_pairs(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Only pairs that share their prefix may train a policy (regenerations and battles), and only after a filter.
 

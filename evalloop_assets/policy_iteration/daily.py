@@ -22,8 +22,13 @@ PAIRS = f"""
     SELECT pair_id, user_id, source, user_text_a, reply_a, reply_b, {", ".join(HORIZONS)}
     FROM preference_pairs
     WHERE same_prefix
+      AND NOT EXISTS (
+        SELECT 1 FROM bad_cases
+        WHERE bad_cases.side <> 'training' AND bad_cases.event_id IN (event_id_a, event_id_b)
+      )
     ORDER BY pair_id
 """
+"""Of bad cases only those of the training side: what evaluates trains nothing."""
 
 
 def filter_day(inputs: Inputs, settings: Settings) -> Step:

@@ -30,13 +30,20 @@ from evalloop_assets.settings.deciding import (
     RankingSettings,
     WebhookSettings,
 )
-from evalloop_assets.settings.evaluating import DynamicSettings, EvaluationSettings, LaunchSettings, OfflineSettings
+from evalloop_assets.settings.evaluating import (
+    BadCaseSettings,
+    DynamicSettings,
+    EvaluationSettings,
+    LaunchSettings,
+    OfflineSettings,
+)
 from evalloop_assets.settings.learning import ArmSettings, PolicySettings, RewardSettings, TrainingSettings
 
 __all__ = [
     "ABSettings",
     "AlertSettings",
     "ArmSettings",
+    "BadCaseSettings",
     "DenoiseSettings",
     "DynamicSettings",
     "EngineSettings",

@@ -18,8 +18,10 @@ from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.spark import SparkEngine
 from evalloop_assets.lake.spark_session import SparkSetup, require_spark, spark_session, stop_spark
+from evalloop_assets.lake.sql import SqlTransform
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import EngineSettings, Settings, SparkSettings
+from evalloop_assets_tests.evaluation.bad_cases import test_bad_signals as bad_signals
 from evalloop_assets_tests.lake.engines import (
     DAYS,
     QUICK_JAVA,
@@ -78,7 +80,9 @@ def engine(on_spark: Settings) -> SparkEngine:
     return found
 
 
-@pytest.mark.parametrize("table", sorted({*TRANSFORMS} - {"trajectory_returns", "reward_retention"}))
+@pytest.mark.parametrize(
+    "table", sorted({*TRANSFORMS} - {"trajectory_returns", "reward_retention", "bad_case_groups", "training_cases"})
+)
 def test_a_chain_on_spark_gives_the_tables_of_a_chain_on_duckdb(on_duckdb: Settings, on_spark: Settings, table: str):
     expected = open_lake(on_duckdb).read(table, DAYS)
     assert expected.num_rows, f"the log says nothing about {table}"
@@ -212,6 +216,15 @@ def test_reward_against_retention_on_spark_is_that_on_duckdb(on_duckdb: Settings
     expected, found = (one.fetch(query, views, {}) for one in (open_lake(on_duckdb).reader, engine))
     assert expected.num_rows == 3
     assert_same_rows(found.cast(expected.schema), expected, ("day", "model_id"))
+
+
+@pytest.mark.parametrize("transform", [bad_signals.SIGNALS, bad_signals.GROUPS, bad_signals.TRAINING])
+def test_bad_cases_on_spark_are_those_on_duckdb(on_duckdb: Settings, engine: SparkEngine, transform: SqlTransform):
+    views = {name: View({}, rows=pa.Table.from_pandas(rows)) for name, rows in bad_signals.log().items()}
+    views["bad_cases"] = View({}, rows=pa.Table.from_pandas(bad_signals.cases()))
+    expected, found = (one.fetch(transform.query, views, {}) for one in (open_lake(on_duckdb).reader, engine))
+    assert expected.num_rows
+    assert_same_rows(found.cast(expected.schema), expected, transform.schema.key)
 
 
 def test_wrong_columns_are_refused_and_nothing_is_written(engine: SparkEngine, tmp_path: Path):

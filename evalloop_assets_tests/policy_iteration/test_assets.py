@@ -18,6 +18,7 @@ from evalloop_assets.reward_model import assets as reward_assets
 from evalloop_assets.reward_model.pairs import is_held_out
 from evalloop_assets.reward_model.registry import load_champion
 from evalloop_assets.settings import PolicySettings
+from evalloop_assets_tests.evaluation.bad_cases.world import write
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
 
@@ -140,13 +141,29 @@ def test_draws_grow_only_where_the_settings_say_so(kind, generation, growth, dra
 def test_without_a_champion_no_pair_is_kept(tmp_path):
     stage = Stage.at(tmp_path)
     fill(stage.lake, pair_rows(60), turn_rows(20))
-    rows = filter_day(stage.inputs(DAY, preference_pairs=(0, 0)), stage.settings).rows.to_pylist()
+    rows = filter_day(stage.inputs(DAY, preference_pairs=(0, 0), bad_cases=(0, 0)), stage.settings).rows.to_pylist()
     assert {row["reason"] for row in rows} <= {"unscored", "contradictory", "undecided"}
     assert not any(row["kept"] for row in rows)
     assert {row["reward_version"] for row in rows} == {None}
 
 
+def test_what_evaluates_trains_no_policy(tmp_path):
+    stage = Stage.at(tmp_path)
+    rows = [row | {"event_id_a": f"a {row['pair_id']}", "event_id_b": f"b {row['pair_id']}"} for row in pair_rows(60)]
+    fill(stage.lake, rows, turn_rows(20))
+    one, other, third = [row for row in rows if row["same_prefix"]][:3]
+    cases = [
+        {"event_id": one["event_id_a"], "side": "evaluation"},
+        {"event_id": other["event_id_b"], "side": "withheld"},
+        {"event_id": third["event_id_a"], "side": "training"},
+    ]
+    write(stage, "bad_cases", cases, DAY)
+    kept = filter_day(stage.inputs(DAY, preference_pairs=(0, 0), bad_cases=(0, 0)), stage.settings).rows.to_pylist()
+    left_out = {row["pair_id"] for row in rows if row["same_prefix"]} - {row["pair_id"] for row in kept}
+    assert left_out == {one["pair_id"], other["pair_id"]}
+
+
 def test_no_pairs_at_all(tmp_path):
     stage = Stage.at(tmp_path)
     fill(stage.lake, [], turn_rows(20))
-    assert filter_day(stage.inputs(DAY, preference_pairs=(0, 0)), stage.settings).rows.num_rows == 0
+    assert filter_day(stage.inputs(DAY, preference_pairs=(0, 0), bad_cases=(0, 0)), stage.settings).rows.num_rows == 0

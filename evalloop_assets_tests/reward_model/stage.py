@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from dagster import AssetChecksDefinition, AssetsDefinition, ExecuteInProcessResult, materialize
 
 import evalloop_assets.denoise.assets
-import evalloop_assets.horizon_labels.assets  # noqa: F401 - both declare tables that this stage reads
+import evalloop_assets.evaluation.assets
+import evalloop_assets.horizon_labels.assets  # noqa: F401 - they declare tables that stages read
 from evalloop_assets.days import Days, Window
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.lake.store import Inputs, Lake

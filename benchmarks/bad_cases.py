@@ -1,0 +1,112 @@
+"""How often contamination, items and the flywheel err: unrelated real dialogues, edited copies, known parameters.
+
+`python -m benchmarks.bad_cases` takes about a minute. The dialogues are those of ConvAI2 and of the Schema-Guided
+Dialogue set, from `EVALLOOP_SHARED_DATA`; without them their lines are left out.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from evalloop_assets.evaluation.bad_cases.flywheel import BETTER, SAME, generations
+from evalloop_assets.evaluation.items.contamination import LEAST_WORDS, contamination
+from evalloop_assets.evaluation.items.item_response import item_parameters
+from evalloop_assets.evaluation.items.retirement import KEEP, SATURATED, SUSPECT, verdicts
+from evalloop_assets.reward_model.encoder import find_encoder
+from evalloop_assets.settings import Settings
+from evalloop_assets_tests.real_data import FOLDER
+
+ITEMS, TIMES = 50, 40
+CONVAI, SGD = FOLDER / "convai" / "data_intermediate.json.gz", FOLDER / "sgd"
+
+Words = list[str]
+
+
+def lines() -> Iterator[str]:
+    if CONVAI.exists() and SGD.exists():
+        yield from contamination_lines()
+    for models in (12, 40, 150):
+        yield item_line(models)
+    for error, spread in ((0.4, 0.0), (0.4, 0.2), (0.02, 0.0)):
+        yield flywheel_line(error, error, spread)
+    for gain in (0.1, 0.15, 0.25):
+        yield flywheel_line(0.4, 0.4 - gain, 0.0)
+
+
+def contamination_lines() -> Iterator[str]:
+    encoder = find_encoder(Settings().reward.encoder)
+    chats, tasks = json.loads(gzip.decompress(CONVAI.read_bytes())), []
+    for path in sorted(SGD.glob("*.json.gz")):
+        tasks += json.loads(gzip.decompress(path.read_bytes()))
+    said = _long(line["text"] for chat in chats for line in chat["dialog"])
+    asked = _long(turn["utterance"] for task in tasks for turn in task["turns"])
+    for name, items, training in (("ConvAI2 against SGD", said, asked), ("SGD against ConvAI2", asked, said)):
+        chosen = items[:1_000]
+        found = contamination(chosen, training, encoder)
+        yield (
+            f"unrelated, {name}: {found.contaminated.mean():.1%} of {len(chosen):,} items flagged against "
+            f"{len(training):,} texts"
+        )
+    random = np.random.default_rng(0)
+    edits: dict[str, Callable[[Words], Words]] = {
+        "the last word replaced": lambda words: [*words[:-1], "something"],
+        "one word of eight replaced": lambda words: ["something" if at % 8 == 3 else w for at, w in enumerate(words)],
+        "one word of four replaced": lambda words: ["something" if at % 4 == 1 else w for at, w in enumerate(words)],
+        "words shuffled": lambda words: [str(word) for word in random.permutation(words)],
+    }
+    copied = said[:500]
+    for name, edit in edits.items():
+        found = contamination([" ".join(edit(text.split())) for text in copied], said, encoder)
+        yield f"copies with {name}: {found.contaminated.mean():.1%} of {len(copied):,} flagged"
+
+
+def item_line(models: int) -> str:
+    random = np.random.default_rng(models)
+    held, told = [], []
+    for _ in range(TIMES):
+        slope, intercept = random.normal(1, 0.6, ITEMS).clip(0.1), random.normal(0, 1.2, ITEMS)
+        slope[:3], intercept[:3] = (0.0, -1.5, 1.5), (6.0, 0.0, 0.0)
+        chance = 1 / (1 + np.exp(-(random.normal(size=(models, 1)) * slope + intercept)))
+        found = item_parameters((random.random((models, ITEMS)) < chance).astype(float))
+        held.append((found.discrimination_low[3:] <= slope[3:]) & (slope[3:] <= found.discrimination_high[3:]))
+        told.append(verdicts(found))
+    share = [np.mean([one[at] == verdict for one in told]) for at, verdict in enumerate((SATURATED, SUSPECT, KEEP))]
+    return (
+        f"{models} models, {TIMES} benchmarks of {ITEMS} items: {np.mean(held):.1%} of intervals hold the "
+        f"discrimination; an item that all solve retires in {share[0]:.0%}, one that the better fail (a = -1.5) is "
+        f"suspected in {share[1]:.0%}, a good one (a = 1.5) is kept in {share[2]:.0%}"
+    )
+
+
+def flywheel_line(before: float, after: float, spread: float, users: int = 60, per_user: int = 4) -> str:
+    random = np.random.default_rng(0)
+    said = []
+    for _ in range(400):
+        lean = np.repeat(random.normal(0, spread, users), per_user)
+        errors = [(random.random(len(lean)) < np.clip(mean + lean, 0, 1)).astype(float) for mean in (before, after)]
+        pairs = [f"p{at}" for at in range(len(lean))]
+        owners = [f"u{at // per_user}" for at in range(len(lean))]
+        parts = [
+            pd.DataFrame({"pair_id": pairs, "user_id": owners, "reward_version": version, "error": error})
+            for version, error in zip("ab", errors, strict=True)
+        ]
+        said.append(generations(pd.concat(parts))[1].verdict)
+    shares = {verdict: np.mean([one == verdict for one in said]) for verdict in (BETTER, SAME)}
+    return (
+        f"error {before:g} to {after:g}, spread of users {spread:g}, {users} users of {per_user} cases: better in "
+        f"{shares[BETTER]:.1%}, no difference shown in {shares[SAME]:.1%} of {len(said)}"
+    )
+
+
+def _long(texts: Iterator[str] | Sequence[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if len(text.split()) >= LEAST_WORDS]
+
+
+if __name__ == "__main__":
+    for line in lines():
+        print(line, flush=True)

@@ -1,0 +1,103 @@
+"""A version of a benchmark: its items, a name that holds date and content, and a half that is never shown.
+
+Which half is hidden is decided by a keyed hash of the item, so that nobody without the key can tell, and an item stays
+in its half in every version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
+
+LEAST_KEY = 16
+
+
+class Release(NamedTuple):
+    """One version."""
+
+    name: str
+    """`base/day/first eight digits of the content hash`."""
+    content_hash: str
+    """sha256 of all texts and references, hexadecimal."""
+    lines: list[str]
+    """JSON objects in the columns of `benchmark_items`."""
+
+
+def item_id(group: str, text: str, reference: str | None) -> str:
+    """Names an item by its content and the group of near duplicates that it stands for.
+
+    The group is in it so that scores, which outlive an erasure, do not tell whether somebody wrote a given text.
+    """
+    return hashlib.sha256(json.dumps([group, text, reference], ensure_ascii=True).encode()).hexdigest()[:16]
+
+
+def release(base: str, day: date, rows: Sequence[Mapping[str, Any]]) -> Release:
+    """The version of these items; UserError where there are none, or a slash in the name of the benchmark."""
+    if "/" in base or not base.strip():
+        raise UserError(f"benchmark {base!r}", "that is no name for one", "Use a word without a slash.")
+    if not rows:
+        raise UserError(f"benchmark {base}", "there is no item for it", "Wait for findings that are not contaminated.")
+    items = sorted({str(row["item_id"]): row for row in rows}.items())
+    content = json.dumps([[name, row["text"], row.get("reference")] for name, row in items], ensure_ascii=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    name = f"{base}/{day.isoformat()}/{digest[:8]}"
+    columns = [column for column in BENCHMARK_ITEMS.column_names if column != "benchmark"]
+    lines = [
+        json.dumps(
+            {"benchmark": name} | {column: row[column] for column in columns if row.get(column) is not None},
+            ensure_ascii=False,
+        )
+        for _, row in items
+    ]
+    return Release(name, digest, lines)
+
+
+def next_items(
+    previous: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+    left_out: Collection[str],
+    near_duplicate: float,
+) -> list[Mapping[str, Any]]:
+    """The items of the next version: those of the previous one, and what was found since and is near none of them.
+
+    Items named in `left_out` go: they retired, are suspected, or were learned from.
+    """
+    kept = [row for row in previous if row["item_id"] not in left_out]
+    known = {row["item_id"] for row in previous}
+    fresh = [row for row in found if row["item_id"] not in known and row["item_id"] not in left_out]
+    near = near_duplicates([_content(row) for row in fresh], [_content(row) for row in previous], near_duplicate)
+    told = set(near.left.tolist())
+    return [*kept, *(row for at, row in enumerate(fresh) if at not in told)]
+
+
+def newest(base: str, names: Iterable[str]) -> str | None:
+    """The newest version of a benchmark among these names; of one day, the last by name. None where there is none."""
+    return max((name for name in names if name.startswith(f"{base}/") and name.count("/") == 2), default=None)
+
+
+def _content(row: Mapping[str, Any]) -> str:
+    return f"{row['text']}\n{row.get('reference') or ''}"
+
+
+def is_hidden(key: str, item: str) -> bool:
+    """Whether the item is of the half that is never shown. UserError where the key is too short to keep a secret."""
+    if len(key) < LEAST_KEY:
+        raise UserError(
+            "key of the hidden half",
+            f"it has {len(key)} characters, and could be guessed",
+            f"Use at least {LEAST_KEY}, and the same for every version.",
+        )
+    return hmac.new(key.encode(), item.encode(), hashlib.sha256).digest()[0] < 128
+
+
+def public(key: str, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The items that may be shown."""
+    return [row for row in rows if not is_hidden(key, str(row["item_id"]))]
