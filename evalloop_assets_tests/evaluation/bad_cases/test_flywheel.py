@@ -21,7 +21,7 @@ from evalloop_assets.reward_model.pairs import is_held_out
 from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, signal, stage_at, write
 
 OLD, NEW = "2026-05-01-a", "2026-05-02-b"
-HELD_OUT = [name for name in (f"u{at}" for at in range(2_000)) if is_held_out([name])[0]]
+UNSEEN = [name for name in (f"u{at}" for at in range(2_000)) if is_held_out([name])[0]]
 FITTED = next(name for name in (f"u{at}" for at in range(2_000)) if not is_held_out([name])[0])
 
 
@@ -95,7 +95,7 @@ def test_only_what_no_champion_saw_counts():
         "withheld": {"side": "withheld"},
         "no pair": {"pair_id": None},
     }
-    usual = {"user_id": HELD_OUT[0], "by_behaviour": True, "side": "evaluation", "pair_id": "p"}
+    usual = {"user_id": UNSEEN[0], "by_behaviour": True, "side": "evaluation", "pair_id": "p"}
     cases = pd.DataFrame([{"event_id": name, "dedup_group": name} | usual | told for name, told in rows.items()])
     assert unseen(cases)["event_id"].tolist() == ["good"]
 
@@ -112,7 +112,7 @@ def test_a_slice_picked_by_a_champion_would_show_an_improvement_where_there_is_n
 
 def test_the_assets_find_the_improvement_of_a_new_champion(tmp_path):
     stage = stage_at(tmp_path, bad_cases={"evaluation_share": 1.0})
-    users = HELD_OUT[:40]
+    users = UNSEEN[:40]
     pairs = [
         {"pair_id": f"p{at}", "same_prefix": True, "event_id_a": f"e{at}", "event_id_b": f"k{at}"}
         | ({"event_id_a": f"k{at}", "event_id_b": f"e{at}"} if at % 2 else {})

@@ -10,7 +10,7 @@ from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, sign
 from evalloop_assets_tests.reward_model.stage import metadata, verdicts
 
 NAMES = [f"u{at}" for at in range(100)]
-HELD_OUT = next(name for name in NAMES if is_held_out([name])[0])
+UNSEEN = next(name for name in NAMES if is_held_out([name])[0])
 FITTED = next(name for name in NAMES if not is_held_out([name])[0])
 
 
@@ -21,7 +21,7 @@ def stage(tmp_path):
 
 def case(name, number, side="evaluation", **more):
     text = {"user_text": sentence(number), "better_reply": f"better {number}", "dedup_group": f"g{number}"}
-    return signal(name, f"bad {number}", HELD_OUT) | text | {"side": side} | more
+    return signal(name, f"bad {number}", UNSEEN) | text | {"side": side} | more
 
 
 def test_items_are_evaluation_cases_one_a_group_and_known_ones_are_marked(stage):
@@ -37,7 +37,7 @@ def test_items_are_evaluation_cases_one_a_group_and_known_ones_are_marked(stage)
     write(stage, "bad_cases", cases)
     pairs = [
         {"user_id": FITTED, "user_text_a": sentence(5), "reply_a": "better 5", "user_text_b": "x", "reply_b": "y"},
-        {"user_id": HELD_OUT, "user_text_a": sentence(6), "reply_a": "bad 6", "user_text_b": "x", "reply_b": "y"},
+        {"user_id": UNSEEN, "user_text_a": sentence(6), "reply_a": "bad 6", "user_text_b": "x", "reply_b": "y"},
     ]
     write(stage, "preference_pairs", [{"pair_id": f"p{at}"} | pair for at, pair in enumerate(pairs)])
     done = stage.run(DAY, [assets.found_items])

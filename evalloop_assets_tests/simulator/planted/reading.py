@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalloop_assets.logs.contract import LOG_TABLES, LONG_TEXTS, MAX_ID_CHARS, MAX_TEXT_CHARS
+from evalloop_assets.logs.evaluation_contract import BENCHMARK_SCORES, EVALUATION_TABLES
 from evalloop_assets_tests.simulator.served import home
 
 SEED = 1
@@ -42,13 +43,17 @@ def day(number: int) -> pd.Timestamp:
 
 
 TRIAL = day(2)
+DELIVERED = tuple(
+    name for name, schema in LOG_TABLES.items() if schema not in EVALUATION_TABLES or schema is BENCHMARK_SCORES
+)
+"""Tables of the contract that a simulated product delivers."""
 
 
 @cache
 def connection(name: str) -> duckdb.DuckDBPyConnection:
     """The log tables with `file` and `place`, the truth tables with `served`: the day in the name of their file."""
     folder, opened = home(name, SEED), duckdb.connect()
-    for table in LOG_TABLES:
+    for table in DELIVERED:
         opened.execute(
             f"CREATE VIEW {table} AS SELECT CAST(parse_filename(filename, true) AS DATE) AS file, "
             f"file_row_number AS place, * EXCLUDE (filename, file_row_number) "
