@@ -114,7 +114,7 @@ def test_an_asset_page_shows_meaning_columns_rows_coverage_and_where_columns_com
 @pytest.mark.parametrize("asset", ["exits", "horizon_labels", "signal_validity"])
 def test_an_asset_page_shows_a_picture_of_the_last_run(page: Page, asset: str):
     page.goto(f"/assets/{asset}")
-    page.get_by_text("[Show Markdown]").last.click()
+    page.get_by_role("row", name=re.compile("^picture ")).get_by_text("[Show Markdown]").last.click()
     picture = page.get_by_role("dialog").get_by_role("img", name=asset)
     _shows(picture)
     assert picture.evaluate("image => image.complete && image.naturalWidth") > 300
