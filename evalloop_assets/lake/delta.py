@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,13 @@ def arrow_schema(schema: TableSchema) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([(name, arrow_type(type_)) for name, type_ in columns_of(schema).items()])
+
+
+def rows_of_day(schema: TableSchema, day: date, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """The rows of one day in the types of their table; a column that a row lacks is NULL."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
 
 
 def arrow_type(name: str) -> pa.DataType:

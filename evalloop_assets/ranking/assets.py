@@ -1,11 +1,10 @@
 """Ranking as assets."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
-from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.ranking.pictures import PICTURES
 from evalloop_assets.ranking.tables import (
@@ -53,7 +52,7 @@ def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """
     fit = _fit(inputs, settings)
     if fit is None:
-        return Frame(_table(RATINGS, day, []), {"level": "no battles in the window"})
+        return Frame(rows_of_day(RATINGS, day, []), {"level": "no battles in the window"})
     rank, tier = fit.rank(), fit.tiers()
     rows = []
     for index, model in enumerate(fit.models):
@@ -74,7 +73,7 @@ def ratings(inputs: Inputs, day: date, settings: Settings) -> Frame:
             }
         )
     metadata = {"level": fit.level, "best": fit.best, "draw margin": round(fit.margin, 3), **_told(fit)}
-    return Frame(_table(RATINGS, day, rows), metadata)
+    return Frame(rows_of_day(RATINGS, day, rows), metadata)
 
 
 @frame_asset(schema=RATING_STABILITY, reads=READS, group="ranking", code_version="3", once=True)
@@ -88,7 +87,7 @@ def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     fought = _fought(inputs, settings)
     if fought is None:
-        return Frame(_table(RATING_STABILITY, day, []), {"agreement": "no battles in the window"})
+        return Frame(rows_of_day(RATING_STABILITY, day, []), {"agreement": "no battles in the window"})
     chosen = settings.ranking
     fit = _rated(fought, inputs, settings)
     anchors = {name: chosen.anchors[name] for name in fit.anchors} if fit.constant else {}
@@ -107,7 +106,9 @@ def rating_stability(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for index, model in enumerate(fit.models)
     ]
     told = agreement(fit.mu, -found.bradley_terry_rank.astype(float))
-    return Frame(_table(RATING_STABILITY, day, rows), {"agreement": f"rank correlation with Bradley-Terry {told:.3f}"})
+    return Frame(
+        rows_of_day(RATING_STABILITY, day, rows), {"agreement": f"rank correlation with Bradley-Terry {told:.3f}"}
+    )
 
 
 @frame_asset(schema=RATING_STATES, reads=READS, group="ranking", code_version="3", picture=PICTURES["rating_states"])
@@ -122,7 +123,7 @@ def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     fought = _fought(inputs, settings)
     if fought is None:
-        return Frame(_table(RATING_STATES, day, []))
+        return Frame(rows_of_day(RATING_STATES, day, []))
     begun = datetime.combine(day, datetime.min.time())
     decided = inputs.query(COUNTED).column("decided_at").to_numpy()
     hours = [begun + timedelta(hours=hour) for hour in range(24)]
@@ -143,7 +144,7 @@ def rating_states(inputs: Inputs, day: date, settings: Settings) -> Frame:
         )
         for index, model in enumerate(fought.models)
     ]
-    return Frame(_table(RATING_STATES, day, rows))
+    return Frame(rows_of_day(RATING_STATES, day, rows))
 
 
 @frame_asset(schema=ELIMINATIONS, reads=READS, group="ranking", code_version="3", once=True)
@@ -157,13 +158,13 @@ def eliminations(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     fit = _fit(inputs, settings)
     if fit is None:
-        return Frame(_table(ELIMINATIONS, day, []), {"eliminated": "none"})
+        return Frame(rows_of_day(ELIMINATIONS, day, []), {"eliminated": "none"})
     chosen = settings.ranking
     limits = Limits(chosen.z_limit, chosen.minimum_battles, chosen.elimination_alpha, chosen.planned_users)
     found = compare(fit, _champion(inputs, day, settings), _references(inputs), limits)
     out = sorted({one.model_id for one in found if one.eliminated})
     rows = [one._asdict() for one in found]
-    return Frame(_table(ELIMINATIONS, day, rows), {"eliminated": ", ".join(out) or "none"})
+    return Frame(rows_of_day(ELIMINATIONS, day, rows), {"eliminated": ", ".join(out) or "none"})
 
 
 @frame_asset(
@@ -193,7 +194,7 @@ def matchups(inputs: Inputs, day: date, settings: Settings) -> Frame:
     pool = pool_of(fought, candidates, anchors, champion, out, chosen.minimum_battles)
     pairs = pairs_of(pool, Shares(chosen.anchor_share, chosen.newcomer_share, chosen.uniform_share))
     told = {name: ", ".join(models) or "none" for name, models in pool._asdict().items()}
-    return Frame(_table(MATCHUPS, day, [pair._asdict() for pair in pairs]), told)
+    return Frame(rows_of_day(MATCHUPS, day, [pair._asdict() for pair in pairs]), told)
 
 
 @frame_asset(schema=PUBLISHED_MATCHUPS, reads={"matchups": (0, 0)}, group="ranking", once=True)
@@ -204,7 +205,7 @@ def published_matchups(inputs: Inputs, day: date, settings: Settings) -> Frame:
     rows = inputs.query("SELECT model_a, model_b, propensity FROM matchups ORDER BY propensity DESC, model_a, model_b")
     done = publish(settings.matchups, [Pair(**row) for row in rows.to_pylist()], day)
     row = {"of_day": done.day, "pairs": done.pairs}
-    return Frame(_table(PUBLISHED_MATCHUPS, day, [row]), {"file": str(settings.matchups), "changed": done.changed})
+    return Frame(rows_of_day(PUBLISHED_MATCHUPS, day, [row]), {"file": str(settings.matchups), "changed": done.changed})
 
 
 def _fit(inputs: Inputs, settings: Settings) -> "Ratings | None":
@@ -293,14 +294,6 @@ def _entries(day: date, settings: Settings) -> "list[Entry]":
         return [entry for entry in ledger.history() if entry.at.date() <= day]
     finally:
         ledger.close()
-
-
-def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, object]]) -> "pa.Table":
-    import pyarrow as pa
-
-    from evalloop_assets.lake.delta import arrow_schema
-
-    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
 
 
 ASSETS = [votes, ratings, rating_stability, rating_states, eliminations, matchups, published_matchups]

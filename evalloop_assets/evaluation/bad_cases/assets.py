@@ -1,18 +1,17 @@
 """Bad cases as assets."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
 from evalloop_assets.evaluation.bad_cases.tables import BAD_CASES, CASE_SCORES, FLYWHEEL, RELABEL_QUEUE
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
-from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 GROUP = "evaluation"
 EVER = 36_500
@@ -96,15 +95,9 @@ def flywheel(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     scores = inputs.query("SELECT * FROM case_scores ORDER BY day DESC, pair_id, reward_version").to_pandas()
     found = generations(scores)
-    return Frame(_table(FLYWHEEL, day, [row_of(one) for one in found]), {"retraining": [words(one) for one in found]})
-
-
-def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, Any]]) -> "pa.Table":
-    import pyarrow as pa
-
-    from evalloop_assets.lake.delta import arrow_schema
-
-    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
+    return Frame(
+        rows_of_day(FLYWHEEL, day, [row_of(one) for one in found]), {"retraining": [words(one) for one in found]}
+    )
 
 
 ASSETS = [bad_signals, bad_cases, bad_case_groups, training_cases, relabel_queue, case_scores, flywheel]

@@ -1,8 +1,7 @@
 """Results by slice, the six dimensions, and the launch gate as assets."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalloop_assets.evaluation.launch.gate_metrics import READS
 from evalloop_assets.evaluation.launch.pictures import PICTURES
@@ -14,12 +13,12 @@ from evalloop_assets.evaluation.launch.tables import (
     SLICE_REVERSALS,
 )
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
-from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 GROUP = "evaluation"
 WINDOW = (-13, 0)
@@ -37,7 +36,7 @@ def slice_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """
     from evalloop_assets.evaluation.launch.slice_day import result_rows
 
-    return Frame(_table(SLICE_RESULTS, day, result_rows(inputs, settings.evaluation.launch)))
+    return Frame(rows_of_day(SLICE_RESULTS, day, result_rows(inputs, settings.evaluation.launch)))
 
 
 @frame_asset(schema=FAIRNESS_GAPS, reads={"slice_results": (0, 0)}, group=GROUP, once=True)
@@ -48,7 +47,7 @@ def fairness_gaps(inputs: Inputs, day: date, settings: Settings) -> Frame:
     from evalloop_assets.evaluation.launch.slice_day import gap_rows
 
     told = inputs.query("SELECT * FROM slice_results ORDER BY ALL").to_pylist()
-    return Frame(_table(FAIRNESS_GAPS, day, gap_rows(told, day.toordinal())))
+    return Frame(rows_of_day(FAIRNESS_GAPS, day, gap_rows(told, day.toordinal())))
 
 
 @frame_asset(schema=SLICE_REVERSALS, reads={"slice_units": WINDOW}, group=GROUP, once=True)
@@ -65,7 +64,7 @@ def slice_reversals(inputs: Inputs, day: date, settings: Settings) -> Frame:
     found = reversals_of(inputs, settings.evaluation.launch)
     rows = [{**asdict(one), "claimed": one.claimed} for one in found if one.overall > 0 and one.there > 0]
     said = [f"{one.metric}: {one.words}" for one in found if one.claimed]
-    return Frame(_table(SLICE_REVERSALS, day, rows), {"tested": len(found), "claimed": said})
+    return Frame(rows_of_day(SLICE_REVERSALS, day, rows), {"tested": len(found), "claimed": said})
 
 
 @frame_asset(
@@ -90,7 +89,7 @@ def model_dimensions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     from evalloop_assets.evaluation.launch.six_dimensions import dimension_rows, dimension_table
 
     rows = dimension_rows(inputs, settings.evaluation.launch.fairness_dimensions)
-    return Frame(_table(MODEL_DIMENSIONS, day, rows), {"dimensions": MetadataValue.md(dimension_table(rows))})
+    return Frame(rows_of_day(MODEL_DIMENSIONS, day, rows), {"dimensions": MetadataValue.md(dimension_table(rows))})
 
 
 @frame_asset(schema=LAUNCH_GATES, reads=READS, group=GROUP, once=True)
@@ -106,22 +105,14 @@ def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     path = settings.evaluation.launch.gate
     if not path:
-        return Frame(_table(LAUNCH_GATES, day, []), {"gate": "none is set (evaluation.launch.gate)"})
+        return Frame(rows_of_day(LAUNCH_GATES, day, []), {"gate": "none is set (evaluation.launch.gate)"})
     gate = gate_of(path)
     found = results(inputs, gate, candidates(inputs, day))
     rows = gate_rows(gate, found, agreed_hashes(inputs))
     return Frame(
-        _table(LAUNCH_GATES, day, rows),
+        rows_of_day(LAUNCH_GATES, day, rows),
         {"gate": f"{gate.name} {gate.hash[:12]}", "card": MetadataValue.md(cards(inputs, found))},
     )
-
-
-def _table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, Any]]) -> "pa.Table":
-    import pyarrow as pa
-
-    from evalloop_assets.lake.delta import arrow_schema
-
-    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
 
 
 ASSETS = [slice_units, slice_results, fairness_gaps, slice_reversals, model_dimensions, launch_gates]

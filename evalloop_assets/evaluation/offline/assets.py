@@ -1,19 +1,17 @@
 """Offline against online as assets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from evalloop_assets.evaluation.offline.pictures import PICTURES
 from evalloop_assets.evaluation.offline.tables import EVALUATIONS_DUE, MODEL_VALUES, OFFLINE_ONLINE, PREDICTORS
 from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
-from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from evalloop_assets.evaluation.offline.scores import Scores
 
 GROUP = "evaluation"
@@ -88,7 +86,7 @@ def model_values(inputs: Inputs, day: date, settings: Settings) -> Frame:
     items = list(offline_rows(inputs.query(ITEMS, at), "benchmark"))
     rows += [*items, *published_rows(inputs.query(PUBLISHED, at), items)]
     rows += offline_rows(inputs.query(VERDICTS, at), "judge")
-    return Frame(_table(MODEL_VALUES, day, rows))
+    return Frame(rows_of_day(MODEL_VALUES, day, rows))
 
 
 @frame_asset(schema=OFFLINE_ONLINE, reads={"model_values": (0, 0)}, group=GROUP, picture=PICTURES["offline_online"])
@@ -133,7 +131,7 @@ def offline_online(inputs: Inputs, day: date, settings: Settings) -> Frame:
                 | {"correlation": found.spearman, "reversals": len(found.reversals), "reversed_pairs": pairs or None}
             )
     told_all = sum(row.get("reason") is None for row in rows)
-    return Frame(_table(OFFLINE_ONLINE, day, rows), {"comparisons": f"{told_all} of {len(rows)} with enough data"})
+    return Frame(rows_of_day(OFFLINE_ONLINE, day, rows), {"comparisons": f"{told_all} of {len(rows)} with enough data"})
 
 
 @frame_asset(schema=PREDICTORS, reads={"offline_online": (None, 0)}, group=GROUP, picture=PICTURES["predictors"])
@@ -158,7 +156,7 @@ def predictors(inputs: Inputs, day: date, settings: Settings) -> Frame:
         last = {field: mine[-1][field] for field in ("correlation", "low", "high", "models", "reversals")}
         rows.append({"kind": kind, "name": name, "metric": chosen.metric, **now._asdict(), **last})
     demoted = [f"{row['name']} since {row['since']}" for row in rows if row["status"] == "demoted"]
-    return Frame(_table(PREDICTORS, day, rows), {"demoted": "; ".join(demoted) or "none"})
+    return Frame(rows_of_day(PREDICTORS, day, rows), {"demoted": "; ".join(demoted) or "none"})
 
 
 @frame_asset(
@@ -178,7 +176,7 @@ def evaluations_due(inputs: Inputs, day: date, settings: Settings) -> Frame:
     reasons = [row["reason"] for row in rows]
     told: dict[str, Any] = {f"due: {reason}": reasons.count(reason) for reason in sorted(set(reasons))}
     to_do = [{name: None if row[name] is None else str(row[name]) for name in DUE_KEYS} for row in rows]
-    return Frame(_table(EVALUATIONS_DUE, day, rows), {"due": len(rows), **told, TO_DO: to_do})
+    return Frame(rows_of_day(EVALUATIONS_DUE, day, rows), {"due": len(rows), **told, TO_DO: to_do})
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> "dict[tuple[str, str, int], Scores]":
@@ -194,14 +192,6 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> "dict[tuple[str, str, int], Sc
 
 def _known(value: Any) -> Any:
     return None if value != value else value
-
-
-def _table(schema: TableSchema, day: date, rows: Iterable[Mapping[str, object]]) -> "pa.Table":
-    import pyarrow as pa
-
-    from evalloop_assets.lake.delta import arrow_schema
-
-    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
 
 
 ASSETS = [model_days, model_values, offline_online, predictors, evaluations_due]
