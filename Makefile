@@ -24,6 +24,7 @@ bench: $(SHARED)
 
 ui: $(READY)
 	mkdir -p $(UI_HOME) && cp dagster.yaml $(UI_HOME)/
+	$(BIN)/evalloop report --serve & trap "kill $$!" EXIT; \
 	DAGSTER_HOME=$(UI_HOME) $(BIN)/dagster dev -h 127.0.0.1 -p 3000 -w workspace.yaml
 
 clean:

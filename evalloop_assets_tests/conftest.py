@@ -50,6 +50,15 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser."""
+    found = shutil.which("chromium", path=f"{os.environ.get('PATH', '')}:/usr/bin")
+    if found is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    return found
+
+
+@pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """URL of a running PostgreSQL server's own database."""
     reason = postgresql.missing()

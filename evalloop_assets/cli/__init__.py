@@ -320,6 +320,22 @@ def gate(
 
 
 @app.command()
+def report(
+    first: Annotated[date | None, _day_option("--from", "first day (UTC); else six days before the last")] = None,
+    last: Annotated[date | None, _day_option("--to", "last day (UTC); else the newest that was evaluated")] = None,
+    out: Annotated[Path | None, typer.Option(help="file to write; else reports/ in the home folder")] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="instead: serve all reports on loopback")] = False,
+) -> None:
+    """Write the report of a period: users at the top, ranking, judges and people below, benchmarks at the base."""
+    from evalloop_assets.cli.report import run_report, serve_reports
+
+    if serve:
+        serve_reports(console)
+    else:
+        run_report(console, first, last, out)
+
+
+@app.command()
 def status() -> None:
     """Tell what is served, what is in flight, what is stale, what was rejected, and what is wrong."""
     from evalloop_assets.cli.status import show_status

@@ -19,7 +19,7 @@ from evalloop_assets.serving import transitions
 from evalloop_assets.serving.flagd import publish, published_sequence
 from evalloop_assets.serving.ledger import Action, Applied, Change, Entry, Ledger, Transition
 from evalloop_assets.serving.routers import tell_routers
-from evalloop_assets.serving.state import Experiment
+from evalloop_assets.serving.state import changed
 from evalloop_assets.settings import Settings
 
 NOTHING = "nothing is served yet: {} is empty (evalloop serving begin MODEL)"
@@ -75,20 +75,13 @@ def history(console: Console) -> None:
 
 def entry_line(entry: Entry, before: Entry | None) -> str:
     """What the entry did to which experiments, those whose state differs from that of the entry before."""
-    known = before.allocation.experiments if before else ()
-    changed = [_state(one) for one in entry.allocation.experiments if one not in known]
-    gone = [f"{one.experiment_id} out" for one in known if entry.allocation.experiment(one.experiment_id) is None]
-    what = "".join(f" {escape(text)}," for text in (*changed, *gone))
+    states = changed(before.allocation if before else None, entry.allocation)
+    what = "".join(f" {escape(text)}," for text in states)
     colour = {"rollback": "red", "promote": "green"}.get(entry.action, "bold")
     return (
         f"{entry.sequence:>3}  {entry.at:%Y-%m-%d %H:%M}  [{colour}]{entry.action}[/] {what} champion "
         f"{escape(f'{entry.allocation.champion}, by {entry.actor}: {entry.reason}')}"
     )
-
-
-def _state(experiment: Experiment) -> str:
-    weight = f"{experiment.weight_percent:g}%" if experiment.status == "running" else experiment.status
-    return f"{experiment.experiment_id} {weight.replace('_', ' ')}"
 
 
 def begin(console: Console, model: str) -> None:

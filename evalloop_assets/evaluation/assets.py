@@ -9,5 +9,8 @@ from evalloop_assets.evaluation.judges.assets import ASSETS as JUDGES
 from evalloop_assets.evaluation.launch.assets import ASSETS as LAUNCH
 from evalloop_assets.evaluation.offline.assets import ASSETS as OFFLINE
 from evalloop_assets.evaluation.people.assets import ASSETS as PEOPLE
+from evalloop_assets.evaluation.pyramid.assets import ASSETS as PYRAMID
 
-ASSETS: list[AssetsDefinition | AssetSpec] = [*JUDGES, *PEOPLE, *OFFLINE, *DYNAMIC, *BAD_CASES, *ITEMS, *LAUNCH]
+ASSETS: list[AssetsDefinition | AssetSpec] = [
+    *JUDGES, *PEOPLE, *OFFLINE, *DYNAMIC, *BAD_CASES, *ITEMS, *LAUNCH, *PYRAMID,
+]  # fmt: skip

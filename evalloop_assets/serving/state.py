@@ -86,6 +86,18 @@ class Allocation:
         )
 
 
+def changed(before: Allocation | None, after: Allocation) -> list[str]:
+    """Experiments whose state differs, and those that are gone, in words."""
+    known = before.experiments if before else ()
+    gone = [f"{one.experiment_id} out" for one in known if after.experiment(one.experiment_id) is None]
+    return [_state(one) for one in after.experiments if one not in known] + gone
+
+
+def _state(experiment: Experiment) -> str:
+    weight = f"{experiment.weight_percent:g}%" if experiment.status == "running" else experiment.status
+    return f"{experiment.experiment_id} {weight.replace('_', ' ')}"
+
+
 def _experiment(value: Mapping[str, Any]) -> Experiment:
     first, last = value["segment"]
     return Experiment(

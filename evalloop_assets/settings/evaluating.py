@@ -77,6 +77,17 @@ class BadCaseSettings(Section):
     evaluation_share: float = Field(0.5, ge=0, le=1, description="share of the groups that go to evaluation")
 
 
+class ReportSettings(Section):
+    """The report of a period."""
+
+    url: str = Field(
+        "http://127.0.0.1:3001",
+        pattern=r"^https?://\S+$",
+        description="address under which people reach the folder `reports`, for the link in the UI; `evalloop report "
+        "--serve` serves it there, others behind a proxy of their own",
+    )
+
+
 class EvaluationSettings(Section):
     """The evaluation stage, a section for each of its parts."""
 
@@ -92,3 +103,4 @@ class EvaluationSettings(Section):
     offline: OfflineSettings = OfflineSettings()
     dynamic: DynamicSettings = DynamicSettings()
     bad_cases: BadCaseSettings = BadCaseSettings()
+    report: ReportSettings = ReportSettings()

@@ -1,8 +1,6 @@
 """`evalloop converse` as a user calls it, against an endpoint on loopback."""
 
 import json
-import os
-import shutil
 from datetime import date
 from pathlib import Path
 
@@ -96,10 +94,8 @@ def test_a_judge_rates_too(home, evalloop, monkeypatch):
 
 
 @pytest.mark.browser
+@pytest.mark.usefixtures("chromium")
 def test_page_and_endpoint_are_compared(home, evalloop, monkeypatch, tmp_path):
-    if shutil.which("chromium", path=f"{os.environ.get('PATH', '')}:/usr/bin") is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-
     def answer(messages, system):
         held = [{"role": "system", "content": system}, *messages] if system else messages
         return json.loads(steady({"messages": held}))["choices"][0]["message"]["content"]

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,14 +26,6 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 LOCATION = 'repositoryLocationName: "evalloop", repositoryName: "__repository__"'
 STARTS_WITHIN_S = 90
 SHOWS_WITHIN_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = shutil.which("chromium", path=f"{os.environ.get('PATH', '')}:/usr/bin")
-    if found is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    return found
 
 
 @pytest.fixture(scope="module")

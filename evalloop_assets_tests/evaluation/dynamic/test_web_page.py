@@ -1,7 +1,5 @@
 """A policy through its chat page in Chromium, beside the same policy through its endpoint."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,14 +16,6 @@ from evalloop_assets_tests.evaluation.dynamic.talkers import Says, Talker
 SHIPPED = Path(__file__).parents[3] / "docs" / "evaluation" / "page.yaml"
 FEW = list(scenarios(["en", "zh"], ["game_npc"], ["role_knowledge"], ["full"]))
 """Two roles in two languages."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    found = shutil.which("chromium", path=f"{os.environ.get('PATH', '')}:/usr/bin")
-    if found is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    return found
 
 
 def through_page(chromium, url, turns=3, cells=FEW, **changes):

@@ -1,0 +1,1 @@
+"""The report of a period: benchmarks at the base, ranking, judges and people in the middle, users at the top."""
