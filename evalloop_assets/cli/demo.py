@@ -247,6 +247,7 @@ def _summary(console: Console, settings: Settings, shop: Demo, rolled_back: Entr
         "look at it:\n"
         "  make ui                      every asset, check, sensor tick and run, at http://127.0.0.1:3000\n"
         f"  duckdb {catalogue_path(settings)}     the newest rows of every table\n"
+        "  evalloop report              the week on one page: decisions, risks, what agrees with users\n"
         "  evalloop status              what is served, in flight, stale, rejected\n"
         f"  evalloop serving undo {rolled_back.sequence} --reason …   take the rollback back",
         markup=True,

@@ -9,7 +9,10 @@ from pathlib import Path
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 
-STATE = ("lake", "dagster", "mlflow", "landing", "serving", "product", "truth", "spill", "policies", "worlds")
+STATE = (
+    "lake", "dagster", "mlflow", "landing", "serving", "product", "truth", "spill", "policies", "worlds", "reports",
+    "training",
+)  # fmt: skip
 FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "evalloop.duckdb", "product.lock")
 
 

@@ -111,6 +111,13 @@ def test_an_asset_page_shows_a_picture_of_the_last_run(page: Page, asset: str):
     assert picture.evaluate("image => image.complete && image.naturalWidth") > 300
 
 
+def test_the_report_is_linked_and_its_findings_are_shown(page: Page, demo: Demo):
+    page.goto("/assets/pyramid")
+    _shows(page.get_by_role("link", name=re.compile(r"/pyramid-.*-to-2026-03-04\.html$")))
+    [written] = (demo.home / "reports").glob("pyramid-*-to-2026-03-04.html")
+    assert "padded-replies rolled back" in written.read_text(encoding="utf-8")
+
+
 def test_an_asset_page_shows_what_it_is_made_from_and_what_is_made_from_it(page: Page):
     page.goto("/assets/sessions?view=lineage")
     for neighbour in ("turns", "reading", "user_days", "experiment_units"):
