@@ -53,8 +53,8 @@ class Thread:
             self._seen |= grams | _grams(prompt)
 
     def _nearness(self, grams: frozenset[str], prompt: str) -> float:
-        asked = _grams(prompt)
-        return sum(gram in self._seen or gram in asked for gram in grams) / len(grams)
+        known = grams & self._seen | grams & _grams(prompt)
+        return len(known) / len(grams)
 
 
 def _written(text: str) -> bool:
@@ -65,7 +65,7 @@ def _written(text: str) -> bool:
 def _grams(text: str) -> frozenset[str]:
     letters = _NO_LETTERS.sub(" ", normal(text))
     size = 2 if HAN.search(letters) else 4
-    return frozenset(letters[place : place + size] for place in range(len(letters) - size + 1))
+    return frozenset(map("".join, zip(*(letters[place:] for place in range(size)), strict=False)))
 
 
 _NO_LETTERS = re.compile(r"[\W\d]+")
