@@ -11,6 +11,7 @@ from evalloop_assets.reward_model.tables import (
     BREAKS,
     CREDIT,
     PAIR_SCORES,
+    REPLY_QUALITY,
     REWARD_MODEL_REPORT,
     REWARDS,
     TURN_EMBEDDINGS,
@@ -22,6 +23,8 @@ EMBEDDED_FOR = 27
 """Days before its own in which a step finds the vector of a text."""
 BREAK_HISTORY = 6
 """Days before its own whose replies a reply is held against."""
+READ_FOR = 3
+"""Days before its own whose replies a user is taken to remember."""
 
 
 def champion_in_use(settings: Settings) -> str:
@@ -38,6 +41,11 @@ def charged_as(settings: Settings) -> str:
         f"{options.encoder} {options.break_threshold:g} {options.credit_lookback} {options.drift_rate:g} "
         f"{options.credit_form}"
     )
+
+
+def remembered_as(settings: Settings) -> str:
+    """What a user is taken to remember: another setting judges the newest days anew."""
+    return f"{settings.reward.novelty_hours:g} hours {settings.reward.novelty_replies} replies"
 
 
 @frame_asset(
@@ -105,15 +113,33 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 
 @frame_asset(
+    schema=REPLY_QUALITY,
+    reads={"reading": (-READ_FOR, 0), "turns": (-READ_FOR, 1)},
+    group=GROUP,
+    scorer=Scorer(remembered_as, lambda settings: settings.reward.rescore_days),
+)
+def reply_quality(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Each kept reply of the day by its text, held against what its user had read in three days: what the gate of the
+    rewards opens for. Another champion changes nothing here, so that it scores the newest days anew without reading
+    their texts for this.
+    """
+    from evalloop_assets.lake.delta import rows_of_day
+    from evalloop_assets.reward_model.judging import judge_day
+
+    return Frame(rows_of_day(REPLY_QUALITY, day, judge_day(inputs, day, settings)))
+
+
+@frame_asset(
     schema=REWARDS,
     reads={
+        "reply_quality": (0, 0),
         "reading": (-7, 0),
         "turns": (-7, 1),
         "turn_embeddings": (-7 - EMBEDDED_FOR, 1),
         "reward_model_report": (0, 0),
     },
     group=GROUP,
-    code_version="3",
+    code_version="4",
     picture=PICTURES["rewards"],
     scorer=Scorer(champion_in_use, lambda settings: settings.reward.rescore_days),
 )
@@ -193,6 +219,7 @@ ASSETS = [
     turn_embeddings,
     breaks,
     reward_model_report,
+    reply_quality,
     rewards,
     pair_scores,
     credit,

@@ -74,13 +74,11 @@ def gated(r_temporal: ArrayLike, gate: ArrayLike) -> Floats:
     return np.asarray(np.asarray(gate, np.float64) * np.maximum(r, 0.0) + np.minimum(r, 0.0), np.float64)
 
 
-def through_gate(r_temporal: ArrayLike, judgements: Sequence[Judgement | None], at: Gate) -> Gated:
-    """The gate over n replies whose text was judged; None where there was no text."""
-    r = np.asarray(r_temporal, np.float64)
-    q = np.array([np.nan if found is None else found.q for found in judgements], np.float64)
-    penalty = np.array([np.nan if found is None else found.penalty.product for found in judgements], np.float64)
-    opened = gate(q, penalty, at)
-    return Gated(r, q, penalty, opened, gated(r, opened))
+def through_gate(r_temporal: ArrayLike, q: ArrayLike, penalty: ArrayLike, at: Gate) -> Gated:
+    """The gate over n replies; NaN where there was no text."""
+    r, quality, discount = (np.asarray(one, np.float64) for one in (r_temporal, q, penalty))
+    opened = gate(quality, discount, at)
+    return Gated(r, quality, discount, opened, gated(r, opened))
 
 
 def judged(
@@ -120,6 +118,7 @@ def gated_rewards(
     """
     if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
         raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
-    return through_gate(
-        model.score(messages, replies, histories=histories), judged(messages, replies, histories, at.novelty_tau), at
-    )
+    read = judged(messages, replies, histories, at.novelty_tau)
+    q = [np.nan if found is None else found.q for found in read]
+    penalty = [np.nan if found is None else found.penalty.product for found in read]
+    return through_gate(model.score(messages, replies, histories=histories), q, penalty, at)

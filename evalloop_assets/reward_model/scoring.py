@@ -10,7 +10,6 @@ import numpy as np
 from evalloop_assets.reward_model.embeddings import CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.gated import Gate, through_gate
-from evalloop_assets.reward_model.judging import judge_day
 from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.tables import REWARDS
@@ -27,8 +26,12 @@ DIGITS = 5
 CONVERSATIONS = "SELECT conversation_id FROM reading WHERE day = $day AND position IS NOT NULL"
 
 KEPT_REPLIES = """
-    SELECT r.event_id, r.session_id, r.user_id, r.conversation_id, r.model_id, t.user_text, t.reply_text
-    FROM reading AS r JOIN turns AS t ON t.event_id = r.event_id
+    SELECT
+        r.event_id, r.session_id, r.user_id, r.conversation_id, r.model_id, t.user_text, t.reply_text, quality.q,
+        quality.penalty
+    FROM reading AS r
+    JOIN turns AS t ON t.event_id = r.event_id
+    LEFT JOIN reply_quality AS quality ON quality.event_id = r.event_id
     WHERE r.day = $day AND r.position IS NOT NULL
     ORDER BY r.event_id
 """
@@ -69,9 +72,9 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
     places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
     assessed = champion.assess(places, CachedEncoder(find_encoder(name), stored))
     scores = champion.temporal(assessed.components)
-    judged = judge_day(inputs, day, settings)
-    gated = through_gate(scores, [judged[event] for event in columns[0]], Gate.of(settings.reward))
-    rows = replies.drop_columns(["user_text", "reply_text"])
+    q, penalty = (replies.column(column).to_numpy() for column in ("q", "penalty"))
+    gated = through_gate(scores, q, penalty, Gate.of(settings.reward))
+    rows = replies.drop_columns(["user_text", "reply_text", "q", "penalty"])
     for column, values in (assessed.components._asdict() | gated._asdict() | {"distance": assessed.distance}).items():
         rows = rows.append_column(column, pa.array(np.round(values, DIGITS), pa.float64(), from_pandas=True))
     rows = rows.append_column("reward_version", pa.array([champion.version] * len(scores), pa.string()))

@@ -55,6 +55,29 @@ REWARD_MODEL_REPORT = TableSchema(
     ),
 )
 
+REPLY_QUALITY = TableSchema(
+    name="reply_quality",
+    row="one kept reply by its text alone, judged after what its user had read; no reward model has a say in it",
+    key=("event_id",),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("user_id", "VARCHAR", "who read it"),
+        Column("model_id", "VARCHAR", "the model that wrote it"),
+        Column(
+            "density", "DOUBLE", "share of content among its words, in [0, 1]; NULL without text, like all of these"
+        ),
+        Column("non_repetition", "DOUBLE", "share of its phrases that were not just said, in [0, 1]"),
+        Column("progress", "DOUBLE", "new content, in [0, 1)"),
+        Column("low_information", "DOUBLE", "discount in [0.4, 1] for words that say nothing new"),
+        Column("repetition", "DOUBLE", "discount in [0.4, 1] for phrases said again"),
+        Column("soothing", "DOUBLE", "discount in [0.4, 1] for sentences that would comfort anybody about anything"),
+        Column("novelty_decay", "DOUBLE", "discount in [0.4, 1] for phrases that its reader has met in three days"),
+        Column("overdraft", "DOUBLE", "discount in [0.4, 1] for emotion above what the scene sustains"),
+        Column("q", "DOUBLE", "quality in [0, 1]: geometric mean of the first three"),
+        Column("penalty", "DOUBLE", "product of the discounts, in (0, 1]"),
+    ),
+)
+
 REWARDS = TableSchema(
     name="rewards",
     row="one kept reply with what it is worth; empty where there was no champion",

@@ -49,13 +49,14 @@ def test_another_champion_scores_the_newest_days_anew_in_one_run(stage: Stage):
     definitions = build_definitions(stage.settings)
     with DagsterInstance.ephemeral() as instance:
         assert execute(definitions, "ingest", instance, Days.one(LAST)).ok
-        assert execute(definitions, "relabel", instance, DAYS, tables=["rewards"]).ok
+        assert execute(definitions, "relabel", instance, DAYS, tables=["reply_quality", "rewards"]).ok
         assert not rewards_due(stage)
         train_day(stage.inputs(LAST, **TRAINING), LAST, stage.settings)
         second = champion_version(stage.settings)
         assert second not in (None, first)
         assert second == champion_in_use(stage.settings) == version_of("rewards", stage.settings).partition("/")[2]
         assert rewards_due(stage) == [(1, (MODEL,)), (2, (MODEL,))]
+        assert not work(stage.lake, stage.settings, tables=["reply_quality"]).stale
         reports = stage.lake.version("reward_model_report")
         ran = execute(definitions, "relabel", instance, DAYS, tables=["rewards"])
         assert ran.ok

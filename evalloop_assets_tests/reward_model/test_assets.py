@@ -8,7 +8,7 @@ import pytest
 from dagster import ExecuteInProcessResult
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import STEPS
+from evalloop_assets.lake.assets import STEPS, version_of
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.reward_model.assets import ASSETS, turn_embeddings
@@ -148,6 +148,30 @@ def test_components_add_up_to_the_reward(stage: Stage, result: ExecuteInProcessR
     rows = [row for row in stage.rows("rewards") if row["reward"] is not None]
     parts = ("r_base", "r_consistency", "r_progress")
     assert all(row["r_temporal"] == pytest.approx(sum(row[p] for p in parts), abs=1e-4) for row in rows)
+
+
+def test_quality_and_penalty_are_what_they_are_made_of_and_those_of_the_rewards(
+    stage: Stage, result: ExecuteInProcessResult
+):
+    rewards = {row["event_id"]: row for row in stage.rows("rewards")}
+    rows = stage.rows("reply_quality")
+    assert {row["event_id"] for row in rows} == set(rewards)
+    known = [row for row in rows if row["q"] is not None]
+    assert len(rows) - len(known) == 2
+    for row in known:
+        assert row["q"] == pytest.approx((row["density"] * row["non_repetition"] * row["progress"]) ** (1 / 3))
+        discounts = ("low_information", "repetition", "soothing", "novelty_decay", "overdraft")
+        assert row["penalty"] == pytest.approx(math.prod(row[name] for name in discounts))
+        told = rewards[row["event_id"]]
+        assert (told["q"], told["penalty"]) == pytest.approx((row["q"], row["penalty"]), abs=1e-5)
+        assert (told["user_id"], told["model_id"]) == (row["user_id"], row["model_id"])
+
+
+def test_another_memory_judges_the_newest_days_anew(stage: Stage, result: ExecuteInProcessResult):
+    shorter = stage.settings.reward.model_copy(update={"novelty_hours": 1.0})
+    other = stage.settings.model_copy(update={"reward": shorter})
+    assert version_of("reply_quality", other) != version_of("reply_quality", stage.settings)
+    assert version_of("rewards", other) == version_of("rewards", stage.settings)
 
 
 def test_each_pair_has_the_champions_margin(stage: Stage, result: ExecuteInProcessResult):
