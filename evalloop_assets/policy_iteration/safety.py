@@ -48,7 +48,9 @@ def read_safety_words(path: Path = SHIPPED) -> SafetyWords:
 def _plain(text: str) -> str:
     """Of one width and case, without characters that no reader sees."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(letter for letter in folded if unicodedata.category(letter) != "Cf").split())
+    if not folded.isprintable():
+        folded = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+    return " ".join(folded.split())
 
 
 def _unreadable(path: Path, why: str) -> UserError:

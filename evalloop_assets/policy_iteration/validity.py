@@ -59,6 +59,8 @@ def novelty(reply: str, known: frozenset[str]) -> float:
 
 def _ideographic(text: str) -> bool:
     """Whether most letters are Han, kana or hangul."""
+    if text.isascii():
+        return False
     letters = [letter for letter in text if letter.isalpha()]
     asian = sum("\u2e80" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7af" for letter in letters)
     return 2 * asian > len(letters)
