@@ -27,22 +27,31 @@ CORRELATIONS = """
 """
 
 SCATTER = """
+    WITH scored AS (
+      SELECT
+        1 AS place, offline.kind || ' ' || offline.name AS box, offline.model_id, offline.value AS x,
+        offline.value - 1.96 * offline.se AS x_low, offline.value + 1.96 * offline.se AS x_high, predictors.metric
+      FROM model_values AS offline
+      JOIN predictors
+        ON predictors.kind = offline.kind AND predictors.name = offline.name
+        AND predictors.day = (SELECT max(day) FROM predictors)
+      WHERE offline.day = (SELECT max(day) FROM model_values)
+        AND offline.window_days
+          = (SELECT max(w.window_days) FROM model_values AS w WHERE w.kind = offline.kind AND w.day = offline.day)
+      UNION ALL
+      SELECT 2, 'ranking', model_id, contrast, low, high, (SELECT max(metric) FROM predictors)
+      FROM ratings
+      WHERE day = (SELECT max(day) FROM ratings) AND component = 0
+    )
     SELECT
-      offline.kind || ' ' || offline.name AS box, offline.model_id AS name, offline.value AS x,
-      offline.value - 1.96 * offline.se AS x_low, offline.value + 1.96 * offline.se AS x_high, online.value AS y,
+      scored.box, scored.model_id AS name, scored.x, scored.x_low, scored.x_high, online.value AS y,
       online.value - 1.96 * online.se AS y_low, online.value + 1.96 * online.se AS y_high
-    FROM model_values AS offline
-    JOIN predictors
-      ON predictors.kind = offline.kind AND predictors.name = offline.name
-      AND predictors.day = (SELECT max(day) FROM predictors)
+    FROM scored
     JOIN model_values AS online
-      ON online.kind = 'metric' AND online.name = predictors.metric AND online.model_id = offline.model_id
-      AND online.day = offline.day
+      ON online.kind = 'metric' AND online.name = scored.metric AND online.model_id = scored.model_id
+      AND online.day = (SELECT max(day) FROM model_values)
       AND online.window_days = (SELECT max(window_days) FROM model_values WHERE kind = 'metric')
-    WHERE offline.day = (SELECT max(day) FROM model_values)
-      AND offline.window_days
-        = (SELECT max(w.window_days) FROM model_values AS w WHERE w.kind = offline.kind AND w.day = offline.day)
-    ORDER BY box, name
+    ORDER BY scored.place, scored.box, name
 """
 
 REVERSALS = """
@@ -80,7 +89,8 @@ AGREEMENT = Part(
         Block(
             "scatter",
             "Offline against online",
-            "Each model by its offline score (across) and by the deciding online metric (up), 95% intervals.",
+            "Each model by its offline score, or its skill points, (across) and by the deciding online metric (up), 95% "
+            "intervals.",
             "scatter",
             SCATTER,
             "No model has both an offline score and matured users.",

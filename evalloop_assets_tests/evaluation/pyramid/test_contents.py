@@ -83,6 +83,14 @@ def test_a_judge_stands_with_its_agreement_its_grade_and_its_faults(told):
 def test_the_scatter_joins_each_model_with_the_deciding_metric(told):
     points = {row["name"]: (row["x"], row["y"]) for row in told.rows("scatter") if row["box"] == "benchmark trivia"}
     assert points == {"good": (0.4, 0.5), HOSTILE: (0.9, 0.3)}
+    [ranked] = [row for row in told.rows("scatter") if row["box"] == "ranking"]
+    assert (ranked["name"], ranked["x"], ranked["x_low"], ranked["x_high"], ranked["y"]) == (
+        HOSTILE,
+        1.5,
+        0.5,
+        2.5,
+        0.3,
+    )
     [published] = [row for row in told.rows("scatter") if row["box"] == "benchmark published"]
     assert (published["x"], published["x_low"], published["x_high"]) == (71.0, None, None)
 
