@@ -89,7 +89,7 @@ AGREEMENT = Part(
         Block(
             "scatter",
             "Offline against online",
-            "Each model by its offline score, or its skill points, (across) and by the deciding online metric (up), 95% "
+            "Each model by its offline score or skill points (across) and by the deciding online metric (up), 95% "
             "intervals.",
             "scatter",
             SCATTER,
