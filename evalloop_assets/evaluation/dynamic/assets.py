@@ -8,6 +8,7 @@ from evalloop_assets.evaluation.dynamic.pictures import PICTURES
 from evalloop_assets.evaluation.dynamic.queries import FAILED, NEWEST
 from evalloop_assets.evaluation.dynamic.tables import RESULTS, SCORES, TURNS
 from evalloop_assets.lake.assets import DAYS, Frame, frame_asset
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.report import dagster_schema
 from evalloop_assets.lake.schema import TableSchema
@@ -39,13 +40,13 @@ def dynamic_results(inputs: Inputs, day: date, settings: Settings) -> Frame:
     Intervals hold for each figure alone; out of too few conversations there is none.
     """
     from evalloop_assets.evaluation.dynamic.results import results
-    from evalloop_assets.evaluation.dynamic.rows import arrow, result_rows
+    from evalloop_assets.evaluation.dynamic.rows import result_rows
 
     found = results(inputs.query(NEWEST).to_pandas(), settings.evaluation.dynamic.least_conversations)
     told = {f"failed, {row['model_id']}": row["failed"] for row in inputs.query(FAILED).to_pylist()}
     if not found:
         told |= {"conversations": "none in 28 days: `evalloop converse` holds them"}
-    return Frame(arrow(RESULTS, day, result_rows(found)), told)
+    return Frame(rows_of_day(RESULTS, day, result_rows(found)), told)
 
 
 ASSETS: list[AssetsDefinition | AssetSpec] = [_spec(TURNS), _spec(SCORES), dynamic_results]

@@ -11,7 +11,7 @@ from evalloop_assets.evaluation.dynamic.converse import Conversation
 from evalloop_assets.evaluation.dynamic.grid import grid_version
 from evalloop_assets.evaluation.dynamic.results import Result
 from evalloop_assets.evaluation.dynamic.tables import SCORES
-from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.lake.store import Commit, Inputs, Lake
 
@@ -58,18 +58,11 @@ def result_rows(found: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def arrow(schema: TableSchema, day: date, rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """These rows on that day."""
-    import pyarrow as pa
-
-    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
-
-
 def keep(lake: Lake, schema: TableSchema, day: date, model_id: str, rows: Sequence[dict[str, Any]]) -> Commit:
     """Puts the rows of one policy in the place of those that it had on that day; other policies keep theirs."""
     import pyarrow as pa
 
-    mine = arrow(schema, day, rows)
+    mine = rows_of_day(schema, day, rows)
 
     def compute(inputs: Inputs) -> pa.Table:
         others = inputs.query(OTHERS[schema.name], {"model_id": model_id})
