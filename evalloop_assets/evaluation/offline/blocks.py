@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evalloop_assets.evaluation.offline.scores import Floats, Scores, quasi_variances
 
 Ints = NDArray[np.int64]
+ROUND_OFF = 1e-12
 
 
 class Cells(NamedTuple):
@@ -61,7 +62,7 @@ def effects(cells: Cells, models: int) -> Effects | None:
     cells = Cells(
         place[cells.model[mine]], cells.block[mine], cells.cluster[mine], cells.units[mine], cells.total[mine]
     )
-    found = _fitted(cells, kept, blocks, groups)
+    found = _exact(_fitted(cells, kept, blocks, groups), float(np.abs(cells.total / cells.units).max()))
     present = int(np.count_nonzero(np.bincount(cells.cluster)))
     return found._replace(covariance=found.covariance * present / (present - 1)) if present > 1 else None
 
@@ -70,6 +71,20 @@ def scores_of(found: Effects, names: list[str]) -> Scores:
     """The effects with the models' names and quasi-standard errors."""
     models = tuple(names[number] for number in found.kept.tolist())
     return Scores(models, found.value, np.sqrt(quasi_variances(found.covariance)))
+
+
+def _exact(found: Effects, largest: float) -> Effects:
+    """Without the round-off of the solution: values that differ by no more than ROUND_OFF of the largest observation
+    are equal, as those of models with equal observations must be, and what varies by no more does not vary.
+    """
+    least = ROUND_OFF * largest
+    order = np.argsort(found.value, kind="stable")
+    ranked = found.value[order]
+    begins = np.diff(ranked, prepend=-np.inf) > least
+    value = np.empty_like(ranked)
+    value[order] = ranked[begins][np.cumsum(begins) - 1]
+    varies = np.diag(found.covariance).max() > least**2
+    return found._replace(value=value, covariance=found.covariance if varies else np.zeros_like(found.covariance))
 
 
 def _fitted(cells: Cells, kept: Ints, blocks: int, groups: int) -> Effects:

@@ -77,6 +77,7 @@ def _rows(observed: pa.Table, kind: str, name: str, window: int) -> Iterator[Row
     if found is None:
         yield from _alone(cells, names, kind, name, window)
         return
+    unvaried = not found.covariance.any() and np.ptp(found.value) > 0
     scores = scores_of(found, [names.get(number, "") for number in range(max(names) + 1)])
     for place, model_id in enumerate(scores.models):
         yield {
@@ -85,7 +86,7 @@ def _rows(observed: pa.Table, kind: str, name: str, window: int) -> Iterator[Row
             "window_days": window,
             "model_id": model_id,
             "value": float(scores.value[place]),
-            "se": float(scores.se[place]) if found.clusters[place] >= LEAST_CLUSTERS else None,
+            "se": None if unvaried or found.clusters[place] < LEAST_CLUSTERS else float(scores.se[place]),
             "units": float(found.units[place]),
             "clusters": int(found.clusters[place]),
         }

@@ -159,6 +159,27 @@ def test_too_few_models_are_not_enough_data(world):
     assert [row["status"] for row in once] == ["watch"]
 
 
+def test_equal_scores_and_scores_without_any_variation_give_no_figure(tmp_path):
+    """Where every item tells the same of two models, nobody knows how sure that is."""
+    made = World(tmp_path)
+    rng = np.random.default_rng(1)
+    of_item = rng.random(40)
+    rows = [
+        {"model_id": m, "benchmark": name, "item_id": f"{k}", "score": of_item[k] + step * at}
+        for name, step in (("equal", 0.0), ("apart", 0.1))
+        for at, m in enumerate(QUALITY)
+        for k in range(40)
+    ]
+    made.write("benchmark_scores", rows, FIRST)
+    made.serve(FIRST)
+    day = FIRST + timedelta(days=1)
+    made.run(model_values, offline_online, last=day)
+    assert compared(made, "equal", day=day)["reason"] == "not enough data: all offline scores are equal"
+    assert compared(made, "apart", day=day)["reason"] == "not enough data: 0 models with both, 4 are needed"
+    told = {row["se"] for row in made.read("model_values", day) if row["name"] == "apart"}
+    assert told == {None}
+
+
 def test_a_model_of_few_users_is_told_but_not_compared(tmp_path):
     """Four of four who stayed away would be sure that nobody ever comes."""
     made = World(tmp_path)

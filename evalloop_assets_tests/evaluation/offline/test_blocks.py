@@ -102,3 +102,17 @@ def test_quasi_variances_give_the_contrasts_back():
     assert sum(q) * 4 == pytest.approx(wanted.sum())
     with pytest.raises(ValueError, match="two models"):
         quasi_variances(np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_models_with_equal_observations_are_equal_and_do_not_vary(seed):
+    """Round-off alone would order them, and be sure of it."""
+    rng = np.random.default_rng(seed)
+    of_item = rng.random(60)
+    met = [(m, k) for k in range(60) for m in range(7) if rng.random() < 0.7]
+    found = effects(cells([(m, k, k, 1, of_item[k]) for m, k in met]), 7)
+    assert len(set(found.value.tolist())) == 1
+    assert not found.covariance.any()
+    better = effects(cells([(m, k, k, 1, of_item[k] + 1e-6 * (m == 3)) for m, k in met]), 7)
+    assert better.value.argmax() == 3
+    assert len(set(better.value.tolist())) == 2
