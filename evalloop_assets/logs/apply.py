@@ -19,6 +19,9 @@ from evalloop_assets.logs.plan import NUMBER, Fed, Need, TablePlan
 BESIDE = r"^\s*\+?([0-9.]+)\s*/\s*[-−]?([0-9.]+)\s*$"
 """An interval as distances from its value: +6/-4."""
 
+GROUPED = r"[-+]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?"
+"""A number with its thousands apart: 1,234.5."""
+
 
 class Applied(NamedTuple):
     """Rows with the contract's column names, not yet of its types."""
@@ -65,6 +68,8 @@ class _Builder:
             factor = self._bind(SECONDS[source.unit] / unit)
             number = f"TRY_CAST({sql} AS DOUBLE)"
             sql = f"coalesce(CAST(TRY_CAST(round({number} * {factor}) AS BIGINT) AS VARCHAR), {sql})"
+        if source.scale is not None:
+            sql = f"coalesce(CAST({self._number(sql)} * {self._bind(source.scale)} AS VARCHAR), {sql})"
         if source.default is not None:
             sql = f"coalesce({sql}, {self._bind(value_key(source.default))})"
         if fed.numbered:
@@ -91,7 +96,13 @@ class _Builder:
         return f"coalesce({', '.join(self._text(need) for need in needs)})"
 
     def _untouched(self, source: Source) -> bool:
-        return source.values is None and source.time == "iso" and source.unit is None and source.default is None
+        return (
+            source.values is None
+            and source.time == "iso"
+            and source.unit is None
+            and source.default is None
+            and source.scale is None
+        )
 
     def _text(self, need: Need) -> str:
         name = _quoted(need.key)
@@ -124,6 +135,12 @@ class _Builder:
             )
         quantile = self._bind(2 * NormalDist().inv_cdf((1 + level) / 2))
         return f"coalesce(CAST(({width}) / {quantile} AS VARCHAR), {texts[0]})"
+
+    def _number(self, sql: str) -> str:
+        """A number, also as 12.3 % or 1,234.5."""
+        text = f"trim(CAST({sql} AS VARCHAR), {self._bind(' %')})"
+        grouped = f"regexp_full_match({text}, {self._bind(GROUPED)})"
+        return f"TRY_CAST(CASE WHEN {grouped} THEN replace({text}, ',', '') ELSE {text} END AS DOUBLE)"
 
     def _time(self, sql: str, time: str) -> str:
         if time in EPOCHS:

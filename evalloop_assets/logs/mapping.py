@@ -41,6 +41,11 @@ class Source(_Strict):
     hash: tuple[str, ...] = Field((), description="an id made from these paths; `.` is the whole record")
     time: str = Field("iso", description="iso, epoch_s, epoch_ms, epoch_us, epoch_ns, or a pattern such as %d/%m/%Y")
     unit: Literal["ns", "us", "ms", "s", "min", "h"] | None = Field(None, description="unit of a duration in the log")
+    scale: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="factor of a number, a percentage or 1,234: 0.01 of percent, -1 where low is better",
+    )
     values: dict[str, Plain] | None = Field(None, description="translation of values; `*` stands for all others")
     default: Plain = Field(None, description="taken where the log has nothing")
     join: str | None = Field(None, description="text between the elements of a list")
@@ -73,6 +78,8 @@ class Source(_Strict):
     def _one_origin(self) -> Self:
         if sum((bool(self.from_), self.value is not None, bool(self.hash), bool(self.interval))) != 1:
             raise ValueError("give exactly one of `from`, `value`, `hash` and `interval`")
+        if self.scale == 0:
+            raise ValueError("`scale` is 0, which leaves nothing")
         if len(self.interval) > 2:
             raise ValueError("`interval` takes the paths of two bounds, or of one text")
         return self

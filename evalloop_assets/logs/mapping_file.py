@@ -102,6 +102,8 @@ def _check_columns(mapping: Mapping, table: str, columns: dict[str, Source], whe
             raise UserError(key, "has `time`, but the column is no time", "Remove `time`.")
         if source.unit is not None and duration_unit(column) is None:
             raise UserError(key, "has `unit`, but the column is no duration", "Remove `unit`.")
+        if source.scale is not None and (column.type != "DOUBLE" or source.unit is not None):
+            raise UserError(key, "has `scale`, but the column is no number without a unit", "Remove `scale`.")
         if source.interval and name != "standard_error":
             raise UserError(key, "has `interval`, but the column is no standard error", "Give `from`.")
         if "." in source.hash and mapping.format in ("parquet", "csv"):
