@@ -2,14 +2,16 @@
 
 Each has `model`, `task`, `metric`, `benchmark` (task and metric), `item` (`all` for a figure of the whole task),
 `score`, `standard_error` and `scored_at` (seconds of the epoch, or ISO), None where the file does not tell; one of an
-item also the harness's own record as `sample`. Metrics of an item that are no single number, such as sums for a
-perplexity, are left out.
+item also its `text` and `reference`, and the harness's own record as `sample`. Metrics of an item that are no single
+number, such as sums for a perplexity, are left out.
 
 - lm-evaluation-harness 0.4: `results_<time>.json`, and the `samples_<task>_<time>.jsonl` of `--log_samples`, which name
   no model: it is the name of their folder, `__` standing for `/`. Figures that are better when low are negated in the
-  former, which tells them. Other filters than `none` are part of the metric.
+  former, which tells them. Other filters than `none` are part of the metric; samples of versions that do not name the
+  filter are left out.
 - EvalScope 1: `reports/<model>/<dataset>.json`, a record a subset, and `reviews/<model>/<dataset>_<subset>.jsonl`. Both
-  call the task `<dataset>_<subset>`.
+  call the task `<dataset>_<subset>`. Figures of which a report says that they are better when low are negated. Of
+  several generations of an item the first counts.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from evalloop_assets.logs.harness_items import evalscope_item, lm_eval_item
 from evalloop_assets.logs.opened import COMPRESSED
 
 WHOLE = "all"
 NAMED_BY_PATH = ("lm_eval", "evalscope")
 """Formats in which a file's name and folder say what its rows are of."""
+MODEL_ARGUMENTS = ("peft", "delta", "pretrained", "model", "path", "engine")
 SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<day>\d{4}-\d\d-\d\d)T(?P<time>\d\d-\d\d-\d\d)[.\d]*")
 
 
@@ -36,6 +40,7 @@ def lm_eval_rows(record: object, path: Path) -> Iterator[dict[str, Any]]:
     elif isinstance(record.get("metrics"), list) and "doc_id" in record:
         name = SAMPLES.fullmatch(_stem(path))
         task = name["task"] if name else _stem(path)
+        item = lm_eval_item(record)._asdict()
         for metric in record["metrics"]:
             if isinstance(record.get(str(metric)), list | dict | str):
                 continue
@@ -45,6 +50,7 @@ def lm_eval_rows(record: object, path: Path) -> Iterator[dict[str, Any]]:
                 "score": record.get(str(metric)),
                 "standard_error": None,
                 "scored_at": f"{name['day']}T{name['time'].replace('-', ':')}Z" if name else None,
+                **item,
                 "sample": record,
             }
 
@@ -54,37 +60,42 @@ def evalscope_rows(record: object, path: Path) -> Iterator[dict[str, Any]]:
     if not isinstance(record, dict):
         return
     if isinstance(record.get("metrics"), list) and "dataset_name" in record:
-        for metric in filter(_is_object, record["metrics"]):
+        for metric in _objects(record["metrics"]):
+            low = _object(metric.get("semantics")).get("direction") == "lower_is_better"
             for subset in _subsets(metric):
                 task = f"{record['dataset_name']}_{subset.get('name')}"
                 yield {
                     **_named(record.get("model_name"), task, _metric_name(metric), None),
                     "item": WHOLE,
-                    "score": subset.get("score"),
+                    "score": _signed(subset.get("score"), low),
                     "standard_error": None,
                     "scored_at": None,
                 }
     elif isinstance(record.get("sample_score"), dict):
         sample = record["sample_score"]
-        values = (sample.get("score") or {}).get("value")
-        for metric, value in (values if isinstance(values, dict) else {}).items():
+        if sample.get("generation_index"):
+            return
+        first = sample.get("group_id") if sample.get("generation_index") == 0 else None
+        item = evalscope_item(record)._asdict()
+        for metric, value in _object(_object(sample.get("score")).get("value")).items():
             if isinstance(value, list | dict | str):
                 continue
             yield {
                 **_named(_speaker(record) or path.parent.name, _stem(path), metric, None),
-                "item": sample.get("sample_id", record.get("index")),
+                "item": sample.get("sample_id", record.get("index")) if first is None else first,
                 "score": value,
                 "standard_error": None,
                 "scored_at": None,
+                **item,
                 "sample": record,
             }
 
 
 def _lm_eval_results(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    model = record.get("model_name") or (record.get("config") or {}).get("model")
+    model = record.get("model_name") or _configured(record.get("config"))
     for task, figures in record["results"].items():
-        better = (record.get("higher_is_better") or {}).get(task) or {}
-        for key, value in figures.items() if isinstance(figures, dict) else ():
+        better = _object(_object(record.get("higher_is_better")).get(task))
+        for key, value in _object(figures).items():
             metric, comma, chosen = key.partition(",")
             if not comma or metric.endswith("_stderr") or isinstance(value, str):
                 continue
@@ -92,10 +103,24 @@ def _lm_eval_results(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {
                 **_named(model, task, metric, chosen),
                 "item": WHOLE,
-                "score": -value if better.get(metric) is False and value is not None else value,
+                "score": _signed(value, better.get(metric) is False),
                 "standard_error": error if isinstance(error, int | float) else None,
                 "scored_at": record.get("date"),
             }
+
+
+def _configured(config: object) -> object:
+    """The model that the arguments name, as the harness itself reads them since 0.4.3; before, a file says no more."""
+    given = _object(config).get("model_args")
+    if isinstance(given, str):
+        given = dict(pair.split("=", 1) for pair in given.split(",") if "=" in pair)
+    named = [_object(given)[key] for key in MODEL_ARGUMENTS if _object(given).get(key)]
+    return named[0] if named else _object(config).get("model")
+
+
+def _signed(score: object, lower_is_better: bool) -> object:
+    """So that higher is better."""
+    return -score if lower_is_better and isinstance(score, int | float) else score
 
 
 def _named(model: object, task: str, metric: object, chosen: object) -> dict[str, Any]:
@@ -104,22 +129,19 @@ def _named(model: object, task: str, metric: object, chosen: object) -> dict[str
 
 
 def _subsets(metric: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for category in filter(_is_object, metric.get("categories") or ()):
-        for subset in filter(_is_object, category.get("subsets") or ()):
+    for category in _objects(metric.get("categories")):
+        for subset in _objects(category.get("subsets")):
             if not subset.get("is_aggregate"):
                 yield subset
 
 
 def _metric_name(metric: dict[str, Any]) -> object:
-    identity = metric.get("identity")
-    return identity.get("name") if isinstance(identity, dict) else metric.get("name")
+    return _object(metric.get("identity")).get("name") or metric.get("name")
 
 
 def _speaker(record: dict[str, Any]) -> object:
     """The model that the last message of the assistant names."""
-    said = [
-        message for message in filter(_is_object, record.get("messages") or ()) if message.get("role") == "assistant"
-    ]
+    said = [message for message in _objects(record.get("messages")) if message.get("role") == "assistant"]
     return said[-1].get("model") if said else None
 
 
@@ -131,5 +153,9 @@ def _stem(path: Path) -> str:
     return name
 
 
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(values: object) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalloop_assets.logs.harness import NAMED_BY_PATH
+
 OPENAI: dict[str, Any] = {
     "columns": {
         "conversation_id": {"from": ["conversation_id", "metadata.conversation_id", "id"]},
@@ -66,6 +68,7 @@ HARNESS: dict[str, Any] = {
     },
 }
 
+ITEMS = "benchmark_items"
 _PRESETS = {"openai": OPENAI, "otel": OTEL, "langfuse": LANGFUSE, "lm_eval": HARNESS, "evalscope": HARNESS}
 EXPANDED = ("otel", "langfuse", "lm_eval", "evalscope")
 """Formats whose records become several, each with names of its own."""
@@ -80,4 +83,14 @@ def with_preset(data: Mapping[str, Any]) -> dict[str, Any]:
             continue
         given = data.get(key) or {}
         merged[key] = {**default, **given} if isinstance(given, Mapping) else given
+    if data.get("format") in NAMED_BY_PATH and merged["table"] != ITEMS:
+        merged["also"] = _with_items(merged["columns"], data.get("also") or {})
     return merged
+
+
+def _with_items(columns: object, also: object) -> object:
+    """The items beside their scores, named as these are."""
+    if not isinstance(columns, Mapping) or not isinstance(also, Mapping):
+        return also
+    named = {name: columns[name] for name in ("benchmark", "item_id", "slice")}
+    return {ITEMS: {**named, "text": "text", "reference": "reference"}, **also}

@@ -12,6 +12,7 @@ from evalloop_assets.logs.batch import RawBatch, Rejected
 from evalloop_assets.logs.collect import Collector, Row
 from evalloop_assets.logs.columnar import csv_batches, parquet_batches
 from evalloop_assets.logs.dialogue import replies
+from evalloop_assets.logs.harness import NAMED_BY_PATH
 from evalloop_assets.logs.json_records import Record, json_any, json_array, json_lines
 from evalloop_assets.logs.mapping import Mapping
 from evalloop_assets.logs.mapping_file import did_you_mean
@@ -42,9 +43,10 @@ def _record_batches(path: Path, mapping: Mapping, wanted: Sequence[TablePlan], b
             main.reject(record)
         else:
             example = example or record.value
-            _gather(main, record, mapping, path)
+            taken = _gather(main, record, mapping, path)
             for collector in further:
-                collector.add(Row(record.position, record.value), record.size)
+                for row in taken:
+                    collector.add(row, record.size // len(taken))
         for collector in (main, *further):
             if len(collector) >= batch_rows or collector.full:
                 yield collector.take()
@@ -77,7 +79,9 @@ def _expanded(record: object, format_: str, path: Path) -> list[dict[str, Any] |
             return list(harness.evalscope_rows(record, path))
 
 
-def _gather(main: Collector, record: Record, mapping: Mapping, path: Path) -> None:
+def _gather(main: Collector, record: Record, mapping: Mapping, path: Path) -> list[Row]:
+    """Adds what the record holds to the main table; the rows that the tables filled along with it are made of."""
+    whole = [Row(record.position, record.value)]
     if mapping.format in EXPANDED:
         found = _expanded(record.value, mapping.format, path)
         for number, turn in enumerate(found, 1):
@@ -88,18 +92,21 @@ def _gather(main: Collector, record: Record, mapping: Mapping, path: Path) -> No
                 main.add(Row(record.position, turn, detail=detail), record.size // len(found))
         if not found:
             main.skip()
+        if mapping.format in NAMED_BY_PATH:
+            return [Row(record.position, one) for one in found if one is not None and "sample" in one]
     elif mapping.dialogue is not None:
         rows = replies(record.value, record.position, mapping.dialogue)
         if isinstance(rows, Rejected):
             main.reject(rows)
-            return
+            return whole
         added = list(rows)
         for row in added:
             main.add(row, record.size // len(added))
         if not added:
             main.skip()
     else:
-        main.add(Row(record.position, record.value), record.size)
+        main.add(whole[0], record.size)
+    return whole
 
 
 def _require_found(path: Path, mapping: Mapping, collector: Collector, example: object) -> None:
