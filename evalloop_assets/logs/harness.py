@@ -40,7 +40,7 @@ def lm_eval_rows(record: object, path: Path) -> Iterator[dict[str, Any]]:
     elif isinstance(record.get("metrics"), list) and "doc_id" in record:
         name = SAMPLES.fullmatch(_stem(path))
         task = name["task"] if name else _stem(path)
-        item = lm_eval_item(record)._asdict()
+        about = lm_eval_item(record)._asdict()
         for metric in record["metrics"]:
             if isinstance(record.get(str(metric)), list | dict | str):
                 continue
@@ -50,7 +50,7 @@ def lm_eval_rows(record: object, path: Path) -> Iterator[dict[str, Any]]:
                 "score": record.get(str(metric)),
                 "standard_error": None,
                 "scored_at": f"{name['day']}T{name['time'].replace('-', ':')}Z" if name else None,
-                **item,
+                **about,
                 "sample": record,
             }
 
@@ -76,17 +76,17 @@ def evalscope_rows(record: object, path: Path) -> Iterator[dict[str, Any]]:
         if sample.get("generation_index"):
             return
         first = sample.get("group_id") if sample.get("generation_index") == 0 else None
-        item = evalscope_item(record)._asdict()
-        for metric, value in _object(_object(sample.get("score")).get("value")).items():
+        about = evalscope_item(record)._asdict()
+        for name, value in _object(_object(sample.get("score")).get("value")).items():
             if isinstance(value, list | dict | str):
                 continue
             yield {
-                **_named(_speaker(record) or path.parent.name, _stem(path), metric, None),
+                **_named(_speaker(record) or path.parent.name, _stem(path), name, None),
                 "item": sample.get("sample_id", record.get("index")) if first is None else first,
                 "score": value,
                 "standard_error": None,
                 "scored_at": None,
-                **item,
+                **about,
                 "sample": record,
             }
 

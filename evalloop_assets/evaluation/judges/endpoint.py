@@ -33,7 +33,7 @@ class Patience:
     """How an endpoint is asked."""
 
     timeout: float = 60.0
-    """Seconds without a byte before a call is given up."""
+    """Seconds without a byte, and seconds that an answer may take from its first byte on, before a call is given up."""
     retries: int = 4
     """Times that a call is repeated."""
     first_wait: float = 1.0
@@ -82,9 +82,11 @@ class Endpoint:
     _next: float = -math.inf
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self.base_url):
             raise UserError("base URL of the endpoint", "is no http or https address", "Write it as https://host/v1.")
+        if not (self.key.isascii() and self.key.isprintable()):
+            why = "holds a line break or another character that no header can carry"
+            raise UserError("key of the endpoint", why, "Set its variable to the key alone.")
 
     def complete(self, messages: Sequence[Mapping[str, str]]) -> Completion:
         """One completion at temperature 0. NoAnswer where there is none after all repetitions."""
@@ -115,16 +117,26 @@ class Endpoint:
         request = urllib.request.Request(url, body, headers)
         try:
             with _OPENER.open(request, timeout=self.patience.timeout) as response:
-                raw = response.read(MOST_BYTES)
+                raw = self._read(response)
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error.code, error.headers) from None
         except TimeoutError:
             raise _Passing("it did not answer in time") from None
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
+        except (OSError, http.client.HTTPException) as error:
             late = isinstance(getattr(error, "reason", None), TimeoutError)
             raise _Passing("it did not answer in time" if late else "the connection failed") from None
         return _completion(raw)
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        """The answer. TimeoutError where it trickles in for longer than a call may be silent."""
+        until, parts, size = self.clock() + self.patience.timeout, [], 0
+        while size < MOST_BYTES and (part := response.read1(MOST_BYTES - size)):
+            parts.append(part)
+            size += len(part)
+            if self.clock() > until:
+                raise TimeoutError
+        return b"".join(parts)
 
     def _refused(self, status: int, headers: Message) -> Exception:
         if status in PASSING or status >= 500:
@@ -151,14 +163,24 @@ class _StaysHere(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_StaysHere)
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and parts.scheme in ("http", "https") and url.isascii() and url.isprintable() and " " not in url
+
+
 def _completion(raw: bytes) -> Completion:
     try:
         held = json.loads(raw)
         text = held["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise _Passing("what it answered is no completion") from None
     if not isinstance(text, str):
         raise _Passing("what it answered is no text")
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can be stored nowhere
     usage = held.get("usage") if isinstance(held.get("usage"), dict) else {}
     return Completion(text, *(_tokens(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")))
 

@@ -3,10 +3,13 @@
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HTML = b"<!doctype html><html><body>502 Bad Gateway</body></html>"
+
+PAUSE = 0.1
+"""Seconds between the pieces of an answer."""
 
 
 def completion(text, usage=True):
@@ -22,7 +25,7 @@ def verdict(choice, reason="it answers", confidence=0.9):
 
 class Script:
     """What the server does, call by call; the last one is repeated. An act gets the request's body and gives (status,
-    body, headers), a number of seconds to stay silent, or b"" cut to close at once."""
+    body, headers), a number of seconds to stay silent, or None to close at once; a body in pieces trickles in."""
 
     def __init__(self, *acts):
         self.acts = list(acts)
@@ -53,10 +56,14 @@ def chat_server(*acts):
                 return
             status, content, headers = (*act, {})[:3] if isinstance(act, tuple) else (200, act, {})
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            pieces = content if isinstance(content, list) else [content]
+            for name, value in {"Content-Length": str(sum(map(len, pieces))), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(OSError):
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    time.sleep(PAUSE if len(pieces) > 1 else 0)
 
         def log_message(self, *given):
             pass

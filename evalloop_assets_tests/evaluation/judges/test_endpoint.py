@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from time import monotonic
 
 import pytest
 
@@ -47,6 +48,7 @@ def endpoint(url, time, **patience):
         (200, b"[]"),
         (200, b'{"choices": [{"message": {"content": null}}]}'),
         (200, b'{"choices": [', {"Content-Length": "5000"}),
+        (200, b"[" * 200_000),
         None,
     ],
 )
@@ -110,9 +112,32 @@ def test_the_rate_is_kept():
     assert time.now == pytest.approx(6.0)
 
 
-def test_an_address_that_is_none_is_refused():
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "http://", "http://[::1/v1", "http://host:port/v1", "http://主机/v1", "http://host/a b", ""],
+)
+def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(UserError, match="no http"):
-        endpoint("file:///etc/passwd", Time())
+        endpoint(url, Time())
+
+
+@pytest.mark.parametrize("key", [KEY + "\n", "sk-密钥", "sk-\x00"])
+def test_a_key_that_no_header_carries_is_refused_and_not_shown(key):
+    with pytest.raises(UserError, match="no header can carry") as error:
+        Endpoint("http://127.0.0.1/v1", "m", key, Patience(), lambda seconds: None, lambda: 0.0)
+    assert key.strip() not in str(error.value)
+
+
+def test_an_answer_that_trickles_in_is_given_up():
+    slow = (200, [*[b" "] * 10, completion("at last")])
+    with chat_server(slow) as (url, _), pytest.raises(NoAnswer, match="in time, 1 times"):
+        Endpoint(url, "m", KEY, Patience(0.2, 0), lambda seconds: None, monotonic).complete(QUESTION)
+
+
+def test_half_a_character_is_replaced():
+    """JSON may hold it, and no table."""
+    with chat_server((200, b'{"choices": [{"message": {"content": "a\\ud800b"}}]}')) as (url, _):
+        assert endpoint(url, Time()).complete(QUESTION).text == "a?b"
 
 
 def judge(url, rubric=None, price=None):
