@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from evalloop_assets.lake.errors import UserError
 
@@ -23,33 +29,40 @@ def run_command(command: Sequence[str], model_id: str, benchmark: str, landing: 
     named = {"{model_id}": model_id, "{benchmark}": benchmark, "{landing}": str(landing.resolve())}
     arguments = [_filled(argument, named) for argument in command]
     what = f"evaluation of {model_id} on {benchmark}"
-    try:
-        done = subprocess.run(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=60 * minutes,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError as error:
-        raise UserError(
-            SETTING, f"{arguments[0]} cannot be started: {error.strerror}", "Correct the program."
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        mend = "Give evaluation.offline.command_minutes more, or the program less to do."
-        raise UserError(what, f"it took longer than {minutes:g} minutes and was ended", mend) from error
-    said = done.stdout[-SHOWN:].strip()
-    if done.returncode:
-        raise UserError(
-            what, f"the program ended with {done.returncode}: {said or 'no word'}", "Mend it; run `evaluate` again."
-        )
+    with tempfile.TemporaryFile() as output:
+        try:
+            program = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise UserError(SETTING, f"{arguments[0]} cannot be started: {why}", "Correct the program.") from error
+        try:
+            status = program.wait(60 * minutes)
+        except subprocess.TimeoutExpired as error:
+            mend = "Give evaluation.offline.command_minutes more, or the program less to do."
+            raise UserError(what, f"it took longer than {minutes:g} minutes and was ended", mend) from error
+        finally:
+            _end_all(program)
+        said = _last_of(output)
+    if status:
+        raise UserError(what, f"the program ended with {status}: {said or 'no word'}", "Mend it; run `evaluate` again.")
     return said
 
 
+def _end_all(program: subprocess.Popen[bytes]) -> None:
+    """The program and whatever it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    program.wait()
+
+
+def _last_of(output: IO[bytes]) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(size - 4 * SHOWN, 0))
+    return output.read().decode("utf-8", "replace")[-SHOWN:].strip()
+
+
 def _filled(argument: str, named: dict[str, str]) -> str:
-    for name, value in named.items():
-        argument = argument.replace(name, value)
-    return argument
+    """Every name once: one that stands in an id is none."""
+    return re.sub("|".join(map(re.escape, named)), lambda found: named[found[0]], argument)

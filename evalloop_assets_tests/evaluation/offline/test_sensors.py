@@ -2,6 +2,8 @@
 
 import sys
 from datetime import date
+from pathlib import Path
+from time import monotonic
 
 import pyarrow.parquet as pq
 import pytest
@@ -139,6 +141,37 @@ def test_a_program_that_fails_fails_the_run_with_its_last_words(loop):
 def test_a_command_that_cannot_do_it_is_told(tmp_path, command, reason):
     with pytest.raises(UserError, match=reason):
         run_command(command, "m", "b", tmp_path, 0.005)
+
+
+def lives(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_the_program_started_ends_with_it(tmp_path):
+    """A shell that waits for its child: the child alone would hold the output open for half a minute."""
+    begun = monotonic()
+    with pytest.raises(UserError, match="took longer"):
+        run_command(("sh", "-c", "sleep 30 & echo $! > $0; wait", str(tmp_path / "child")), "m", "b", tmp_path, 0.01)
+    assert monotonic() - begun < 20
+    child = (tmp_path / "child").read_text().strip()
+    while lives(child):
+        assert monotonic() - begun < 20
+
+
+def test_the_last_words_of_many_are_shown(tmp_path):
+    said = run_command((sys.executable, "-c", "print('é' * 99_999); print('done')"), "m", "b", tmp_path, 1)
+    assert said.endswith("éé\ndone")
+    assert len(said) <= 2_000
+
+
+def test_a_name_within_an_id_is_no_name(tmp_path):
+    said = run_command(
+        (sys.executable, "-c", "import sys; print(sys.argv[1])", "{model_id}"), "{benchmark}", "b", tmp_path, 1
+    )
+    assert said == "{benchmark}"
 
 
 def test_ids_are_arguments_and_no_shell_reads_them(tmp_path):
