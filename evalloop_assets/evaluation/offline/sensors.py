@@ -1,8 +1,9 @@
 """The evaluation sensor: a new model or policy version, or a score grown old, starts its evaluation by itself.
 
 Like the other sensors it reads Dagster's record, never the data files. Each model and benchmark that becomes due is
-one run of the job `evaluate`. Its run key holds release and last score, so that what failed is not tried again and
-again: it stays in `evaluations_due` and in the check until somebody runs the job, or the model is released anew.
+one run of the job `evaluate`. The look at the latest day counts: what was due on a day before it and is no longer has
+been done. A run key holds release and last score, so that what failed is not tried again and again: it stays in
+`evaluations_due` and in the check until somebody runs the job, or the model is released anew.
 """
 
 from collections.abc import Mapping
@@ -71,22 +72,23 @@ def evaluate() -> None:
 def evaluation_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SensorResult | SkipReason:
     if not settings.evaluation.offline.command:
         return SkipReason("evaluation.offline.command is not set: what is due is only shown")
-    after = int(context.cursor) if context.cursor else None
+    after, _, seen = (context.cursor or "").partition(" ")
     records = context.instance.fetch_materializations(
-        AssetRecordsFilter(AssetKey(EVALUATIONS_DUE.name), after_storage_id=after), limit=AT_ONCE, ascending=True
+        AssetRecordsFilter(AssetKey(EVALUATIONS_DUE.name), after_storage_id=int(after) if after else None),
+        limit=AT_ONCE,
     ).records
     if not records:
         return SkipReason("no new look at what is due")
-    due: dict[str, RunRequest] = {}
-    for record in records:
-        told = record.asset_materialization.metadata.get(TO_DO) if record.asset_materialization else None
-        for row in told.value if told is not None and isinstance(told.value, list) else ():
-            asked = request(row)
-            due[str(asked.run_key)] = asked
-    cursor = str(records[-1].storage_id)
+    newest = max(records, key=lambda record: (record.partition_key or "", record.storage_id))
+    day = newest.partition_key or ""
+    cursor = f"{max(record.storage_id for record in records)} {max(day, seen)}"
+    if day < seen:
+        return SensorResult(skip_reason=SkipReason(f"a look at {day}, and {seen} was looked at before"), cursor=cursor)
+    told = newest.asset_materialization.metadata.get(TO_DO) if newest.asset_materialization else None
+    due = [request(row) for row in told.value] if told is not None and isinstance(told.value, list) else []
     if not due:
         return SensorResult(skip_reason=SkipReason("nothing is due"), cursor=cursor)
-    return SensorResult(run_requests=list(due.values()), cursor=cursor)
+    return SensorResult(run_requests=due, cursor=cursor)
 
 
 def request(row: Mapping[str, Any]) -> RunRequest:

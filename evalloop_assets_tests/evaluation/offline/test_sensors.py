@@ -120,6 +120,23 @@ def test_without_a_command_what_is_due_is_only_shown(loop):
     assert len(made.read("evaluations_due")) == 1
 
 
+def test_what_was_due_on_an_earlier_day_and_is_no_longer_is_not_evaluated(loop):
+    """As where the command is set after weeks of looks, or an earlier day is computed anew."""
+    made = loop(command=COMMAND)
+    made.look()
+    scored = [score("old", FIRST), score("new", date(2026, 3, 5))]
+    made.write("benchmark_scores", scored, FIRST)
+    made.look(date(2026, 3, 6))
+    assert made.tick().run_requests == []
+    made.look()
+    found = made.tick()
+    assert found.run_requests == []
+    assert "2026-03-06 was looked at before" in found.skip_message
+    made.write("models", [model("new", date(2026, 3, 7)), model("old", FIRST)], FIRST)
+    made.look(date(2026, 3, 7))
+    assert len(made.tick().run_requests) == 1
+
+
 def test_a_program_that_fails_fails_the_run_with_its_last_words(loop):
     made = loop(command=(sys.executable, "-c", "print('no such model'); raise SystemExit(3)"))
     made.look()
