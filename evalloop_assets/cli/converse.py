@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
     from evalloop_assets.policy_iteration.policy import Policy as Candidate
 
-FAILED_AT_FIRST = 5
-"""Conversations without any reply, and none with one before, after which no more are begun."""
+FAILED_IN_A_ROW = 5
+"""Conversations without any reply, one after another, after which no more are begun; of those held at a time all."""
 SHOWN = """
     SELECT model_id, metric, scorer, figure, against, value, low, high, conversations, reason FROM dynamic_results
     WHERE (model_id = $model_id OR against = $model_id) AND figure <> 'turn'
@@ -75,7 +76,7 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True)
 class InProcess:
-    """A policy of the loop in this process; each reply is drawn with the seed and its place."""
+    """A policy of the loop in this process; each reply is drawn with the conversation's seed and its place."""
 
     policy: Candidate
     seed: int
@@ -92,7 +93,8 @@ class InProcess:
 class Reached(NamedTuple):
     """A policy, and how it was reached."""
 
-    policy: Policy
+    policy: Callable[[int], Policy]
+    """For conversations of a seed."""
     model_id: str
     channel: str
     at_once: int
@@ -118,7 +120,7 @@ def run_converse(console: Console, plan: Plan, options: Options) -> None:
     open_home(settings)
     lake = open_lake(settings)
     scorers = _scorers(console, settings, options)
-    held = [_held(console, settings, lake, options, page, channel, todo, plan.seed) for channel in ways]
+    held = [_held(console, settings, lake, options, page, channel, todo) for channel in ways]
     day = datetime.now(UTC).date()
     _keep(console, settings, lake, day, held, scorers)
     rebuild_catalogue(lake, catalogue_path(settings))
@@ -126,7 +128,9 @@ def run_converse(console: Console, plan: Plan, options: Options) -> None:
         _tell(console, lake, day, one.model_id)
     if len(held) > 1:
         same = equal_replies(held[0].talks, held[1].talks, settings.evaluation.dynamic.least_conversations)
-        console.print(f"equal replies, {held[0].model_id} and {held[1].model_id}: {_shown(same._asdict())}")
+        console.print(
+            f"equal replies, {held[0].model_id} and {held[1].model_id}: {_shown(same._asdict())}", markup=False
+        )
 
 
 def _ways(options: Options) -> list[str]:
@@ -147,12 +151,14 @@ def _held(
     page: PageFile | None,
     channel: str,
     todo: Sequence[Planned],
-    seed: int,
 ) -> Held:
-    with _reached(settings, lake, options, page, channel, seed) as reached:
-        turns = todo[0].turns
-        console.print(f"{len(todo):,} conversations of {turns} turns with {reached.model_id}", soft_wrap=True)
+    with _reached(settings, lake, options, page, channel) as reached:
+        told = f"{len(todo):,} conversations of {todo[0].turns} turns with {reached.model_id}"
+        console.print(told, markup=False, soft_wrap=True)
         talks = _talks(console, reached, todo)
+    if len(talks) < len(todo):
+        told = f"  {len(todo) - len(talks):,} conversations were not begun: the last ones before them got no reply"
+        console.print(told, markup=False, soft_wrap=True)
     _tell_failures(console, talks)
     return Held(reached.model_id, channel, talks)
 
@@ -196,21 +202,22 @@ def _scorers(console: Console, settings: Settings, options: Options) -> list[Tur
 
 @contextmanager
 def _reached(
-    settings: Settings, lake: Lake, options: Options, page: PageFile | None, channel: str, seed: int
+    settings: Settings, lake: Lake, options: Options, page: PageFile | None, channel: str
 ) -> Iterator[Reached]:
     if channel == "endpoint":
         model = str(options.model)
-        yield Reached(EndpointPolicy(_endpoint(options, model)), options.model_id or model, channel, options.at_once)
+        asked = EndpointPolicy(_endpoint(options, model))
+        yield Reached(lambda seed: asked, options.model_id or model, channel, options.at_once)
     elif page is not None and channel == "page":
         name = options.model_id or options.model
         with page_policy(page, _chromium()) as policy:
-            yield Reached(policy, f"{name}/page" if name else page.url, channel, 1)
+            yield Reached(lambda seed: policy, f"{name}/page" if name else page.url, channel, 1)
     else:
         from evalloop_assets.policy_iteration.policy import load_policy
 
         name = str(options.policy)
-        candidate = InProcess(load_policy(settings, _candidate(lake, name)), seed)
-        yield Reached(candidate, options.model_id or name, channel, 1)
+        candidate = load_policy(settings, _candidate(lake, name))
+        yield Reached(lambda seed: InProcess(candidate, seed), options.model_id or name, channel, 1)
 
 
 def _chromium() -> str | None:
@@ -240,7 +247,9 @@ def _endpoint(options: Options, model: str) -> Endpoint:
 
 
 def _talks(console: Console, reached: Reached, todo: Sequence[Planned]) -> list[Conversation]:
-    """Every conversation in the order planned; one at a time stays in this thread, which a browser needs."""
+    """The conversations in the order planned, until so many in a row got no reply. One at a time stays in this thread,
+    which a browser needs.
+    """
     found: list[Conversation] = []
     left = iter(todo)
     columns = TextColumn("talking"), MofNCompleteColumn(), TimeElapsedColumn()
@@ -251,10 +260,11 @@ def _talks(console: Console, reached: Reached, todo: Sequence[Planned]) -> list[
         task = progress.add_task("", total=len(todo))
         held = map if reached.at_once == 1 else pool.map
         while part := list(islice(left, reached.at_once)):
-            for talk in held(lambda one: one.hold(reached.policy), part):
+            for talk in held(lambda one: one.hold(reached.policy(one.seed)), part):
                 found.append(talk)
                 progress.advance(task)
-            if len(found) >= FAILED_AT_FIRST and not any(talk.turns for talk in found):
+            lately = found[-max(FAILED_IN_A_ROW, reached.at_once) :]
+            if len(lately) >= FAILED_IN_A_ROW and not any(talk.turns for talk in lately):
                 break
     if not any(talk.turns for talk in found):
         raise UserError(f"policy {reached.model_id}", found[-1].failure, "Check address, key and model.")
@@ -274,7 +284,8 @@ def _tell_unrated(console: Console, held: Held, frame: pd.DataFrame, scorers: Se
             mine = frame[frame["scorer"] == judge.version]
             rated = len(mine.drop_duplicates(["pair", "perturbation", "turn"]))
             if rated < turns:
-                console.print(f"  {turns - rated:,} of {turns:,} turns have no rating of {judge.endpoint.model}")
+                told = f"  {turns - rated:,} of {turns:,} turns have no rating of {judge.endpoint.model}"
+                console.print(told, markup=False, soft_wrap=True)
 
 
 def _tell(console: Console, lake: Lake, day: date, model_id: str) -> None:
@@ -282,7 +293,8 @@ def _tell(console: Console, lake: Lake, day: date, model_id: str) -> None:
     table = Table("model", "metric", "scorer", "figure", "value, 95% interval", "conversations")
     for row in lake.reader.fetch(SHOWN, view, {"model_id": model_id}).to_pylist():
         figure = f"{row['figure']} {row['against']}".strip()
-        table.add_row(row["model_id"], row["metric"], row["scorer"], figure, _shown(row), f"{row['conversations']:,}")
+        cells = (row["model_id"], row["metric"], row["scorer"], figure, _shown(row), f"{row['conversations']:,}")
+        table.add_row(*map(escape, cells))
     print_table(console, table)
 
 

@@ -8,6 +8,8 @@ import duckdb
 import pytest
 import yaml
 
+from evalloop_assets.cli.converse import InProcess
+from evalloop_assets.evaluation.dynamic.plan import Plan
 from evalloop_assets.reward_model.gate import Verdict
 from evalloop_assets.reward_model.registry import Notes, register
 from evalloop_assets_tests.cli.conftest import line
@@ -129,6 +131,48 @@ def test_an_endpoint_that_answers_html_is_one_clear_line(home, evalloop, monkeyp
         said = evalloop("converse", "--model", "m", *FEW, "--retries", 0)
     assert "no completion" in line(said)
     assert len(script.calls) <= 8
+
+
+def test_an_endpoint_that_dies_is_not_asked_for_ever(home, evalloop, monkeypatch):
+    """What was said before is kept, and what failed with it."""
+
+    def act(body):
+        act.calls += 1
+        return steady(body) if act.calls <= 4 else (503, HTML)
+
+    act.calls = 0
+    with chat_server(act) as (url, _):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        options = ("--turns", 2, "--retries", 0, "--at-once", 1)
+        said = evalloop("converse", "--model", "[/m]", "--judge", "[/j]", *FEW, *options)
+    assert said.status == 0, said
+    assert "12 conversations of 2 turns with [/m]" in said.printed
+    assert "5 conversations ended early: it answered with status 503" in said.printed
+    assert "5 conversations were not begun" in said.printed
+    assert "4 of 4 turns have no rating of [/j]" in said.printed
+    with duckdb.connect(str(home / "evalloop.duckdb"), read_only=True) as tables:
+        found = tables.sql("SELECT count(reply), count(failure) FROM dynamic_turns").fetchall()
+    assert found == [(4, 5)]
+
+
+class Drawn:
+    """A candidate whose reply is the seed that it was drawn with."""
+
+    def reply(self, prompts, seed):
+        return [f"{len(prompts[0].history)} {seed}"]
+
+
+def test_a_conversation_is_the_same_whatever_is_held_beside_it():
+    def held(**seeds):
+        return {
+            talk.pair: talk
+            for planned in Plan(("en",), ("game_npc",), ("role_knowledge",), turns=3, **seeds).conversations()
+            for talk in [planned.hold(InProcess(Drawn(), planned.seed))]
+        }
+
+    both, alone = held(seed=1, seeds=2), held(seed=2)
+    assert len(both) == 2 * len(alone)
+    assert {pair: both[pair] for pair in alone} == alone
 
 
 @pytest.mark.parametrize(

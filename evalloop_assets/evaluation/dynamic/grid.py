@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 FOLDER = Path(__file__).parent
-FILES = ("roles.yaml", "phrases.yaml", "metrics.yaml")
+FILES = ("roles.yaml", "phrases.yaml", "metrics.yaml", "user.py", "perturb.py")
 ROLE_TYPES = (
     "fictional_character",
     "emotional_companion",
@@ -132,7 +132,7 @@ def phrases(locale: str) -> Mapping[str, Any]:
 
 @cache
 def grid_version() -> str:
-    """Of roles, phrases and metrics: another text, another version."""
+    """Of roles, phrases, metrics and the rules of the simulated user: another text, another version."""
     held = b"\0".join((FOLDER / name).read_bytes() for name in FILES)
     return hashlib.sha256(held).hexdigest()[:8]
 

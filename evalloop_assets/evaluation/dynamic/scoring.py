@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -53,7 +54,7 @@ class RewardScorer:
 
     @property
     def version(self) -> str:
-        return f"reward/{self.reward_version}"
+        return f"reward/{self.reward_version}/{hashlib.sha256(repr(self.at).encode()).hexdigest()[:8]}"
 
     def score(self, talks: Sequence[Conversation]) -> dict[str, Floats]:
         messages = [turn.meant for talk in talks for turn in talk.turns]
@@ -69,7 +70,7 @@ class RewardScorer:
 class TextScorer:
     """What the text alone tells: consistency, diversity, and whether what was told is remembered; all in [0, 1]."""
 
-    version: str = "text/1"
+    version: str = "text/2"
 
     def score(self, talks: Sequence[Conversation]) -> dict[str, Floats]:
         recalled = [turn.recalled for talk in talks for turn in talk.turns]

@@ -34,7 +34,7 @@ class Said(NamedTuple):
     """open, tell, ask_on, answer, boundary, doubt, recall, remind, blank or repeated."""
     text: str
     keys: tuple[str, ...] = ()
-    """Of a recall: words of which a reply that remembers holds one."""
+    """Of a recall: beginnings of words of which a reply that remembers holds one."""
 
 
 class Exchange(NamedTuple):
@@ -66,8 +66,7 @@ def recalled(said: Said, reply: str | None) -> bool | None:
     """Whether the reply remembers what the user had told; None where the user did not ask."""
     if not said.keys:
         return None
-    heard = (reply or "").casefold()
-    return any(key in heard for key in said.keys)
+    return any(re.search(rf"(?<![a-z]){re.escape(key)}", (reply or "").casefold()) for key in said.keys)
 
 
 def grams(text: str) -> frozenset[str]:

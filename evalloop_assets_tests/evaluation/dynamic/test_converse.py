@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from evalloop_assets.evaluation.dynamic.converse import converse
 from evalloop_assets.evaluation.dynamic.grid import INTENTS, LOCALES, scenarios
 from evalloop_assets.evaluation.dynamic.perturb import PERTURBATIONS, perturbed
-from evalloop_assets.evaluation.dynamic.user import Exchange, next_message, recalled
+from evalloop_assets.evaluation.dynamic.user import Exchange, Said, next_message, recalled
 from evalloop_assets_tests.evaluation.dynamic.talkers import Says, Talker
 
 PLAIN = "The harbour was quiet when we came back this morning."
@@ -106,6 +106,21 @@ def test_it_asks_for_the_fact_that_it_told_last():
     assert asked.act == "recall"
     assert recalled(asked, told[1])
     assert not recalled(asked, told[0])
+
+
+@pytest.mark.parametrize(
+    ("reply", "remembers"),
+    [
+        ("She flies.", True),
+        ("FLYING, all day", True),
+        ("A butterfly!", False),
+        ("开飞机的", True),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_word_is_remembered_from_its_beginning(reply, remembers):
+    assert recalled(Said("recall", "?", ("fly", "flies", "开飞机")), reply) is remembers
 
 
 def test_a_policy_that_falls_silent_ends_the_conversation_with_the_reason():

@@ -99,6 +99,26 @@ def test_memory_is_scored_where_it_was_asked_for():
     assert (told[5], told[11]) == (1.0, 0.0)
 
 
+def test_equal_versions_give_equal_scores():
+    """Another gate is another scorer; where the scores of the text change here, raise the version of TextScorer."""
+    versions = {RewardScorer(ByLength(), at, "v1").version for at in (AT, AT, Gate(0.7, 0.1, 3600.0))}
+    assert len(versions) == 2
+    keeper = next(one for one in cells(prompt_settings=["persona"]) if one.role.role_id == "lighthouse_keeper")
+    said = (
+        "I keep the light.",
+        "I am 23 years old.",
+        "I live in a loud town.",
+        "I am 23 years old, I say.",
+        "No.",
+        "Fly!",
+    )
+    told = TextScorer().score([converse(Says(*said), keeper, 1, 6)])
+    assert TextScorer().version == "text/2"
+    assert told["consistency"].tolist() == pytest.approx([1.0, 0.25, 1.0, 0.25, 1.0, 0.967], abs=5e-4)
+    assert told["diversity"].tolist() == pytest.approx([1.0, 1.0, 1.0, 0.364, 1.0, 1.0], abs=5e-4)
+    assert told["recall"].tolist() == pytest.approx([math.nan] * 5 + [1.0], nan_ok=True)
+
+
 def frame(*policies, perturbations=("none",), turns=6, role_types=ROLE_TYPES):
     """Scored conversations of `(name, policy)`."""
     return pd.concat(
