@@ -14,6 +14,8 @@ from evalloop_assets.lake.schema import TableSchema
 NEVER = "9223372036854775807"
 NEWEST = "-CAST(day - DATE '1970-01-01' AS BIGINT)"
 """Rank of tables whose day is that of the delivery: what came later is the newer description."""
+NEWEST_SCORE = f"{NEWEST} * 10000000000000 - coalesce(CAST(floor(epoch(scored_at)) AS BIGINT), 0)"
+"""Of scores delivered on one day the one that was scored last."""
 ASKED = ("prompt_version", '"order"', "decided_at")
 """What tells one verdict on an item from another of the same judge: asked anew, it is another verdict."""
 
@@ -45,7 +47,7 @@ IDENTITIES = {
     "characters": Identity(("character_id",), NEWEST, None),
     "models": Identity(("model_id",), NEWEST, None),
     "benchmark_items": Identity(("benchmark", "item_id"), NEWEST, None),
-    "benchmark_scores": Identity(("model_id", "benchmark", "item_id"), NEWEST, None),
+    "benchmark_scores": Identity(("model_id", "benchmark", "item_id"), NEWEST_SCORE, None),
     "judge_verdicts": Identity(("item_id", "judge_id", *ASKED), NEWEST, None),
     "gold_annotations": Identity(("item_id", "annotator_id", *ASKED), NEWEST, None),
 }

@@ -40,9 +40,18 @@ DUE = """
         WHERE coalesce(CAST(scored_at AS DATE) <= $day, TRUE)
         GROUP BY model_id, benchmark
     ),
+    named AS (
+        SELECT DISTINCT
+          benchmark, nullif(regexp_extract(benchmark, '^([^/]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}/', 1), '') AS base
+        FROM benchmark_scores WHERE item_id <> 'all'
+    ),
     wanted AS (
-        SELECT released.*, benchmarks.benchmark
-        FROM released CROSS JOIN (SELECT DISTINCT benchmark FROM benchmark_scores WHERE item_id <> 'all') AS benchmarks
+        SELECT released.*, newest.benchmark
+        FROM released CROSS JOIN (
+            SELECT benchmark FROM named WHERE base IS NULL
+            UNION ALL
+            SELECT max(benchmark) FROM named WHERE base IS NOT NULL GROUP BY base
+        ) AS newest
     )
     SELECT
       wanted.model_id, wanted.benchmark, wanted.released_on, scored.scored_on,
@@ -166,8 +175,9 @@ def predictors(inputs: Inputs, day: date, settings: Settings) -> Frame:
     once=True,
 )
 def evaluations_due(inputs: Inputs, day: date, settings: Settings) -> Frame:
-    """Each model and policy against each benchmark that scored items of any: what was never scored, was released anew
-    since, or was scored more than `stale_days` days ago. A sensor starts the configured command for what becomes due.
+    """Each model and policy against each benchmark that scored items of any, of one in versions against the newest:
+    what was never scored, was released anew since, or was scored more than `stale_days` days ago. A sensor starts the
+    configured command for what becomes due.
     """
     from datetime import timedelta
 

@@ -287,6 +287,13 @@ def test_new_released_anew_and_old_are_due(due):
     assert "3 evaluations are due" in check.description
 
 
+def test_of_a_benchmark_in_versions_the_newest_is_due(due):
+    versions = ("found/2026-02-01/ffffffff", "found/2026-03-01/00000000", "other/2026-01-01/0", "a/b/c")
+    made = due([model("old", FIRST), model("new", FIRST)], [score("old", FIRST, name) for name in versions])
+    found = {(row["model_id"], row["benchmark"]) for row in made.read("evaluations_due")}
+    assert found == {("new", name) for name in versions[1:]}
+
+
 def test_a_score_grows_old(due):
     made = due([model("m", FIRST)], [score("m", FIRST)], day=FIRST + timedelta(days=31), stale_days=30)
     (row,) = made.read("evaluations_due", FIRST + timedelta(days=31))

@@ -246,6 +246,16 @@ def test_whatever_stands_anywhere_in_a_file_raises_nothing(path):
                 assert row["item"] is not None or "sample" in row
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_was_scored_last_stays_whatever_comes_first(lake, tmp_path, order):
+    for k in order:
+        path = tmp_path / f"{k}.csv"
+        path.write_text(f"m,s,t\nm,{10 + k},2026-11-2{k}T10:00:00Z\n", encoding="utf-8")
+        mapping = "{model_id: m, benchmark: {value: b}, item_id: {value: all}, score: s, scored_at: t}"
+        take_in(lake, path, f"format: csv\ntable: benchmark_scores\ncolumns: {mapping}\n")
+    assert [row["score"] for row in rows_of(lake, "benchmark_scores")] == [11]
+
+
 def test_a_figure_that_is_better_when_low_is_negated():
     record = {
         "model_name": "m",
