@@ -158,9 +158,11 @@ def predictors(inputs: Inputs, day: date, settings: Settings) -> Frame:
     rows = []
     for kind, name in dict.fromkeys((row["kind"], row["name"]) for row in found):
         mine = [row for row in found if (row["kind"], row["name"]) == (kind, name)]
+        if mine[-1]["day"] != day:
+            mine.append({**dict.fromkeys(mine[-1]), "day": day, "models": 0})
         days = [Evidence(**{field: row[field] for field in Evidence._fields}) for row in mine]
         now = standing(days, chosen.bar)
-        if now is None or mine[-1]["day"] != day:
+        if now is None:
             continue
         last = {field: mine[-1][field] for field in ("correlation", "low", "high", "models", "reversals")}
         rows.append({"kind": kind, "name": name, "metric": chosen.metric, **now._asdict(), **last})

@@ -215,6 +215,23 @@ def test_the_check_warns_of_the_demoted_and_of_nothing_else(world):
     assert none_demoted(world.lake, Days.one(FIRST)).passed
 
 
+def test_what_is_demoted_stays_so_where_a_day_has_no_comparison(tmp_path):
+    """As after an outage that is longer than the window."""
+    made = World(tmp_path, windows=(2,))
+    turned = dict(zip(QUALITY, reversed(QUALITY.values()), strict=True))
+    made.write("benchmark_scores", made.score("board", turned, items=400), FIRST)
+    for number in range(3):
+        made.serve(FIRST + timedelta(days=number), users=400)
+    last = FIRST + timedelta(days=6)
+    made.run(model_values, offline_online, predictors, last=last)
+    (before,) = [row for row in made.read("predictors", FIRST + timedelta(days=3)) if row["name"] == "board"]
+    (row,) = [row for row in made.read("predictors", last) if row["name"] == "board"]
+    assert (row["status"], row["since"]) == ("demoted", before["since"])
+    assert (row["correlation"], row["models"]) == (None, 0)
+    assert row["reason"] == "not enough data: 0 models; it stays"
+    assert not none_demoted(made.lake, Days.one(last)).passed
+
+
 def test_a_demoted_score_comes_back_by_evidence(tmp_path):
     made = World(tmp_path, windows=(2,))
     made.write("benchmark_scores", made.score("board", QUALITY, items=400), FIRST)
