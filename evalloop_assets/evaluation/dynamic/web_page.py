@@ -94,15 +94,16 @@ class PagePolicy:
             self._page.locator(self._at.send).first.click()
         else:
             field.press("Enter")
-        answer = replies.nth(before)
-        answer.wait_for(state="attached")
+        replies.nth(before).wait_for(state="attached")
         if self._at.busy:
             self._page.locator(self._at.busy).first.wait_for(state="hidden")
-        return self._settled(answer)
+        return self._settled(replies, before)
 
-    def _settled(self, answer: Locator) -> str:
-        """The text when it has not changed for a while; NoReply where it never stops to change."""
-        text, still, waited = answer.inner_text(), 0.0, 0.0
+    def _settled(self, replies: Locator, before: int) -> str:
+        """The text of all that came after those before, when it has not changed for a while; NoReply where it never
+        stops to change.
+        """
+        text, still, waited = _after(replies, before), 0.0, 0.0
         while still < self._at.settled * 1000 or not text.strip():
             if waited > self._at.timeout * 1000:
                 raise NoReply(
@@ -110,7 +111,7 @@ class PagePolicy:
                 )
             self._page.wait_for_timeout(STEP_MS)
             waited += STEP_MS
-            now = answer.inner_text()
+            now = _after(replies, before)
             still = still + STEP_MS if now == text else 0.0
             text = now
         return text.strip()
@@ -136,6 +137,10 @@ def page_policy(at: PageFile, executable: str | None) -> Iterator[PagePolicy]:
             yield PagePolicy(browser.new_page(), at)
         finally:
             browser.close()
+
+
+def _after(replies: Locator, before: int) -> str:
+    return "\n".join(replies.all_inner_texts()[before:])
 
 
 def _first_line(error: Exception) -> str:

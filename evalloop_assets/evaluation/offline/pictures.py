@@ -7,9 +7,10 @@ from typing import Any
 
 from evalloop_assets.evaluation.offline.reversals import reversals
 from evalloop_assets.evaluation.offline.values import scores_in
-from evalloop_assets.lake.picture import COLOURS, Z_95, Picture, Row, sparse_days
+from evalloop_assets.lake.picture import COLOURS, Z_95, Picture, Row, elided, sparse_days
 
 MOST_PANELS, COLUMNS = 6, 3
+NAME_CHARS = 28
 STATUS = {"trusted": ("o", COLOURS[2]), "watch": ("s", COLOURS[6]), "demoted": ("X", COLOURS[1])}
 
 
@@ -40,7 +41,7 @@ def draw_scatter(figure: Any, rows: Sequence[Row]) -> None:
             ]
             panel.errorbar(*at, xerr=bars[0], yerr=bars[1], fmt="o", ms=4, lw=0.8, color=COLOURS[0], zorder=2)
             panel.annotate(model, at, xytext=(4, 4), textcoords="offset points", fontsize=7)
-        panel.set_title(f"{kind}: {name}\n{len(named)} pairs surely reversed", fontsize=9)
+        panel.set_title(f"{kind}: {elided(name, NAME_CHARS)}\n{len(named)} pairs surely reversed", fontsize=9)
         panel.set_xlabel("offline score", fontsize=8)
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
@@ -58,12 +59,12 @@ def draw_correlations(figure: Any, rows: Sequence[Row]) -> None:
         colour = COLOURS[names.index((row["kind"], row["name"])) % len(COLOURS)]
         axes.plot([row["low"], row["high"]], [place, place], color=colour, lw=1.5)
         axes.plot(row["correlation"], place, "o", ms=5, color=colour)
-    labels = [f"{row['name']} / {row['metric']}  {row['models']} models" for row in rows]
+    labels = [f"{elided(row['name'], NAME_CHARS)} / {row['metric']}  {row['models']} models" for row in rows]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.6)
     axes.set_xlim(-1.05, 1.05)
-    axes.set_xlabel("rank correlation (dot), 95% interval of that of the true values", fontsize=9)
+    axes.set_xlabel("rank correlation (dot),\n95% interval of that of the true values", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -80,7 +81,8 @@ def draw_ledger(figure: Any, rows: Sequence[Row]) -> None:
             axes.plot(row["day"], row["correlation"], marker, ms=5, color=colour)
         axes.axhline(0, color="black", lw=0.6)
         axes.set_ylim(-1.05, 1.05)
-        axes.set_title(f"{kind}: {name}, {line[-1]['status']} since {line[-1]['since']}", fontsize=9, loc="left")
+        stands = f"{line[-1]['status']} since {line[-1]['since']}"
+        axes.set_title(f"{kind}: {elided(name, NAME_CHARS)}, {stands}", fontsize=9, loc="left")
         sparse_days(axes, sorted({row["day"] for row in rows}), 8)
     figure.supylabel("rank correlation, 95% interval", fontsize=9)
 

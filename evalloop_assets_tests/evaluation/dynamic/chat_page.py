@@ -1,4 +1,4 @@
-"""A small chat page on loopback: it types its replies out in pieces, as such pages do."""
+"""A small chat page on loopback: it types its replies out in pieces, paragraph by paragraph, as such pages do."""
 
 import json
 import threading
@@ -20,14 +20,16 @@ at("send").onclick = async () => {
   const asked = {messages: said, system: at("persona").value};
   const got = await fetch("/reply", {method: "POST", body: JSON.stringify(asked)});
   const text = (await got.json()).reply;
-  const shown = document.createElement("div");
-  shown.className = "reply";
-  at("log").append(shown);
-  for (let end = 0; end < text.length; end += Math.ceil(text.length / 3)) {
-    shown.textContent = text.slice(0, end);
-    await wait(20);
+  for (const part of text.split("\\n\\n")) {
+    const shown = document.createElement("div");
+    shown.className = "reply";
+    at("log").append(shown);
+    for (let end = 0; end < part.length; end += Math.ceil(part.length / 3)) {
+      shown.textContent = part.slice(0, end);
+      await wait(20);
+    }
+    shown.textContent = part;
   }
-  shown.textContent = text;
   said.push({role: "assistant", content: text});
   at("typing").hidden = true;
 };

@@ -36,6 +36,13 @@ def test_page_and_api_of_one_policy_say_the_same(chromium):
 
 
 @pytest.mark.browser
+def test_a_reply_in_several_bubbles_is_one(chromium):
+    with chat_page(Says("Come in.\n\nSit down.", "So.\n\nAnd you?").reply) as url:
+        [talk] = through_page(chromium, url, turns=2, cells=FEW[:1])
+    assert [turn.reply for turn in talk.turns] == ["Come in.\nSit down.", "So.\nAnd you?"]
+
+
+@pytest.mark.browser
 def test_a_page_that_cuts_replies_is_found_out(chromium):
     def cut(messages, system):
         return Talker().reply(messages, system)[:30]
