@@ -115,6 +115,18 @@ def test_what_fails_under_one_policy_alone_is_a_paired_difference(settings):
     assert of_all(lake, "completed", "slope") == of_all(lake, "completed", "turn") == []
 
 
+def test_conversations_under_another_version_of_the_grid_are_no_pairs(settings):
+    lake = lake_resource(settings).open()
+    converse_on(lake, DAY, "a", Talker())
+    converse_on(lake, DAY, "b", Talker())
+    rows = [row for row in lake.read(TURNS.name).to_pylist() if row["model_id"] == "b"]
+    keep(lake, TURNS, DAY, "b", [row | {"grid_version": "another"} for row in rows])
+    run(settings)
+    [difference] = of_all(lake, "completed", "difference")
+    assert difference["value"] is None
+    assert difference["reason"] == "not enough data: 0 conversations under both, 8 needed"
+
+
 def figure(**changes):
     return {
         "model_id": LONG_NAME, "role_type": "all", "figure": "turn", "turn": 0, "value": 0.1, "low": 0.0, "high": 0.2,

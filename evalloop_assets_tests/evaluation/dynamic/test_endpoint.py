@@ -101,7 +101,18 @@ def test_a_judge_that_answers_nonsense_gives_no_score():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "fine", "{", "[1, 2]", '{"empathy": 11}', '{"empathy": "9"}', '{"empathy": 7.5}', "{" * 5000]
+    "text",
+    [
+        "",
+        "fine",
+        "{",
+        "[1, 2]",
+        '{"empathy": 11}',
+        '{"empathy": "9"}',
+        '{"empathy": 7.5}',
+        '{"empathy": 0}',
+        "{" * 5000,
+    ],
 )
 def test_what_is_no_rating_is_none(text):
     assert read_ratings(text, judged_metrics("emotional_companion")) == {}

@@ -42,6 +42,22 @@ def test_with_noise_alone_everything_is_possible():
     assert found.attenuation == 0
 
 
+@pytest.mark.parametrize(("look", "wider"), [(0.001, True), (0.25, False)])
+def test_the_bounds_of_a_look_are_at_its_level_on_both_sides(look, wider):
+    x, y = scores([1, 2, 3, 4, 5, 6, 7], 0.5), scores([4, 1, 6, 2, 7, 3, 5], 0.5)
+    found = agree(x, y, look=look)
+    assert (found.lower < found.low, found.upper > found.high) == (wider, wider)
+
+
+def test_errors_of_what_is_truly_alike_go_together():
+    """Where both sides tell the same, a model that is truly better than it seems on one is so on the other as well."""
+    values = np.linspace(-2, 2, 12)
+    names = tuple("abcdefghijkl")
+    drawn = true_values(scores(values, 0.5, names), scores(values, 0.5, names), 4_000, np.random.default_rng(1))
+    apart = [np.corrcoef(drawn.offline[:, k], drawn.online[:, k])[0, 1] for k in range(12)]
+    assert min(apart) > 0.1
+
+
 def test_models_are_joined_by_name_in_any_order():
     x = Scores(("d", "a", "z", "b", "c"), np.array([4.0, 1, 9, 2, 3]), np.full(5, 1e-6))
     y = scores([10, 20, 30, 40], 1e-6)

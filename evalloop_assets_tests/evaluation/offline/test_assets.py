@@ -1,6 +1,7 @@
 """From the tables of a lake to comparison, ledger and what is due: planted orders are found, and clean ones left."""
 
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.resource import lake_resource
 from evalloop_assets.lake.store import Commit
 from evalloop_assets.settings import Settings
+from evalloop_assets_tests.pictures import LONG_NAME, assert_everything_fits
 
 assert ALL
 FIRST = date(2026, 3, 2)
@@ -180,6 +182,38 @@ def test_equal_scores_and_scores_without_any_variation_give_no_figure(tmp_path):
     assert told == {None}
 
 
+def test_a_judge_of_ties_alone_and_verdicts_on_one_family_tell_nothing(tmp_path):
+    made = World(tmp_path)
+    models = list(QUALITY)
+    pairs = [(a, b) for a in models for b in models if a < b for _ in range(20)]
+    ties = [
+        {"item_id": f"{k}", "judge_id": "undecided", "family_a": a, "family_b": b, "verdict": "tie"}
+        for k, (a, b) in enumerate(pairs)
+    ]
+    same = [
+        {"item_id": f"s{k}", "judge_id": "undecided", "family_a": "a", "family_b": family, "verdict": "a"}
+        for k, family in enumerate(("a", None) * 20)
+    ]
+    made.write("judge_verdicts", [*ties, *same], FIRST)
+    made.serve(FIRST)
+    day = FIRST + timedelta(days=1)
+    made.run(model_values, offline_online, last=day)
+    told = {row["model_id"]: row for row in made.read("model_values", day) if row["kind"] == "judge"}
+    assert {name: (row["value"], row["units"]) for name, row in told.items()} == dict.fromkeys(models, (0.5, 100))
+    assert compared(made, "undecided", day=day)["reason"] == "not enough data: all offline scores are equal"
+
+
+def test_a_published_score_gives_way_to_items_of_the_same_model(tmp_path):
+    made = World(tmp_path)
+    rows = made.score("b", {"a": 0.2, "b": 0.8})
+    published = [{"model_id": m, "benchmark": "b", "item_id": "all", "score": 0.5} for m in ("a", "c")]
+    made.write("benchmark_scores", [*rows, *published], FIRST)
+    made.serve(FIRST)
+    made.run(model_values, last=FIRST)
+    told = {row["model_id"]: row["units"] for row in made.read("model_values") if row["kind"] == "benchmark"}
+    assert told == {"a": 200, "b": 200, "c": None}
+
+
 def test_a_model_of_few_users_is_told_but_not_compared(tmp_path):
     """Four of four who stayed away would be sure that nobody ever comes."""
     made = World(tmp_path)
@@ -254,6 +288,29 @@ def test_pictures_are_drawn(world):
     assert {row["name"] for row in rows} == {"true", "turned", "board", "fair", "champion"}
 
 
+def test_pictures_are_legible_with_long_names():
+    from evalloop_assets.evaluation.offline.pictures import PICTURES
+
+    both = {"kind": "benchmark", "name": LONG_NAME, "models": 6, "day": FIRST, "correlation": 0.5, "low": 0.1}
+    both |= {"high": 0.9, "metric": "returned_next_day", "status": "demoted", "since": FIRST}
+    one = {
+        "kind": "benchmark",
+        "name": LONG_NAME,
+        "value": 0.2,
+        "se": 0.1,
+        "clusters": 90,
+        "online": 0.5,
+        "online_se": 0.1,
+    }
+    drawn = {
+        "offline_online": [both, both | {"name": "short"}],
+        "predictors": [both],
+        "model_values": [one | {"model_id": f"m{k}", "value": k / 5} for k in range(5)],
+    }
+    for table, rows in drawn.items():
+        assert_everything_fits(partial(PICTURES[table].draw, rows=rows))
+
+
 @pytest.fixture
 def due(tmp_path):
     """Models and their scores, and what is due on a day."""
@@ -292,6 +349,7 @@ def test_new_released_anew_and_old_are_due(due):
             score("fresh", today - timedelta(days=30)),
             score("anew", today - timedelta(days=1)),
             score("timeless", None),
+            score("new", today + timedelta(days=1)),
             score("elsewhere", FIRST, "leaderboard") | {"item_id": "all"},
         ],
         day=today,
