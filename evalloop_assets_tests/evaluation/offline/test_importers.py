@@ -168,6 +168,11 @@ ARGUMENTS = {"gen_args_0": {"arg_0": "Q: Who was here before us?\nA: Nobody\n\nQ
             "1850年的国王是谁？",
             "路易",
         ),
+        (
+            {"doc": {"q": "Is this true?"}, "arguments": [["Is this true?\nA: no\n\nIs this true?\nA:", {}]]},
+            "Is this true?\nA:",
+            None,
+        ),
         ({"doc": {}, "target": 1, "arguments": [["2+2=", " 3"], ["2+2=", " 4"]]}, "2+2=", "4"),
         ({"doc": {}, "target": 1, "arguments": [["He left", " home"], ["She left", " home"]]}, "He left", "1"),
         ({"target": ["a", "b"], "arguments": [['[{"role": "user", "content": "Hi?"}]', {}]]}, "Hi?", "a\nb"),
