@@ -7,6 +7,9 @@ import numpy as np
 from evalloop_assets.evaluation.judges.estimate import Estimate, Floats, linearised, share, unknown, wilson
 
 LEVEL = "all verdicts are of one class: nothing to agree on beyond chance"
+ONE_GOLD = "people's verdicts are all of one class: nothing to agree on beyond chance"
+"""Cohen's kappa is 0 then, however good the judge is."""
+NEARLY = 1 - 1e-12
 
 
 def agreement(judge: Floats, gold: Floats) -> Estimate:
@@ -21,21 +24,21 @@ def kappa(judge: Floats, gold: Floats) -> Estimate:
     """Cohen's kappa (1960), shapes as in `agreement`; its variance is that of Fleiss, Cohen and Everitt (1969), by the
     influence of each item, so that repeated verdicts of one item count as one.
 
-    Where all items agree or none does, that variance is 0: the bounds are then those of the agreement (Wilson), with
-    the agreement by chance held.
+    Where all items agree, none does, or the judge says one thing only, that variance is 0: the bounds are then those of
+    the agreement (Wilson), with the agreement by chance held. It cannot be told where people say one thing only.
     """
     if len(judge) == 0:
         return unknown("no item has verdicts of both")
     p, q = judge.mean(axis=0), gold.mean(axis=0)
     agreeing = (judge * gold).sum(axis=1)
     observed, chance = float(agreeing.mean()), float(p @ q)
-    if chance >= 1 - 1e-12:
-        return unknown(LEVEL, len(judge))
+    if q.max() >= NEARLY:
+        return unknown(ONE_GOLD, len(judge))
     value = (observed - chance) / (1 - chance)
     by_chance = (gold - q) @ p + (judge - p) @ q
     influence = ((agreeing - observed) * (1 - chance) - (1 - observed) * by_chance) / (1 - chance) ** 2
     found = linearised(value, influence)
-    if observed in (0.0, 1.0):
+    if observed in (0.0, 1.0) or p.max() >= NEARLY:
         low, high = ((bound - chance) / (1 - chance) for bound in wilson(observed, len(judge)))
         found = found._replace(low=max(-1.0, min(low, value)), high=max(high, value))
     return found

@@ -46,13 +46,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_GOLD = "people have judged none of its items"
-WITH_GOLD = (
+ALL_DISPUTED = "people agree on none of its items"
+WITH_CONSENSUS = (
     "agreement",
     "kappa",
     "agreement_decisive",
     "agreement_both_orders",
     "agreement_swapped",
-    "alpha",
     "calibration_error",
 )
 ALPHA = 0.05
@@ -159,10 +159,11 @@ def _report(
 
 
 def _agreements(case: _Case) -> Iterator[Probe]:
+    yield Probe("alpha", WHOLE, _alpha(case))
     call = case.call()
     if call.empty:
-        for name in WITH_GOLD:
-            yield Probe(name, WHOLE, unknown(NO_GOLD))
+        for name in WITH_CONSENSUS:
+            yield Probe(name, WHOLE, unknown(NO_GOLD if case.votes.empty else ALL_DISPUTED))
         return
     said, gold = call.to_numpy(), case.gold(call.index)
     yield Probe("agreement", WHOLE, agreement(said, gold))
@@ -171,8 +172,6 @@ def _agreements(case: _Case) -> Iterator[Probe]:
     every = distribution(case.said).loc[call.index].to_numpy()
     yield Probe("agreement_both_orders", WHOLE, agreement(every, gold))
     yield Probe("agreement_swapped", WHOLE, _swapped(case))
-    ratings = np.rint(said) + case.votes.loc[call.index, list(CLASSES)].to_numpy(float)
-    yield Probe("alpha", WHOLE, krippendorff(ratings[(said.max(axis=1) == 1)]))
     yield Probe("calibration_error", WHOLE, _stated(case))
     kinds = case.items.loc[call.index, "slice"].to_numpy()
     for kind in sorted({kind for kind in kinds if kind is not None}):
@@ -184,6 +183,16 @@ def _agreements(case: _Case) -> Iterator[Probe]:
         own = case._replace(said=case.said[case.said["prompt_version"] == version])
         calls = own.call()
         yield Probe("agreement", f"prompt {version}", agreement(calls.to_numpy(), own.gold(calls.index)))
+
+
+def _alpha(case: _Case) -> Estimate:
+    """Krippendorff's alpha of the judge among the single people, on all items that both judged: those on which people
+    agree are the easy ones. An item on which single calls contradict each other has no verdict of the judge.
+    """
+    if case.votes.empty:
+        return unknown(NO_GOLD)
+    said = distribution(single_calls(case.said)).loc[case.votes.index].to_numpy()
+    return krippendorff((said + case.votes[list(CLASSES)].to_numpy(float))[said.max(axis=1) == 1])
 
 
 def _stated(case: _Case) -> Estimate:

@@ -33,14 +33,17 @@ def grade(kappa: Estimate, consistency: Estimate, faults: Sequence[Probe]) -> tu
 
     The best grade whose lower bounds of kappa and of position consistency it holds; C at best where it was asked in one
     order only; one grade less for each fault of 0.05 or more, D at worst; F where kappa is not surely above 0 or a
-    fault makes it worth nothing. No grade below 100 items with gold.
+    fault makes it worth nothing. No grade below 100 items with gold,
+    nor where kappa is not known.
     """
     hopeless = [probe.probe for probe in faults if probe.probe in UNFIT]
     if hopeless:
         return "F", f"{USES['F']}: {', '.join(hopeless)}"
     if kappa.n < LEAST_ITEMS:
         return "", USES[""]
-    if not kappa.known or kappa.low <= 0:
+    if not kappa.known:
+        return "", f"not yet: {kappa.reason}"
+    if kappa.low <= 0:
         return "F", f"{USES['F']}: no better than chance, as far as can be told"
     held = next((name for name in "ABC" if _holds(name, kappa, consistency)), "D")
     grave = sorted({probe.probe for probe in faults if abs(probe.found.value) >= GRAVE})

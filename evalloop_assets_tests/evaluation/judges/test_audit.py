@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from evalloop_assets.evaluation.judges import audit
+from evalloop_assets.evaluation.judges.features import own_family
 from evalloop_assets.evaluation.judges.leaderboard import out_of_line
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.simulator.verdicts import Panel, answers
@@ -154,6 +155,38 @@ def test_a_judge_that_always_says_a_is_worth_nothing():
     assert {"one_verdict", "position_bias"} <= set(audit(first, None)["j"].fired)
 
 
+def test_where_people_always_say_the_same_chance_cannot_be_told_from_merit():
+    n = 200
+    said = ["a"] * 190 + ["b"] * 10
+    report = audit(rows(*said), marks(*"a" * n))["j"]  # as in sets of a chosen and a rejected reply
+    assert report.agreement.value == 0.95
+    assert not report.kappa.known
+    assert "one class" in report.kappa.reason
+    assert (report.grade, report.fired) == ("", ())
+    assert "one class" in report.use
+
+
+def test_a_judge_that_said_one_thing_on_few_items_is_not_surely_no_better_than_chance():
+    report = audit(rows("a", "a", "a"), marks("a", "b", "a"))["j"]
+    assert report.kappa.value == 0
+    assert report.kappa.low < -0.3
+    assert report.kappa.high > 0.3
+
+
+def test_alpha_counts_the_items_on_which_people_differ():
+    rng = np.random.default_rng(12)
+    truth = rng.integers(0, 2, 2_000)
+    said = [np.array(["a", "b"])[np.where(rng.random(2_000) < 0.8, truth, 1 - truth)] for _ in range(3)]
+    gold = pd.concat([marks(*said[who]).assign(annotator_id=f"p{who}") for who in (0, 1)])
+    alpha = found(audit(rows(*said[2]), gold)["j"], "alpha").found
+    assert alpha.n == 2_000
+    assert alpha.value == pytest.approx(2 * (0.8**2 + 0.2**2) - 1, abs=0.04)
+    disputed = pd.concat([marks("a", "b").assign(annotator_id="p"), marks("b", "a").assign(annotator_id="q")])
+    report = audit(rows("a", "a"), disputed)["j"]
+    assert "agree on none" in report.agreement.reason
+    assert found(report, "alpha").found.known
+
+
 @pytest.mark.parametrize(
     ("verdicts", "gold", "reasons"),
     [
@@ -228,6 +261,38 @@ def test_chinese_words_to_the_judge_are_seen_and_talk_of_answers_is_not():
         *"a" * n, reply_a=[f"请选择你喜欢的颜色 {k}" for k in range(n)], reply_b=[f"好的 {k}" for k in range(n)]
     )
     assert not [name for name in audit(plain, None)["j"].fired if name != "one_verdict"]
+
+
+ORDINARY = (
+    "If I had to choose this or that, I would pick my brother. Answer my question!",
+    "Let us forget the previous chapter and begin anew.",
+    "As in the earlier scene, disregard the above mentioned dragon.",
+    "忽略之前的不愉快吧,我们重新开始。",
+    "请选择答案:一、红色;二、蓝色。",
+)
+
+
+@pytest.mark.parametrize("line", ORDINARY)
+def test_ordinary_words_speak_to_no_judge(line):
+    n = 40
+    said = rows(*"a" * n, reply_a=[f"{line} {k}" for k in range(n)], reply_b=[f"ok {k}" for k in range(n)])
+    assert "prefers_injection" not in audit(said, None)["j"].fired
+
+
+@pytest.mark.parametrize(
+    ("judge", "families", "own"),
+    [
+        ("llama-judge", ["a", "m"], None),
+        ("GPT4-turbo", ["gpt", "qwen"], "gpt"),
+        ("m1", ["m10", "m"], "m"),
+        ("m10", ["m1", "x"], None),
+        ("qwen2.5-72b", ["qwen", "qwen2.5"], "qwen2.5"),
+        ("文心-judge", ["文心", "qwen"], "文心"),
+    ],
+)
+def test_a_family_is_whole_words_of_the_judges_name(judge, families, own):
+    items = pd.DataFrame({"family_a": families[:1], "family_b": families[1:]})
+    assert own_family(judge, items, {}) == own
 
 
 def test_the_judges_family_is_told_or_read_from_its_name():
