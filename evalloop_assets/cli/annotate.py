@@ -47,13 +47,13 @@ def run_annotate_export(console: Console, form: str, out: Path | None, most: int
         console.print(f"nothing waits for people as of {day}: nothing written")
         return
     path = _path(home, form, out, f"annotation-queue-{day}", replace)
-    tasks = [task(row, settings.evaluation.guideline) for row in rows]
+    tasks = [task(row, settings.evaluation.people.guideline) for row in rows]
     about = {
         "rows": len(rows),
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "lake": lake.root,
         "day": day.isoformat(),
-        "guideline": settings.evaluation.guideline,
+        "guideline": settings.evaluation.people.guideline,
     }
     try:
         with writing(path) as part:

@@ -29,6 +29,24 @@ class LaunchSettings(Section):
     )
 
 
+class JudgeSettings(Section):
+    """Models that compare two replies."""
+
+    families: dict[str, str] = Field(
+        {}, description="model family of a judge, where its id does not hold the name of one, as {judge_id: family}"
+    )
+    grey_zone: float = Field(
+        0.8, ge=0, le=1, description="calibrated confidence of the judges below which an item goes to people"
+    )
+
+
+class PeopleSettings(Section):
+    """People who compare replies."""
+
+    queue_most: int = Field(1_000, ge=1, description="most items that wait for people at once")
+    guideline: str = Field("1", min_length=1, description="version of the guideline that annotators work by")
+
+
 class OfflineSettings(Section):
     """Offline scores against online metrics."""
 
@@ -92,14 +110,8 @@ class EvaluationSettings(Section):
     """The evaluation stage, a section for each of its parts."""
 
     launch: LaunchSettings = LaunchSettings()
-    judge_families: dict[str, str] = Field(
-        {}, description="model family of a judge, where its id does not hold the name of one, as {judge_id: family}"
-    )
-    grey_zone: float = Field(
-        0.8, ge=0, le=1, description="calibrated confidence of the judges below which an item goes to people"
-    )
-    queue_most: int = Field(1_000, ge=1, description="most items that wait for people at once")
-    guideline: str = Field("1", min_length=1, description="version of the guideline that annotators work by")
+    judges: JudgeSettings = JudgeSettings()
+    people: PeopleSettings = PeopleSettings()
     offline: OfflineSettings = OfflineSettings()
     dynamic: DynamicSettings = DynamicSettings()
     bad_cases: BadCaseSettings = BadCaseSettings()

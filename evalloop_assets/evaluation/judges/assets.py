@@ -1,19 +1,17 @@
 """The audit of judges as assets."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalloop_assets.evaluation.judges.pictures import PICTURES
 from evalloop_assets.evaluation.judges.tables import JUDGE_AUDITS, JUDGE_GRADES, JURY_VERDICTS
 from evalloop_assets.lake.assets import Frame, frame_asset
-from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from evalloop_assets.evaluation.judges.results import JudgeAudit
 
@@ -51,7 +49,7 @@ def judge_audits(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for probe in report.all_probes
     ]
     told = {f"fired: {judge}": ", ".join(report.fired) or "nothing" for judge, report in audited.items()}
-    return Frame(table(JUDGE_AUDITS, day, rows), told)
+    return Frame(rows_of_day(JUDGE_AUDITS, day, rows), told)
 
 
 @frame_asset(schema=JUDGE_GRADES, reads=READS, group="evaluation", once=True, picture=PICTURES["judge_grades"])
@@ -89,7 +87,7 @@ def judge_grades(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for judge, report in audited.items()
     ]
     told = {judge: f"{report.grade or 'no grade'}: {report.use}" for judge, report in audited.items()}
-    return Frame(table(JUDGE_GRADES, day, rows), told)
+    return Frame(rows_of_day(JUDGE_GRADES, day, rows), told)
 
 
 @frame_asset(schema=JURY_VERDICTS, reads=READS, group="evaluation", once=True)
@@ -104,7 +102,7 @@ def jury_verdicts(inputs: Inputs, day: date, settings: Settings) -> Frame:
     found = evidence(inputs)
     said = opinions(found.verdicts, "judge_id", "judge verdicts")
     joint = jury(said, people(opinions(found.gold, "annotator_id", "gold annotations")).consensus)
-    grey = grey_zone(joint, settings.evaluation.grey_zone).index
+    grey = grey_zone(joint, settings.evaluation.judges.grey_zone).index
     told = joint.assign(grey=joint.index.isin(grey)).reset_index()
     known = bool(told["confidence"].notna().any())
     metadata = {
@@ -119,19 +117,10 @@ def evidence(inputs: Inputs) -> Evidence:
     return Evidence(inputs.query(VERDICTS).to_pandas(), inputs.query(GOLD).to_pandas())
 
 
-def table(schema: TableSchema, day: date, rows: Sequence[Mapping[str, object]]) -> "pa.Table":
-    """The rows of one day in the types of their table."""
-    import pyarrow as pa
-
-    from evalloop_assets.lake.delta import arrow_schema
-
-    return pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
-
-
 def _audited(found: Evidence, settings: Settings) -> "JudgeAudit":
     from evalloop_assets.evaluation.judges import audit
 
-    return audit(found.verdicts, found.gold, settings.evaluation.judge_families)
+    return audit(found.verdicts, found.gold, settings.evaluation.judges.families)
 
 
 def _known(value: float) -> float | None:

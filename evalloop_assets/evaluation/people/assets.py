@@ -3,10 +3,11 @@
 from datetime import date
 from typing import TYPE_CHECKING
 
-from evalloop_assets.evaluation.judges.assets import GOLD, READS, evidence, table
+from evalloop_assets.evaluation.judges.assets import GOLD, READS, evidence
 from evalloop_assets.evaluation.people.pictures import PICTURES
 from evalloop_assets.evaluation.people.tables import ANNOTATION_QUEUE, ANNOTATOR_QUALITY, GOLD_SETS
 from evalloop_assets.lake.assets import Frame, frame_asset
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
@@ -30,7 +31,8 @@ def annotation_queue(inputs: Inputs, day: date, settings: Settings) -> Frame:
     said = opinions(found.verdicts, "judge_id", "judge verdicts")
     marks = opinions(found.gold, "annotator_id", "gold annotations")
     chosen = settings.evaluation
-    queue = waiting(marks, jury(said, people(marks).consensus), chosen.grey_zone, chosen.queue_most)
+    joint = jury(said, people(marks).consensus)
+    queue = waiting(marks, joint, chosen.judges.grey_zone, chosen.people.queue_most)
     queue = queue.merge(items_of(said, marks), left_on="item_id", right_index=True, how="left")
     told = {str(purpose): int(count) for purpose, count in queue["purpose"].value_counts().items()}
     queue = queue.assign(place=range(1, len(queue) + 1))
@@ -50,7 +52,7 @@ def annotator_quality(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     marks = opinions(inputs.query(GOLD).to_pandas(), "annotator_id", "gold annotations")
     if marks.empty:
-        return Frame(table(ANNOTATOR_QUALITY, day, []), {"annotators": "nobody has annotated yet"})
+        return Frame(rows_of_day(ANNOTATOR_QUALITY, day, []), {"annotators": "nobody has annotated yet"})
     of_all = pair_agreement(people(marks).votes)
     rows = [
         {
@@ -62,7 +64,7 @@ def annotator_quality(inputs: Inputs, day: date, settings: Settings) -> Frame:
         }
         for name, one in quality(marks).items()
     ]
-    return Frame(table(ANNOTATOR_QUALITY, day, rows), {"agreement of two people": _shown(of_all)})
+    return Frame(rows_of_day(ANNOTATOR_QUALITY, day, rows), {"agreement of two people": _shown(of_all)})
 
 
 @frame_asset(schema=GOLD_SETS, reads=PEOPLE, group="evaluation", once=True)
@@ -86,7 +88,7 @@ def gold_sets(inputs: Inputs, day: date, settings: Settings) -> Frame:
         for one in found
     ]
     told = {f"ceiling, guideline {one.guideline or 'not told'}": _shown(one.ceiling) for one in found}
-    return Frame(table(GOLD_SETS, day, rows), told)
+    return Frame(rows_of_day(GOLD_SETS, day, rows), told)
 
 
 def _bounded(name: str, found: "Estimate") -> dict[str, float | None]:

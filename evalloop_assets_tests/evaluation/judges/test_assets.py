@@ -14,7 +14,7 @@ NEXT = DAY + timedelta(days=1)
 @pytest.fixture(scope="module")
 def biased(tmp_path_factory):
     """A clean judge on the first day, who prefers the longer reply from the second on."""
-    world = World(tmp_path_factory.mktemp("biased"), grey_zone=0.85)
+    world = World(tmp_path_factory.mktemp("biased"), judges={"grey_zone": 0.85})
     clean, gold = answers(np.random.default_rng(1), Panel(items=400, annotators=3, judge=0.9))
     world.write("judge_verdicts", clean)
     world.write("gold_annotations", gold[gold["item_id"].isin([f"i{k}" for k in range(250)])])
