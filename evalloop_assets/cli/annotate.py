@@ -1,4 +1,4 @@
-"""`evalloop annotate`: the queue of items for people out as a file, and their answers in."""
+"""`evalloop annotate`: the items that wait for people out as a file, and their answers in."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from evalloop_assets.evaluation.people.exchange import (
     task,
     write_tasks,
 )
+from evalloop_assets.evaluation.people.queue import together
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.exports import default_folder, manifest_of, publish, writing
@@ -28,21 +29,21 @@ from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.logs import assets as logs  # noqa: F401  declares its tables
 from evalloop_assets.settings import Settings
 
-QUEUE = "annotation_queue"
+QUEUES = ("annotation_queue", "relabel_queue")
 SUFFIX = {"label-studio": ".json", "jsonl": ".jsonl"}
 
 
 def run_annotate_export(console: Console, form: str, out: Path | None, most: int | None, replace: bool) -> None:
-    """Write the newest queue; UserError where none was computed, it is empty, or the file cannot be written."""
+    """Write the newest queues as one; UserError where none was computed, it is empty, or the file cannot be written."""
     _require_format(form)
     settings = Settings()
     home = open_home(settings)
     lake = open_lake(settings)
-    computed = lake.computed(QUEUE)
-    if not computed:
-        raise UserError(f"table {QUEUE}", "no day of it was computed yet", "Run `evalloop run` first.")
-    day = max(computed)
-    rows = sorted(lake.read(QUEUE, Days.one(day)).to_pylist(), key=lambda row: row["place"])[:most]
+    newest = {queue: max(computed) for queue in QUEUES if (computed := lake.computed(queue))}
+    if not newest:
+        raise UserError(f"table {QUEUES[0]}", "no day of it was computed yet", "Run `evalloop run` first.")
+    day = max(newest.values())
+    rows = together(*(lake.read(queue, Days.one(of)).to_pylist() for queue, of in newest.items()))[:most]
     if not rows:
         console.print(f"nothing waits for people as of {day}: nothing written")
         return

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evalloop_assets.days import Days
+from evalloop_assets.evaluation.bad_cases.tables import RELABEL_QUEUE
+from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.exports import exported_files
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.verdicts import Panel, answers
 from evalloop_assets_tests.cli.conftest import Evalloop, line
-from evalloop_assets_tests.evaluation.world import World
+from evalloop_assets_tests.evaluation.world import DAY, World
 from evalloop_assets_tests.logs.world import rows_of
 
 
@@ -53,6 +56,27 @@ def test_lines_are_filled_in_and_come_back(queue: Path, evalloop: Evalloop):
     assert said.status == 0
     assert "9 without an answer" in said.printed
     assert len(rows_of(open_lake(Settings(home=queue)), "gold_annotations")) == 3
+
+
+def test_bad_cases_go_out_with_the_queue_and_come_back(queue: Path, evalloop: Evalloop, tmp_path: Path):
+    lake = open_lake(Settings(home=queue))
+    case = {
+        "day": DAY, "item_id": "pair-1", "place": 1, "purpose": "bad_case", "needed": 2, "asked": "", "slice": "exit",
+        "user_id": "u-1", "side": "training", "user_text": "你好", "reply_a": "bad", "reply_b": "better",
+    }  # fmt: skip
+    lake.replace(RELABEL_QUEUE, Days.one(DAY), {}, lambda inputs: rows_of_day(RELABEL_QUEUE, DAY, [case]))
+    out = tmp_path / "waiting.jsonl"
+    assert "written 13 items" in evalloop("annotate", "export", "--format", "jsonl", "--out", out).printed
+    first, *others = [json.loads(text) for text in out.read_text(encoding="utf-8").splitlines()]
+    assert (first["item_id"], first["purpose"], {one["purpose"] for one in others}) == (
+        "pair-1", "bad_case", {"grey_zone"}
+    )  # fmt: skip
+    assert not {"side", "user_id"} & set(first)
+    answer = {**first, "annotator_id": "p", "choice": "first" if first["first"] == "better" else "second"}
+    out.write_text(json.dumps(answer))
+    assert evalloop("annotate", "import", out, "--format", "jsonl").status == 0
+    [row] = rows_of(lake, "gold_annotations")
+    assert (row["item_id"], row["verdict"], row["reply_b"]) == ("pair-1", "b", "better")
 
 
 def test_mistakes_are_one_line(queue: Path, evalloop: Evalloop, tmp_path: Path):

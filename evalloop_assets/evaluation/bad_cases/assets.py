@@ -56,7 +56,9 @@ bad_case_groups = sql_asset("evaluation/bad_cases/bad_case_groups.sql", GROUP, P
 training_cases = sql_asset("evaluation/bad_cases/training_cases.sql", GROUP)
 
 
-@frame_asset(schema=RELABEL_QUEUE, reads={"bad_cases": (-13, 0), "gold_annotations": (None, 0)}, group=GROUP, once=True)
+@frame_asset(
+    schema=RELABEL_QUEUE, reads={"bad_cases": (-13, 0), "gold_annotations": (None, None)}, group=GROUP, once=True
+)
 def relabel_queue(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Bad cases that two people are to judge anew, most harmful first: two answers to one message, of which behaviour
     rejected one. Of near duplicates one is asked about. The rows have the form of `annotation_queue`.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from evalloop_assets.evaluation.judges.opinions import CLASSES, votes_of
 from evalloop_assets.evaluation.judges.voting import grey_zone
@@ -14,7 +16,10 @@ PER_ITEM = 2
 """People who judge each item, independently."""
 THIRD, SECOND, GREY = "third", "second", "grey_zone"
 PURPOSES = (THIRD, SECOND, GREY)
-"""Why an item waits, most urgent first."""
+"""Why an item of `annotation_queue` waits, most urgent first."""
+BAD_CASE = "bad_case"
+"""Why an item of `relabel_queue` waits."""
+ASKED_FIRST = (THIRD, SECOND, BAD_CASE, GREY)
 COLUMNS = ("item_id", "purpose", "needed", "asked", "confidence")
 
 
@@ -51,6 +56,17 @@ def waiting(marks: pd.DataFrame, joint: pd.DataFrame, least_confidence: float, m
     ]
     found = pd.concat([part.assign(confidence=confidence.reindex(part.index)) for part in parts])
     return found.rename_axis("item_id").reset_index()[list(COLUMNS)].head(most)
+
+
+def together(*queues: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of several queues as one: what people have begun, then bad cases, then what judges are not sure of, each
+    by its place. An item that waits in two of them comes once, for the more urgent reason.
+    """
+    rows = sorted(chain(*queues), key=lambda row: (ASKED_FIRST.index(row["purpose"]), row["place"]))
+    first: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        first.setdefault(row["item_id"], row)
+    return list(first.values())
 
 
 def disagreements(marks: pd.DataFrame) -> pd.DataFrame:

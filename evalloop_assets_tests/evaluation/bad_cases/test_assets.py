@@ -116,7 +116,7 @@ def test_the_queue_asks_once_about_a_group_and_no_more_than_is_needed(stage):
         {"item_id": f"p {item}", "annotator_id": who, "verdict": "a", "prompt_version": str(at)}
         for at, (item, who) in enumerate(said)
     ]
-    write(stage, "gold_annotations", marks)
+    write(stage, "gold_annotations", marks, NEXT)  # answers come after the days that they are about
     stage.run(DAY, QUEUED)
     queue = sorted(stage.rows("relabel_queue"), key=lambda row: row["place"])
     assert [(row["item_id"], row["needed"], row["asked"]) for row in queue] == [

@@ -13,7 +13,7 @@ from evalloop_assets.evaluation.people.ceiling import (
     label_ceiling,
 )
 from evalloop_assets.evaluation.people.gold_sets import gold_sets
-from evalloop_assets.evaluation.people.queue import disagreements, waiting
+from evalloop_assets.evaluation.people.queue import disagreements, together, waiting
 from evalloop_assets_tests.evaluation.real_judges import pandalm
 
 CLASSES = np.array(["a", "tie", "b"])
@@ -150,3 +150,17 @@ def test_the_grey_zone_waits_behind_and_what_people_saw_is_in_it_no_more():
     ]
     assert len(waiting(marks, joint, 0.8, 2)) == 2
     assert waiting(annotations(), nobody(), 0.8, 10).empty
+
+
+def test_queues_become_one_and_an_item_of_both_comes_once():
+    def rows(*purposes):
+        return [{"item_id": item, "purpose": purpose, "place": place} for place, item, purpose in purposes]
+
+    queued = rows((2, "second", "second"), (1, "third", "third"), (3, "grey", "grey_zone"))
+    cases = rows((2, "case", "bad_case"), (1, "second", "bad_case"), (3, "grey", "bad_case"))
+    assert [(row["item_id"], row["purpose"]) for row in together(queued, cases)] == [
+        ("third", "third"),
+        ("second", "second"),
+        ("case", "bad_case"),
+        ("grey", "bad_case"),
+    ]
