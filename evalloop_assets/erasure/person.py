@@ -89,6 +89,8 @@ class Person:
         for column, type_ in columns.items():
             quoted = '"' + column.replace('"', '""') + '"'
             kind = kind_of(column)
+            if column == "item_id":  # of a pair that people or judges were asked about
+                parts.append("CAST(item_id AS VARCHAR) IN (SELECT term FROM person_terms WHERE kind = 'pair')")
             if kind is not None and not type_.endswith("]"):
                 value = f"CAST(CAST({quoted} AS BIGINT) AS VARCHAR)" if type_ in ("DOUBLE", "FLOAT") else quoted
                 parts.append(f"CAST({value} AS VARCHAR) IN (SELECT term FROM person_terms WHERE kind = '{kind}')")

@@ -3,10 +3,12 @@
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from evalloop_assets.erasure.person import Person
 from evalloop_assets.erasure.places import clean, left_in
+from evalloop_assets.lake.engine import View
 
 MAIL = "anna.schmidt@example.org"
 
@@ -70,3 +72,11 @@ def test_broken_csv_is_left_alone_and_reported(tmp_path: Path):
     assert left is not None
     assert "cannot be read as .csv" in left.why
     assert left_in(path, Person("nobody")) is None
+
+
+def test_answers_about_a_pair_of_theirs_are_theirs_though_its_texts_say_nothing(lake):
+    person = Person("u-1", {"pair": frozenset({"p-1"})})
+    marks = pa.table({"item_id": ["p-1", "p-2"], "user_text": ["hi", "hi"], "verdict": ["a", "a"]})
+    theirs = person.condition({name: "VARCHAR" for name in marks.column_names})
+    views = {**person.views, "marks": View({}, rows=marks)}
+    assert lake.reader.fetch(f"SELECT item_id FROM marks WHERE {theirs}", views, {}).to_pydict() == {"item_id": ["p-1"]}

@@ -67,7 +67,7 @@ class Judge:
         except Unreadable as error:
             return Asked(None, f"nobody can read its answer: {error}", cached=cached, cost=spent)
         if not cached:
-            answered.put(name, kept)
+            answered.put(name, kept, item)
         row = {
             **{name: item[name] for name in TOLD if item.get(name) is not None},
             "judge_id": self.judge_id,

@@ -1,11 +1,14 @@
 """A judge behind a real HTTP server: good answers, bad ones, none."""
 
+import hashlib
 import json
 from datetime import datetime
 from time import monotonic
 
 import pytest
 
+from evalloop_assets.erasure.person import Person
+from evalloop_assets.erasure.places import clean, left_in
 from evalloop_assets.evaluation.judges.answered import Answered
 from evalloop_assets.evaluation.judges.endpoint import Endpoint, NoAnswer, Patience, Price
 from evalloop_assets.evaluation.judges.judging import Judge, ask_all, read_items
@@ -251,3 +254,21 @@ def test_items_at_fault_are_named(tmp_path, content, words):
     path.write_text(content)
     with pytest.raises(UserError, match=words):
         read_items(path)
+
+
+def test_an_erased_persons_words_leave_the_answers_though_they_are_quoted_in_part(answered, tmp_path):
+    others = {**ITEM, "item_id": "k", "user_text": "Somebody else's words."}
+    with chat_server(verdict("first", "The user says Hé, so it fits."), verdict("tie", "Both answer.")) as (url, _):
+        for item in (ITEM, {**others, "reply_a": "fine", "reply_b": "bad"}):
+            [_] = ask_all(judge(url), [item], ("ab",), answered, 1)
+    answered.close()
+    path = tmp_path / "answers.sqlite"
+    words = frozenset({hashlib.md5("Hé?".encode()).hexdigest()})
+    person = Person("u-1", {"any_hash": words})
+    assert left_in(path, person) is not None
+    assert clean(path, person).number == 1
+    assert left_in(path, person) is None
+    left = b"".join(one.read_bytes() for one in tmp_path.glob("answers.sqlite*"))
+    assert "says Hé".encode() not in left
+    assert b"says H" not in left
+    assert b"Both answer." in left
