@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 from evalloop_assets.backfill.plan import Known, Span, Stale, spans, stale
 from evalloop_assets.days import Days
-from evalloop_assets.lake.assets import definition_of, recomputed, version_of
+from evalloop_assets.lake.assets import STEPS, definition_of, recomputed, stale_now, version_of
 from evalloop_assets.lake.store import Lake
+from evalloop_assets.logs.evaluation_contract import EVALUATION_TABLES
 from evalloop_assets.settings import Settings
 
 USED = ("turns", "visits")
 OTHER_SIGNS = ("signups", "battles", "assignments")
+EVIDENCE = tuple(table.name for table in EVALUATION_TABLES)
+"""What judges, people and benchmarks deliver, beside any log."""
 
 
 class Work(NamedTuple):
@@ -48,6 +51,28 @@ def log_days(lake: Lake) -> tuple[date, date] | None:
     watermark = lake.clock().watermark or date.min
     others = [day for table in OTHER_SIGNS for day in lake.computed(table) if day <= watermark]
     return min(days), max([*days, *others])
+
+
+def evidence_days(lake: Lake) -> tuple[date, date] | None:
+    """First and last day on which judges, people or benchmarks delivered something; None where none did."""
+    days = [day for table in EVIDENCE for day in lake.computed(table)]
+    return (min(days), max(days)) if days else None
+
+
+def without_log() -> list[str]:
+    """Tables that need no log: all that they read, at first or second hand, is evidence."""
+    found: list[str] = []
+    while more := [
+        table for table, step in STEPS.items() if table not in found and step.reads.keys() <= {*EVIDENCE, *found, table}
+    ]:
+        found += more
+    return found
+
+
+def evidence_changed(lake: Lake, settings: Settings, day: date) -> bool:
+    """Whether one of the tables that need no log is not what it would be now on that day."""
+    clock = lake.clock()
+    return any(stale_now(lake, definition_of(table, settings, clock), Days.one(day)) for table in without_log())
 
 
 def work(lake: Lake, settings: Settings, last: date | None = None, tables: Sequence[str] | None = None) -> Work:

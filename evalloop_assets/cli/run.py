@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 
 from evalloop_assets.backfill.plan import Span
-from evalloop_assets.backfill.staleness import log_days, work
+from evalloop_assets.backfill.staleness import evidence_changed, evidence_days, log_days, without_log, work
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
 from evalloop_assets.cli.plan_table import plan_table
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 """What a run changed may reopen days that only its rows could tell: a first sight, say, reopens the days after it."""
+
+
+NO_LOG = "there is no log: judges, people and benchmarks only"
+NEW_EVIDENCE = "new verdicts, annotations or scores"
 
 
 class Planned(NamedTuple):
@@ -87,9 +91,14 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
 
     What is relabelled together with the range reaches to its end, since labels look ahead at the days after theirs.
     Without a range it is the days never computed, to the end of the log; where none is, the newest day if it is stale,
-    since decisions rest on it.
+    since decisions rest on it. What judges, people and benchmarks delivered since is worked on in any case, and where
+    there is no log it is all there is to work on.
     """
     known = log_days(lake)
+    if known is None and (delivered := evidence_days(lake)) is not None:
+        end = last or delivered[1]
+        _require_range(delivered, settings.first_day, first, end)
+        return _of_evidence(lake, settings, end, NO_LOG, always=first is not None)
     if known is None:
         raise UserError(f"the lake at {lake.root}", "it holds no log yet", "Load one: evalloop ingest PATH --map FILE")
     begin, end = max(known[0], settings.first_day), last or known[1]
@@ -100,8 +109,13 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
     relabel = [_relabelled(span) for span in due.spans if start is None or span.first < start]
     why = "asked for" if first else NEVER if due.new else ", ".join(newest)
     if start is None:
-        return relabel
+        return [*relabel, *_of_evidence(lake, settings, end, NEW_EVIDENCE)]
     return [*relabel, Planned("daily", Days(start, end), why, tables=_left(relabel, Days(start, end)))]
+
+
+def _of_evidence(lake: Lake, settings: Settings, day: date, why: str, always: bool = False) -> list[Planned]:
+    due = always or evidence_changed(lake, settings, day)
+    return [Planned("daily", Days.one(day), why, tables=tuple(without_log()))] if due else []
 
 
 def _relabelled(span: Span) -> Planned:

@@ -1,9 +1,12 @@
 """`evalloop run` and its range."""
 
+import json
 import re
 
 import pytest
 
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.settings import Settings
 from evalloop_assets_tests.cli.conftest import line, reply
 
 
@@ -102,3 +105,42 @@ def test_a_step_that_cannot_run_says_why_and_how_to_mend_it(evalloop, log, mappi
         r"run \w+ of job daily: sessions: engine spark: there is no Java\. Install Java .+ to one\. Mend the reason and"
     )
     assert re.match(told, said), said
+
+
+def people_say(evalloop, folder, *verdicts, who="p"):
+    path, mapping = folder / f"{who}.jsonl", folder / "gold.yaml"
+    rows = [{"item": f"i{n}", "who": who, "said": said} for n, said in enumerate(verdicts)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = "  item_id: item\n  annotator_id: who\n  verdict: said\n"
+    mapping.write_text(f"format: jsonl\ntable: gold_annotations\ncolumns:\n{columns}")
+    assert evalloop("ingest", path, "--map", mapping).status == 0
+
+
+def waiting(home):
+    lake = open_lake(Settings(home=home))
+    return sorted((row["item_id"], row["purpose"]) for row in lake.read("annotation_queue").to_pylist())
+
+
+def test_a_home_with_verdicts_of_people_alone_is_run_as_far_as_it_goes(evalloop, home, tmp_path):
+    people_say(evalloop, tmp_path, "a", "b")
+    planned = evalloop("run", "--dry-run")
+    assert (planned.status, "no log" in planned.printed) == (0, True)
+    said = evalloop("run")
+    assert said.status == 0
+    assert "there is no log: judges, people and benchmarks only" in " ".join(said.printed.split())
+    assert waiting(home) == [("i0", "second"), ("i1", "second")]
+    assert "nothing to do" in evalloop("run").printed
+    people_say(evalloop, tmp_path, "a", "tie", who="q")
+    assert evalloop("run").status == 0
+    assert waiting(home) == [("i1", "third")]
+    assert "after the log" in line(evalloop("run", "--from", "2999-01-01"))
+
+
+def test_new_annotations_are_worked_on_though_no_day_of_the_log_is_stale(loaded, home, tmp_path):
+    assert loaded("run", "--from", "2026-03-05").status == 0
+    assert loaded("run").status == 0
+    people_say(loaded, tmp_path, "a")
+    said = loaded("run")
+    assert (said.status, "new verdicts, annotations or scores" in said.printed) == (0, True)
+    assert waiting(home) == [("i0", "second")]
+    assert "nothing to do" in loaded("run").printed

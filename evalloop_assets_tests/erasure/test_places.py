@@ -77,6 +77,6 @@ def test_broken_csv_is_left_alone_and_reported(tmp_path: Path):
 def test_answers_about_a_pair_of_theirs_are_theirs_though_its_texts_say_nothing(lake):
     person = Person("u-1", {"pair": frozenset({"p-1"})})
     marks = pa.table({"item_id": ["p-1", "p-2"], "user_text": ["hi", "hi"], "verdict": ["a", "a"]})
-    theirs = person.condition({name: "VARCHAR" for name in marks.column_names})
+    theirs = person.condition(dict.fromkeys(marks.column_names, "VARCHAR"))
     views = {**person.views, "marks": View({}, rows=marks)}
     assert lake.reader.fetch(f"SELECT item_id FROM marks WHERE {theirs}", views, {}).to_pydict() == {"item_id": ["p-1"]}
