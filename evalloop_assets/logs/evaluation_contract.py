@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from evalloop_assets.lake.schema import Column, TableSchema
 
-ID, TEXT, TIME, SHARE, NUMBER = "VARCHAR", "VARCHAR", "TIMESTAMP", "DOUBLE", "DOUBLE"
+ID, TEXT, TIME, SHARE, NUMBER, FLAG = "VARCHAR", "VARCHAR", "TIMESTAMP", "DOUBLE", "DOUBLE", "BOOLEAN"
 
 DIMENSIONS = ("accuracy", "safety", "hallucination", "robustness", "fairness", "explainability")
 """What an item examines (`001_1b89fe0c69b2ecb6.txt`, the six evaluation targets)."""
@@ -73,4 +73,19 @@ def _verdicts(name: str, row: str, who: str, about: str) -> TableSchema:
 JUDGE_VERDICTS = _verdicts("judge_verdicts", "one verdict of a judge on a pair", "judge_id", "the judge, a model")
 GOLD_ANNOTATIONS = _verdicts("gold_annotations", "one verdict of a person on a pair", "annotator_id", "the annotator")
 
-EVALUATION_TABLES = (BENCHMARK_ITEMS, BENCHMARK_SCORES, JUDGE_VERDICTS, GOLD_ANNOTATIONS)
+REASON_RATINGS = TableSchema(
+    name="reason_ratings",
+    row="what one person says of the reason that a judge gave for a verdict",
+    key=("reason_id", "annotator_id", "prompt_version", "decided_at"),
+    columns=(
+        Column("reason_id", ID, "the reason, as `reason_queue` names it", required=True),
+        Column("annotator_id", ID, "the annotator", required=True),
+        Column("sound", FLAG, "it is true of the replies and speaks for the verdict", required=True),
+        Column("item_id", ID, "the pair of replies"),
+        Column("prompt_version", ID, "version of the people's guideline"),
+        Column("reason", TEXT, "why"),
+        Column("decided_at", TIME, "when (UTC)"),
+    ),
+)
+
+EVALUATION_TABLES = (BENCHMARK_ITEMS, BENCHMARK_SCORES, JUDGE_VERDICTS, GOLD_ANNOTATIONS, REASON_RATINGS)

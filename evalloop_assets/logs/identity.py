@@ -50,6 +50,7 @@ IDENTITIES = {
     "benchmark_scores": Identity(("model_id", "benchmark", "item_id"), NEWEST_SCORE, None),
     "judge_verdicts": Identity(("item_id", "judge_id", *ASKED), NEWEST, None),
     "gold_annotations": Identity(("item_id", "annotator_id", *ASKED), NEWEST, None),
+    "reason_ratings": Identity(("reason_id", "annotator_id", "prompt_version", "decided_at"), NEWEST, None),
 }
 
 

@@ -45,6 +45,7 @@ class PeopleSettings(Section):
 
     queue_most: int = Field(1_000, ge=1, description="most items that wait for people at once")
     guideline: str = Field("1", min_length=1, description="version of the guideline that annotators work by")
+    reasons_per_judge: int = Field(50, ge=0, description="reasons of each judge that people rate")
 
 
 class OfflineSettings(Section):

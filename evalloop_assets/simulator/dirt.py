@@ -55,6 +55,7 @@ ROW_IDS = {
     "benchmark_scores": ("model_id", "benchmark", "item_id"),
     "judge_verdicts": ("item_id", "judge_id"),
     "gold_annotations": ("item_id", "annotator_id"),
+    "reason_ratings": ("reason_id", "annotator_id"),
 }
 """Columns that name a row of each table."""
 

@@ -79,6 +79,39 @@ def test_bad_cases_go_out_with_the_queue_and_come_back(queue: Path, evalloop: Ev
     assert (row["item_id"], row["verdict"], row["reply_b"]) == ("pair-1", "b", "better")
 
 
+@pytest.mark.parametrize("form", ["jsonl", "label-studio"])
+def test_reasons_go_out_beside_the_queue_and_ratings_come_back(home: Path, evalloop: Evalloop, tmp_path: Path, form):
+    world = World(home)
+    verdicts = answers(np.random.default_rng(1), Panel(items=4)).verdicts.drop_duplicates("item_id")
+    world.write("judge_verdicts", verdicts.assign(reason="it is warmer", user_text="你好"))
+    assert world.run().success
+    out = tmp_path / ("tasks.json" if form == "label-studio" else "tasks.jsonl")
+    said = evalloop("annotate", "export", "--format", form, "--out", out)
+    beside = out.with_name(f"tasks-reasons{out.suffix}")
+    assert "4 reasons of judges" in said.printed
+    assert exported_files(home) == [out, beside]
+    assert "exists already" in line(evalloop("annotate", "export", "--format", form, "--out", out))
+    choices = ["sound", "unsound", "sound", "perhaps"]
+    if form == "jsonl":
+        tasks = [json.loads(text) for text in beside.read_text(encoding="utf-8").splitlines()]
+        filled = [{**one, "annotator_id": "p", "choice": choice} for one, choice in zip(tasks, choices, strict=True)]
+        beside.write_text("".join(json.dumps(one) + "\n" for one in filled))
+    else:
+        assert "judge_reason" in beside.with_suffix(".xml").read_text()
+        tasks = json.loads(beside.read_text(encoding="utf-8"))
+        for one, choice in zip(tasks, choices, strict=True):
+            result = [{"from_name": "choice", "type": "choices", "value": {"choices": [choice]}}]
+            one["annotations"] = [{"completed_by": 1, "result": result}]
+        beside.write_text(json.dumps(tasks))
+    taken = evalloop("annotate", "import", beside, "--format", form)
+    assert (taken.status, "sound" in taken.printed) == (0, True)
+    lake = open_lake(Settings(home=home))
+    assert sorted(row["sound"] for row in rows_of(lake, "reason_ratings")) == [False, True, True]
+    assert rows_of(lake, "gold_annotations") == []
+    assert evalloop("annotate", "import", beside, "--format", form).status == 0
+    assert len(rows_of(lake, "reason_ratings")) == 3
+
+
 def test_mistakes_are_one_line(queue: Path, evalloop: Evalloop, tmp_path: Path):
     assert "Choose one of" in line(evalloop("annotate", "export", "--format", "csv"))
     assert "end in .json" in line(evalloop("annotate", "export", "--format", "label-studio", "--out", tmp_path / "x"))

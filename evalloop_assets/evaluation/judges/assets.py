@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Verdicts lie on the day on which they were delivered, which may be after the days of an older log.
 READS = {"judge_verdicts": (None, None), "gold_annotations": (None, None)}
+REASONED = {"judge_verdicts": (None, None), "reason_ratings": (None, None)}
 VERDICTS = "SELECT * EXCLUDE (day) FROM judge_verdicts ORDER BY ALL"
 GOLD = "SELECT * EXCLUDE (day) FROM gold_annotations ORDER BY ALL"
 
@@ -26,14 +27,20 @@ class Evidence(NamedTuple):
 
     verdicts: "pd.DataFrame"
     gold: "pd.DataFrame"
+    ratings: "pd.DataFrame | None" = None
+    """What people found of the judges' reasons, where that was asked for."""
 
 
-@frame_asset(schema=JUDGE_AUDITS, reads=READS, group="evaluation", once=True, picture=PICTURES["judge_audits"])
+@frame_asset(
+    schema=JUDGE_AUDITS, reads=READS | REASONED, group="evaluation", once=True, picture=PICTURES["judge_audits"]
+)
 def judge_audits(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Holds each judge against people and against itself: agreement beyond chance, both orders, and what it prefers
     beyond what people prefer. A preference that people share is no fault.
     """
-    audited = _audited(evidence(inputs), settings)
+    from evalloop_assets.evaluation.people.reasons import RATED
+
+    audited = _audited(evidence(inputs)._replace(ratings=inputs.query(RATED).to_pandas()), settings)
     rows = [
         {
             "judge_id": judge,
@@ -120,7 +127,7 @@ def evidence(inputs: Inputs) -> Evidence:
 def _audited(found: Evidence, settings: Settings) -> "JudgeAudit":
     from evalloop_assets.evaluation.judges import audit
 
-    return audit(found.verdicts, found.gold, settings.evaluation.judges.families)
+    return audit(found.verdicts, found.gold, settings.evaluation.judges.families, found.ratings)
 
 
 def _known(value: float) -> float | None:

@@ -36,6 +36,7 @@ from evalloop_assets.evaluation.judges.opinions import (
     opinions,
     people,
     single_calls,
+    sound_reasons,
 )
 from evalloop_assets.evaluation.judges.position import by_order, consistency, first_shown
 from evalloop_assets.evaluation.judges.preference import Picked, beyond_people
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_GOLD = "people have judged none of its items"
+UNRATED = "people have rated none of its reasons"
 ALL_DISPUTED = "people agree on none of its items"
 WITH_CONSENSUS = (
     "agreement",
@@ -101,13 +103,21 @@ class _Case(NamedTuple):
         return Picked(np.asarray(judge, dtype=np.float64)[kept], k / m, among)
 
 
-def audit(verdicts: pd.DataFrame, gold: pd.DataFrame | None, families: Mapping[str, str]) -> JudgeAudit:
+def audit(
+    verdicts: pd.DataFrame, gold: pd.DataFrame | None, families: Mapping[str, str], ratings: pd.DataFrame | None
+) -> JudgeAudit:
     """See `evalloop_assets.evaluation.judges.audit`."""
     said = opinions(verdicts, "judge_id", "judge verdicts")
     marks = opinions(_named(gold, said), "annotator_id", "gold annotations")
     known = items_of(said, marks)
     crowd = people(marks)
-    return JudgeAudit({str(judge): _report(str(judge), rows, known, crowd, families) for judge, rows in _judges(said)})
+    sound = sound_reasons(ratings)
+    return JudgeAudit(
+        {
+            str(judge): _report(str(judge), rows, known, crowd, families, sound.get(str(judge), unknown(UNRATED)))
+            for judge, rows in _judges(said)
+        }
+    )
 
 
 def _judges(said: pd.DataFrame) -> Iterable[tuple[object, pd.DataFrame]]:
@@ -129,13 +139,25 @@ def _named(gold: pd.DataFrame | None, said: pd.DataFrame) -> pd.DataFrame:
 
 
 def _report(
-    judge: str, said: pd.DataFrame, known: pd.DataFrame, crowd: People, families: Mapping[str, str]
+    judge: str,
+    said: pd.DataFrame,
+    known: pd.DataFrame,
+    crowd: People,
+    families: Mapping[str, str],
+    sound: Estimate,
 ) -> JudgeReport:
     items = known.loc[sorted(said["item_id"].unique())]
     seen = crowd.votes.loc[crowd.votes.index.intersection(items.index)]
     agreed = crowd.consensus.loc[crowd.consensus.index.intersection(items.index)]
     case = _Case(judge, said, items, seen, agreed, own_family(judge, items, families))
-    probes = (*_agreements(case), *_positions(case), *_preferences(case), *_changes(case), *_hacks(case))
+    probes = (
+        *_agreements(case),
+        *_positions(case),
+        *_preferences(case),
+        *_changes(case),
+        *_hacks(case),
+        Probe("sound_reasons", WHOLE, sound),
+    )
     whole = {probe.probe: probe.found for probe in probes if probe.slice == WHOLE}
     letter, use = grade(whole["kappa"], whole["position_consistency"], [probe for probe in probes if probe.fired])
     call = case.call()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from evalloop_assets.evaluation.judges.estimate import Estimate, share
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.frames import require_frame
 
@@ -85,6 +86,26 @@ def votes_of(said: pd.DataFrame, who: str) -> pd.Series:
     often, a tie where two were as frequent.
     """
     return _first_of(_counted(said, ["item_id", who])).fillna("tie").rename("verdict")
+
+
+def sound_reasons(ratings: pd.DataFrame | None) -> dict[str, Estimate]:
+    """Share of each judge's rated reasons that are sound, items as clusters; UserError for what is no such frame."""
+    if ratings is None:
+        return {}
+    what = "ratings of reasons"
+    require_frame(ratings, f"Give a data frame of {what}, one row a reason.", what)
+    for name in ("judge_id", "item_id", "sound"):
+        if name not in ratings.columns:
+            raise UserError(f"column {name} of the {what}", "it is missing", "Give judge_id, item_id and sound.")
+    rated = ratings.dropna(subset=["judge_id", "item_id", "sound"])
+    try:
+        sound = rated["sound"].astype(float)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"column sound of the {what}", f"is no share ({error})", "Give true or false.") from error
+    if not sound.between(0, 1).all():
+        raise UserError(f"column sound of the {what}", "goes beyond 0 and 1", "Give true or false.")
+    means = sound.groupby([_ids(rated["judge_id"]), _ids(rated["item_id"])]).mean()
+    return {str(judge): share(of_items.to_numpy()) for judge, of_items in means.groupby(level=0)}
 
 
 def items_of(*frames: pd.DataFrame) -> pd.DataFrame:

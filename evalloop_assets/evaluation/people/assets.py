@@ -3,9 +3,9 @@
 from datetime import date
 from typing import TYPE_CHECKING
 
-from evalloop_assets.evaluation.judges.assets import GOLD, READS, evidence
+from evalloop_assets.evaluation.judges.assets import GOLD, READS, REASONED, evidence
 from evalloop_assets.evaluation.people.pictures import PICTURES
-from evalloop_assets.evaluation.people.tables import ANNOTATION_QUEUE, ANNOTATOR_QUALITY, GOLD_SETS
+from evalloop_assets.evaluation.people.tables import ANNOTATION_QUEUE, ANNOTATOR_QUALITY, GOLD_SETS, REASON_QUEUE
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
@@ -37,6 +37,17 @@ def annotation_queue(inputs: Inputs, day: date, settings: Settings) -> Frame:
     told = {str(purpose): int(count) for purpose, count in queue["purpose"].value_counts().items()}
     queue = queue.assign(place=range(1, len(queue) + 1))
     return Frame(queue[list(ANNOTATION_QUEUE.column_names)], told)
+
+
+@frame_asset(schema=REASON_QUEUE, reads=REASONED, group="evaluation", once=True)
+def reason_queue(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """A sample of the reasons that each judge gave, for people to rate. Goes out and comes back with the annotation
+    queue; the audit tells the share that is sound.
+    """
+    from evalloop_assets.evaluation.people.reasons import WAITING
+
+    found = inputs.query(WAITING, {"most": settings.evaluation.people.reasons_per_judge})
+    return Frame(found, {"waiting": found.num_rows})
 
 
 @frame_asset(
@@ -100,4 +111,4 @@ def _shown(found: "Estimate") -> str:
     return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]" if found.known else f"not known: {found.reason}"
 
 
-ASSETS = [annotation_queue, annotator_quality, gold_sets]
+ASSETS = [annotation_queue, reason_queue, annotator_quality, gold_sets]

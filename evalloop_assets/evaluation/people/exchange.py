@@ -2,7 +2,8 @@
 
 A task shows two replies as first and second, in an order drawn from the item's id, and asks for `first`, `second` or
 `tie`; nobody sees which model or side a reply is from, nor what a judge said. The answer becomes a row of
-`gold_annotations` whose verdict names the item's own side. An answer that cannot be read is passed on as it is, so that
+`gold_annotations` whose verdict names the item's own side. A task with a `reason_id` is about the reason of a judge
+(`reasons.py`), and its answer a row of `reason_ratings`. An answer that cannot be read is passed on as it is, so that
 the log's door rejects it with its reason.
 
 Label Studio (https://labelstud.io/guide/task_format) takes a list of tasks, `{"data": {...}}`, and exports them with
@@ -17,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalloop_assets.evaluation.people.reasons import SOUND
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.logs.evaluation_contract import GOLD_ANNOTATIONS
+from evalloop_assets.logs.evaluation_contract import GOLD_ANNOTATIONS, REASON_RATINGS
 from evalloop_assets.logs.opened import reading
 
 JSONL, LABEL_STUDIO = "jsonl", "label-studio"
@@ -40,6 +42,24 @@ LABELLING_CONFIG = """\
 </View>
 """
 """The labelling interface of a Label Studio project for these tasks."""
+REASON_CONFIG = """\
+<View>
+  <Header value="Is the judge's reason true of the replies, and does it speak for the verdict?"/>
+  <Text name="user_text" value="$user_text"/>
+  <View style="display: flex; gap: 1em">
+    <Text name="first" value="$first"/>
+    <Text name="second" value="$second"/>
+  </View>
+  <Text name="judge_says" value="$judge_says"/>
+  <Text name="judge_reason" value="$judge_reason"/>
+  <Choices name="choice" toName="judge_reason" choice="single" required="true" showInLine="true">
+    <Choice value="sound"/>
+    <Choice value="unsound"/>
+  </Choices>
+  <TextArea name="reason" toName="judge_reason" placeholder="why, in a sentence" maxSubmissions="1"/>
+</View>
+"""
+"""The same for reasons, which are a project of their own."""
 OWN_SIDE = {"ab": {"first": "a", "second": "b"}, "ba": {"first": "b", "second": "a"}}
 
 
@@ -48,6 +68,8 @@ class Answers(NamedTuple):
 
     lines: list[str]
     """JSON objects in the columns of `gold_annotations`, one a line."""
+    ratings: list[str]
+    """The same in the columns of `reason_ratings`."""
     unanswered: int
     """Tasks without an answer, and answers that were cancelled; they are left out."""
 
@@ -96,7 +118,7 @@ def read_answers(path: Path, form: str) -> Answers:
 
 
 def _json_lines(text: str) -> Answers:
-    lines, unanswered = [], 0
+    lines, ratings, unanswered = [], [], 0
     for line in filter(str.strip, text.splitlines()):
         try:
             answer = json.loads(line)
@@ -107,9 +129,11 @@ def _json_lines(text: str) -> Answers:
             lines.append(line)
         elif answer.get("choice") is None and answer.get("verdict") is None:
             unanswered += 1
+        elif "reason_id" in answer:
+            ratings.append(_rating(answer, answer.get("choice")))
         else:
             lines.append(_row(answer, answer.get("choice")))
-    return Answers(lines, unanswered)
+    return Answers(lines, ratings, unanswered)
 
 
 def _label_studio(path: Path, text: str) -> Answers:
@@ -122,13 +146,15 @@ def _label_studio(path: Path, text: str) -> Answers:
         isinstance(one, dict) and isinstance(one.get("data"), dict) for one in tasks
     ):
         raise UserError(str(path), "is no list of tasks with `data`", mend)
-    lines, unanswered = [], 0
+    lines, ratings, unanswered = list[str](), list[str](), 0
     for one in tasks:
         marks = one.get("annotations") or []
         done = [mark for mark in marks if not mark.get("was_cancelled") and mark.get("result")]
         unanswered += (len(marks) or 1) - len(done)
-        lines += [_row({**one["data"], **_mark(mark)}, _chosen(mark)) for mark in done]
-    return Answers(lines, unanswered)
+        of_reason = "reason_id" in one["data"]
+        rows = [(_rating if of_reason else _row)({**one["data"], **_mark(mark)}, _chosen(mark)) for mark in done]
+        (ratings if of_reason else lines).extend(rows)
+    return Answers(lines, ratings, unanswered)
 
 
 def _mark(annotation: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,6 +183,12 @@ def _values(annotation: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, A
     for result in annotation["result"]:
         if result.get("type") == kind and isinstance(result.get("value"), dict):
             yield result["value"]
+
+
+def _rating(answer: Mapping[str, Any], choice: Any) -> str:
+    """The answer about a reason in the contract's columns."""
+    row = {name: answer[name] for name in REASON_RATINGS.column_names if answer.get(name) is not None}
+    return json.dumps({**row, "sound": SOUND.get(choice, choice)}, ensure_ascii=False)
 
 
 def _row(answer: Mapping[str, Any], choice: Any) -> str:

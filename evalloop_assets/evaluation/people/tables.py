@@ -23,6 +23,24 @@ ANNOTATION_QUEUE = TableSchema(
     ),
 )
 
+REASON_QUEUE = TableSchema(
+    name="reason_queue",
+    row="one reason of a judge, of a sample, that waits for a person to rate it",
+    key=("day", "reason_id"),
+    columns=(
+        Column("reason_id", "VARCHAR", "hash of item, judge, prompt version, order and words"),
+        Column("place", "BIGINT", "1 is to be rated first"),
+        Column("judge_id", "VARCHAR", "whose reason it is; annotators are not told"),
+        Column("item_id", "VARCHAR", "the pair of replies"),
+        Column("order", "VARCHAR", "which side the judge was shown first: ab or ba; NULL where not known"),
+        Column("verdict", "VARCHAR", "what it said: a, b or tie"),
+        Column("reason", "VARCHAR", "and why"),
+        Column("user_text", "VARCHAR", "the message that both replies answer"),
+        Column("reply_a", "VARCHAR", "one side"),
+        Column("reply_b", "VARCHAR", "the other"),
+    ),
+)
+
 ANNOTATOR_QUALITY = TableSchema(
     name="annotator_quality",
     row="one person who has compared replies known when the day was run",

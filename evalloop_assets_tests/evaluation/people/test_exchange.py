@@ -79,7 +79,8 @@ def annotated(path: Path, form: str, choose) -> Path:
 def take_in(lake, path, form):
     answers = read_answers(path, form)
     options = {"now": NOW, "tolerance": timedelta(minutes=10), "batch_rows": 100}
-    return deliver_answers(lake, answers, path.name, **options)
+    [delivery] = deliver_answers(lake, answers, path.name, **options)
+    return delivery
 
 
 @pytest.mark.parametrize("form", FORMATS)
