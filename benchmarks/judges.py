@@ -65,9 +65,10 @@ def published() -> Iterator[str]:
                 value, low, high, n, _ = report.ceiling
                 yield f"  {'ceiling':<24}{value:>7.3f} [{low:.3f}, {high:.3f}]  {n:,} items"
     if (real_data.FOLDER / "alpaca_eval").is_dir():
-        board = alpaca_eval()
-        named = ", ".join(f"{model} ({z:.1f})" for model, z in out_of_line(board)["win_rate_z"].items())
-        yield f"alpaca_eval, {len(board)} models: out of line with the length of their replies (robust SD): {named}"
+        for rate in ("length_controlled_winrate", "win_rate"):
+            board = alpaca_eval(rate)
+            named = ", ".join(f"{model} ({z:.1f})" for model, z in out_of_line(board)["z"].items())
+            yield f"alpaca_eval, {rate}, {len(board)} models: out of line with their length (robust SD): {named}"
 
 
 def simulated(judges: int) -> Iterator[str]:

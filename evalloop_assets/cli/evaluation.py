@@ -115,7 +115,7 @@ def annotate_export(
     most: Annotated[int | None, typer.Option(min=1, help="most items, the most urgent; else all that wait")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="write over a file that is there already")] = False,
 ) -> None:
-    """Write the items that wait for people, as the newest day of `annotation_queue` has them."""
+    """Write what waits for people: the items of the newest queues, and reasons of judges in a file beside them."""
     from evalloop_assets.cli.annotate import run_annotate_export
 
     run_annotate_export(console, format, out, most, replace)
@@ -126,7 +126,7 @@ def annotate_import(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="the filled lines, or Label Studio's export as JSON")],
     format: Annotated[str, typer.Option(help="label-studio or jsonl")],
 ) -> None:
-    """Take answers of annotators into `gold_annotations`; those at fault go to `rejected_rows` with their reason."""
+    """Take in answers of annotators, on items and reasons; those at fault go to `rejected_rows` with their reason."""
     from evalloop_assets.cli.annotate import run_annotate_import
 
     run_annotate_import(console, path, format)

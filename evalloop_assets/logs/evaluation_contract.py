@@ -39,6 +39,7 @@ BENCHMARK_SCORES = TableSchema(
         Column("item_id", ID, "the item", required=True),
         Column("score", NUMBER, "higher is better", required=True),
         Column("standard_error", NUMBER, "of a published score", minimum=0),
+        Column("mean_chars", NUMBER, "of a published score: mean length of the model's replies, characters", minimum=0),
         Column("slice", TEXT, "kind of item"),
         Column("scored_at", TIME, "when (UTC)"),
     ),

@@ -82,8 +82,9 @@ def pandalm():
     return verdicts, gold
 
 
-def alpaca_eval():
-    """The published leaderboard of one judge, indexed by model."""
+def alpaca_eval(rate="length_controlled_winrate"):
+    """The published leaderboard of one judge by one of its win rates, indexed by model: score and mean_chars."""
     name = "alpaca_eval/weighted_alpaca_eval_gpt4_turbo_leaderboard.csv"
     _needs(name)
-    return pd.read_csv(FOLDER / name, index_col=0)
+    board = pd.read_csv(FOLDER / name, index_col=0)
+    return board.rename(columns={rate: "score", "avg_length": "mean_chars"})[["score", "mean_chars"]]

@@ -4,7 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalloop_assets.evaluation.judges.pictures import PICTURES
-from evalloop_assets.evaluation.judges.tables import JUDGE_AUDITS, JUDGE_GRADES, JURY_VERDICTS
+from evalloop_assets.evaluation.judges.tables import JUDGE_AUDITS, JUDGE_GRADES, JURY_VERDICTS, LEADERBOARD_OUTLIERS
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
@@ -20,6 +20,13 @@ READS = {"judge_verdicts": (None, None), "gold_annotations": (None, None)}
 REASONED = {"judge_verdicts": (None, None), "reason_ratings": (None, None)}
 VERDICTS = "SELECT * EXCLUDE (day) FROM judge_verdicts ORDER BY ALL"
 GOLD = "SELECT * EXCLUDE (day) FROM gold_annotations ORDER BY ALL"
+
+PUBLISHED = """
+    SELECT benchmark, model_id, score, mean_chars
+    FROM benchmark_scores
+    WHERE item_id = 'all' AND mean_chars IS NOT NULL
+    ORDER BY ALL
+"""
 
 
 class Evidence(NamedTuple):
@@ -119,6 +126,17 @@ def jury_verdicts(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(told[list(JURY_VERDICTS.column_names)], metadata)
 
 
+@frame_asset(schema=LEADERBOARD_OUTLIERS, reads={"benchmark_scores": (None, None)}, group="evaluation", once=True)
+def leaderboard_outliers(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """Holds published leaderboards that give the length of replies against a known hack: a model that wins far more
+    often than replies of its length do plays the judge, not the user.
+    """
+    from evalloop_assets.evaluation.judges.leaderboard import outliers
+
+    found = outliers(inputs.query(PUBLISHED).to_pandas())
+    return Frame(found.outliers, found.told)
+
+
 def evidence(inputs: Inputs) -> Evidence:
     """The verdicts and annotations that a step reads."""
     return Evidence(inputs.query(VERDICTS).to_pandas(), inputs.query(GOLD).to_pandas())
@@ -134,4 +152,4 @@ def _known(value: float) -> float | None:
     return None if value != value else value
 
 
-ASSETS = [judge_audits, judge_grades, jury_verdicts]
+ASSETS = [judge_audits, judge_grades, jury_verdicts, leaderboard_outliers]

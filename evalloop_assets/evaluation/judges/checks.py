@@ -1,4 +1,4 @@
-"""Checks of the audit: no probe fires, and no judge's grade has fallen."""
+"""Checks of the audit: no probe fires, no judge's grade has fallen, and no model of a leaderboard is out of line."""
 
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
@@ -24,6 +24,26 @@ FALLEN = """
     WHERE day BETWEEN $first AND $last AND grade > before
     ORDER BY judge_id, day
 """
+
+
+OUTLIERS = """
+    SELECT benchmark, model_id, score, z
+    FROM leaderboard_outliers
+    WHERE day = (SELECT max(day) FROM leaderboard_outliers)
+    ORDER BY z DESC
+"""
+
+
+def in_line(lake: Lake, days: Days) -> AssetCheckResult:
+    """Passes where no published leaderboard has a model out of line, on the last of the days that was computed."""
+    found = lake.inputs({"leaderboard_outliers": (0, 0)}, days).query(OUTLIERS).to_pylist()
+    told = [f"{row['model_id']} of {row['benchmark']}: {row['score']:.1f}%, z {row['z']:.1f}" for row in found]
+    return AssetCheckResult(
+        passed=not found,
+        severity=AssetCheckSeverity.WARN,
+        description=f"win more than their length does: {'; '.join(told)}" if found else "no model is out of line",
+        metadata={"out of line": told},
+    )
 
 
 def without_faults(lake: Lake, days: Days) -> AssetCheckResult:
@@ -66,4 +86,10 @@ def judges_hold_their_grades(context: AssetCheckExecutionContext, lake: LakeReso
     return held_grades(store, days_to_check(context, store, "judge_grades"))
 
 
-CHECKS = [judges_without_faults, judges_hold_their_grades]
+@asset_check(asset="leaderboard_outliers", description="No model of a published leaderboard plays its judge.")
+def leaderboards_in_line(context: AssetCheckExecutionContext, lake: LakeResource) -> AssetCheckResult:
+    store = lake.open()
+    return in_line(store, days_to_check(context, store, "leaderboard_outliers"))
+
+
+CHECKS = [judges_without_faults, judges_hold_their_grades, leaderboards_in_line]

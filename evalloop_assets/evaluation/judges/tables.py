@@ -51,6 +51,19 @@ JUDGE_GRADES = TableSchema(
     ),
 )
 
+LEADERBOARD_OUTLIERS = TableSchema(
+    name="leaderboard_outliers",
+    row="one model of a published leaderboard that wins far more often than replies of its length do",
+    key=("day", "benchmark", "model_id"),
+    columns=(
+        Column("benchmark", "VARCHAR", "the leaderboard"),
+        Column("model_id", "VARCHAR", "the model"),
+        Column("score", "DOUBLE", "its published win rate, percent"),
+        Column("mean_chars", "DOUBLE", "mean length of its replies, characters"),
+        Column("z", "DOUBLE", "robust standard deviations above the line of the others"),
+    ),
+)
+
 JURY_VERDICTS = TableSchema(
     name="jury_verdicts",
     row="one item, by all judges that saw it known when the day was run",

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evalloop_assets.simulator.verdicts import Panel, answers
+from evalloop_assets_tests.evaluation.real_judges import alpaca_eval
 from evalloop_assets_tests.evaluation.world import DAY, World, metadata, outcomes
 
 NEXT = DAY + timedelta(days=1)
@@ -29,6 +31,7 @@ def test_a_clean_judge_passes_and_a_fault_warns(biased):
     assert outcomes(first) == {
         "judges_without_faults": True,
         "judges_hold_their_grades": True,
+        "leaderboards_in_line": True,
         "annotators_of_one_mind": True,
     }
     assert outcomes(second)["judges_without_faults"] is False
@@ -108,3 +111,22 @@ def test_verdicts_that_come_after_the_days_of_an_older_log_are_read(tmp_path):
     world.write("gold_annotations", gold, NEXT)
     assert world.run().success
     assert [row["gold_items"] for row in world.rows("judge_grades")] == [20]
+
+
+def test_a_published_leaderboard_names_the_model_that_plays_its_judge(tmp_path):
+    world = World(tmp_path)
+    board = alpaca_eval().rename_axis("model_id").reset_index().assign(benchmark="alpaca-eval-2", item_id="all")
+    few = board.head(5).assign(benchmark="few")
+    elo = board.assign(benchmark="elo", score=board["score"] + 1_000)
+    items = board.assign(benchmark="items", item_id="i1")
+    world.write("benchmark_scores", pd.concat([board, few, elo, items]))
+    done = world.run()
+    [row] = world.rows("leaderboard_outliers")
+    assert (row["benchmark"], row["model_id"]) == ("alpaca-eval-2", "NullModel")
+    assert row["z"] > 3.5
+    assert outcomes(done)["leaderboards_in_line"] is False
+    told = metadata(done, "leaderboard_outliers")
+    assert "1 of 223" in told["alpaca-eval-2"].value
+    assert "5 models" in told["few"].value
+    assert "no rates in percent" in told["elo"].value
+    assert "items" not in told

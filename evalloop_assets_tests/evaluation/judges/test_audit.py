@@ -60,20 +60,21 @@ def test_pandalm_has_two_judges_and_three_people():
 
 
 def test_null_models_of_the_leaderboard_are_out_of_line():
-    board = alpaca_eval()
-    named = list(out_of_line(board).index)
-    assert "NullModel" in named
-    assert set(named) == {"NullModel", "gpt4_gamed"}
-    renamed = board.rename(index={"NullModel": "just another"})
-    assert "just another" in out_of_line(renamed).index
-    assert out_of_line(board.drop(index=named)).empty
+    assert list(out_of_line(alpaca_eval()).index) == ["NullModel"]
+    raw = alpaca_eval("win_rate")
+    named = list(out_of_line(raw).index)
+    assert named == ["gpt4_gamed", "NullModel"]
+    assert "just another" in out_of_line(raw.rename(index={"NullModel": "just another"})).index
+    assert out_of_line(raw.drop(index=named)).empty
 
 
 def test_a_leaderboard_that_no_line_can_be_drawn_through_is_refused():
     with pytest.raises(UserError, match="3 models"):
-        out_of_line(pd.DataFrame({"win_rate": [10, 20, 30], "avg_length": [1, 2, 3]}))
-    with pytest.raises(UserError, match="avg_length"):
-        out_of_line(pd.DataFrame({"win_rate": [10]}))
+        out_of_line(pd.DataFrame({"score": [10, 20, 30], "mean_chars": [1, 2, 3]}))
+    with pytest.raises(UserError, match="mean_chars"):
+        out_of_line(pd.DataFrame({"score": [10]}))
+    with pytest.raises(UserError, match="no rates in percent"):
+        out_of_line(pd.DataFrame({"score": range(1400, 1430), "mean_chars": range(1, 31)}))
 
 
 @pytest.mark.parametrize(

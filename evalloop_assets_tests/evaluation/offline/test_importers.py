@@ -302,8 +302,10 @@ def test_the_standard_error_is_half_the_interval_by_its_quantile(lake, tmp_path)
     assert "about 5" in reasons(lake)[3]
     (row,) = rows_of(lake, "benchmark_scores")
     assert row["standard_error"] == pytest.approx(6 / 1.959964)
-    take_in(lake, path, AS_TEXT.replace("{interval: ci}", "{interval: [low, high], level: 0.9}"))
-    found = {row["model_id"]: row["standard_error"] for row in rows_of(lake, "benchmark_scores")}
+    other = AS_TEXT.replace("{interval: ci}", "{interval: [low, high], level: 0.9}").replace("value: b", "value: other")
+    take_in(lake, path, other)
+    rows = [row for row in rows_of(lake, "benchmark_scores") if row["benchmark"] == "other"]
+    found = {row["model_id"]: row["standard_error"] for row in rows}
     assert found == pytest.approx({"m": 6 / 1.644854, "n": 10 / 1.644854})
 
 
