@@ -84,8 +84,8 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not _is_address(self.base_url):
             raise UserError("base URL of the endpoint", "is no http or https address", "Write it as https://host/v1.")
-        if not (self.key.isascii() and self.key.isprintable()):
-            why = "holds a line break or another character that no header can carry"
+        if not (self.key.isascii() and self.key.isprintable()) or " " in self.key:
+            why = "holds a space, a line break or another character that no header can carry"
             raise UserError("key of the endpoint", why, "Set its variable to the key alone.")
 
     def complete(self, messages: Sequence[Mapping[str, str]]) -> Completion:
@@ -143,6 +143,14 @@ class Endpoint:
             asked = headers.get("Retry-After", "")
             return _Passing(f"it answered with status {status}", float(asked) if asked.isdigit() else 0.0)
         return NoAnswer(f"it refused the call with status {status}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isascii()
+    except ValueError:
+        return False
 
 
 class _Passing(Exception):

@@ -91,24 +91,30 @@ def ask_all(
         yield from pool.map(lambda call: judge.ask(call[0], call[1], answered), calls)
 
 
-def read_items(path: Path) -> list[dict[str, Any]]:
+def read_items(path: Path) -> list[dict[str, str]]:
     """The pairs of a file, one JSON object a line with item_id, reply_a, reply_b, and what else is known.
 
-    UserError names the line that is none.
+    UserError names the line that is none, or whose item_id another one has.
     """
-    items = []
+    items, lines = list[dict[str, str]](), dict[str, int]()
     with opened(path) as file:
         for number, raw in enumerate(file, 1):
             if not raw.strip():
                 continue
             try:
                 item = json.loads(raw)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}: line {number}", f"is no JSON ({error})", "Give one object a line.") from error
             missing = [name for name in NEEDED if not isinstance(item, dict) or item.get(name) is None]
             if missing:
                 raise UserError(f"{path}: line {number}", f"has no {missing[0]}", f"Give {', '.join(NEEDED)}.")
-            items.append({**item, **{name: str(item[name]) for name in NEEDED}})
+            told = {name: item[name] for name in TOLD if item.get(name) is not None}
+            if strange := [name for name, value in told.items() if isinstance(value, (dict, list))]:
+                raise UserError(f"{path}: line {number}", f"has a {strange[0]} that is no text", "Give texts.")
+            items.append({name: str(value) for name, value in told.items()})
+            if (first := lines.setdefault(items[-1]["item_id"], number)) != number:
+                why = f"has the item_id of line {first}"
+                raise UserError(f"{path}: line {number}", why, "Give each pair an id of its own.")
     if not items:
         raise UserError(str(path), "holds no item", "Give one object a line.")
     return items

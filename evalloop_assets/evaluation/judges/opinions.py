@@ -42,7 +42,8 @@ def opinions(frame: pd.DataFrame, who: str, what: str) -> pd.DataFrame:
     found["confidence"] = _confidence(frame["confidence"]) if "confidence" in frame.columns else np.nan
     found["decided_at"] = _times(frame["decided_at"], what) if "decided_at" in frame.columns else pd.NaT
     found = found[found["item_id"].notna() & found[who].notna() & found["verdict"].notna()]
-    strange = [value for value in found["verdict"].unique() if value not in SCORES]
+    known = found["verdict"].map(lambda value: isinstance(value, str) and value in SCORES)
+    strange = found.loc[~known.astype(bool), "verdict"].to_list()
     if strange:
         raise UserError(
             f"verdict {strange[0]!r} of the {what}",

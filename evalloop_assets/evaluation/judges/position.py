@@ -10,7 +10,7 @@ from evalloop_assets.evaluation.judges.opinions import CLASSES
 if TYPE_CHECKING:
     import pandas as pd
 
-ONE_ORDER = "no item was judged in both orders"
+ONE_ORDER = "no item was judged in both orders, ab and ba"
 
 
 def by_order(said: pd.DataFrame) -> pd.DataFrame:

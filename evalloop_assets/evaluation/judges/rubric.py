@@ -22,6 +22,8 @@ FORM = (
 KEYS = {"version", "rubric", "few_shot"}
 SHOT_KEYS = {"user_text", "first", "second", "verdict", "reason"}
 OBJECT = re.compile(r"\{.*\}", re.DOTALL)
+MOST_BRACES = 1_000
+"""Opening braces of an answer at which an object is looked for, the last ones."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,35 @@ def load_rubric(path: Path) -> Rubric:
 
 
 def read_answer(text: str) -> Said:
-    """The verdict in an answer: a JSON object, alone or within other words. Unreadable where there is none."""
+    """The verdict in an answer: the last JSON object with one, within whatever other words. Unreadable where there is
+    none.
+    """
+    held = _last_with_verdict(text)
+    choice = str(held.get("verdict")).strip().casefold()
+    if choice not in CHOICES:
+        raise Unreadable(f"its verdict is {str(held.get('verdict'))[:40]!r}")
+    sure = held.get("confidence")
+    number = isinstance(sure, (int, float)) and not isinstance(sure, bool) and 0 <= sure <= 1
+    return Said(choice, str(held.get("reason") or ""), float(sure) if number and sure is not None else None)
+
+
+def _last_with_verdict(text: str) -> dict[str, Any]:
+    decoder = json.JSONDecoder()
+    for start in [place for place, sign in enumerate(text) if sign == "{"][: -MOST_BRACES - 1 : -1]:
+        try:
+            held, _ = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(held, dict) and "verdict" in held:
+            return held
     found = OBJECT.search(text)
     try:
         held = json.loads(found.group()) if found else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"its JSON is broken ({error})") from error
     if not isinstance(held, dict):
         raise Unreadable("it holds no JSON object")
-    choice = held.get("verdict")
-    if choice not in CHOICES:
-        raise Unreadable(f"its verdict is {str(choice)[:40]!r}")
-    sure = held.get("confidence")
-    number = isinstance(sure, (int, float)) and not isinstance(sure, bool) and 0 <= sure <= 1
-    return Said(str(choice), str(held.get("reason") or ""), float(sure) if number and sure is not None else None)
+    return held
 
 
 def _pair(user_text: str, first: str, second: str) -> str:

@@ -119,10 +119,10 @@ def read_answers(path: Path, form: str) -> Answers:
 
 def _json_lines(text: str) -> Answers:
     lines, ratings, unanswered = [], [], 0
-    for line in filter(str.strip, text.splitlines()):
+    for line in filter(str.strip, text.split("\n")):  # a text may hold other signs that end a line
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             lines.append(line)
             continue
         if not isinstance(answer, dict):
@@ -140,12 +140,10 @@ def _label_studio(path: Path, text: str) -> Answers:
     mend = "Export the project as JSON (not JSON-MIN, CSV or COCO)."
     try:
         tasks = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(str(path), f"is no JSON ({error})", mend) from error
-    if not isinstance(tasks, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("data"), dict) for one in tasks
-    ):
-        raise UserError(str(path), "is no list of tasks with `data`", mend)
+    if not isinstance(tasks, list) or not all(map(_is_task, tasks)):
+        raise UserError(str(path), "is no list of tasks with `data` and `annotations`", mend)
     lines, ratings, unanswered = list[str](), list[str](), 0
     for one in tasks:
         marks = one.get("annotations") or []
@@ -157,22 +155,36 @@ def _label_studio(path: Path, text: str) -> Answers:
     return Answers(lines, ratings, unanswered)
 
 
+def _is_task(one: object) -> bool:
+    """Whether it has the shape of a task, as far as it is read here."""
+    if not isinstance(one, dict) or not isinstance(one.get("data"), dict):
+        return False
+    marks = one.get("annotations") or []
+    return isinstance(marks, list) and all(
+        isinstance(mark, dict)
+        and isinstance(mark.get("result") or [], list)
+        and all(isinstance(result, dict) for result in mark.get("result") or [])
+        for mark in marks
+    )
+
+
 def _mark(annotation: Mapping[str, Any]) -> dict[str, Any]:
     """Who answered, when, and why."""
     who = annotation.get("completed_by")
     if isinstance(who, dict):
         who = who.get("email") or who.get("id")
-    reasons = [text for value in _values(annotation, "textarea") for text in value.get("text") or []]
+    told = [value.get("text") or [] for value in _values(annotation, "textarea")]
+    reasons = [str(text) for texts in told for text in (texts if isinstance(texts, list) else [texts])]
     at = annotation.get("created_at")
-    told = {"annotator_id": None if who is None else str(who), "decided_at": at, "reason": " ".join(reasons) or None}
-    return {name: value for name, value in told.items() if value is not None}
+    mark = {"annotator_id": None if who is None else str(who), "decided_at": at, "reason": " ".join(reasons) or None}
+    return {name: value for name, value in mark.items() if value is not None}
 
 
 def _chosen(annotation: Mapping[str, Any]) -> Any:
     """What was chosen: by a Choices tag, or by a Pairwise tag, which knows left and right."""
     for value in _values(annotation, "choices"):
         if chosen := value.get("choices"):
-            return chosen[0]
+            return chosen[0] if isinstance(chosen, list) else chosen
     for value in _values(annotation, "pairwise"):
         selected = str(value.get("selected"))
         return {"left": "first", "right": "second"}.get(selected, selected)
@@ -188,7 +200,9 @@ def _values(annotation: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, A
 def _rating(answer: Mapping[str, Any], choice: Any) -> str:
     """The answer about a reason in the contract's columns."""
     row = {name: answer[name] for name in REASON_RATINGS.column_names if answer.get(name) is not None}
-    return json.dumps({**row, "sound": SOUND.get(choice, choice)}, ensure_ascii=False)
+    return json.dumps(
+        {**row, "sound": SOUND.get(choice, choice) if isinstance(choice, str) else choice}, ensure_ascii=False
+    )
 
 
 def _row(answer: Mapping[str, Any], choice: Any) -> str:
@@ -196,7 +210,8 @@ def _row(answer: Mapping[str, Any], choice: Any) -> str:
     row = {name: answer[name] for name in GOLD_ANNOTATIONS.column_names if answer.get(name) is not None}
     order = answer.get("order")
     if choice is not None:
-        row["verdict"] = OWN_SIDE.get(order, {}).get(choice, choice) if isinstance(order, str) else choice
+        readable = isinstance(order, str) and isinstance(choice, str)
+        row["verdict"] = OWN_SIDE.get(str(order), {}).get(choice, choice) if readable else choice
     if isinstance(order, str) and order in OWN_SIDE and "first" in answer and "second" in answer:
         of_a, of_b = ("first", "second") if order == "ab" else ("second", "first")
         row |= {"reply_a": answer[of_a], "reply_b": answer[of_b]}

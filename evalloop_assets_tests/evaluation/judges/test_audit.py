@@ -225,6 +225,7 @@ def test_one_item_has_wide_bounds():
     [
         (rows("A"), None, "'A' of the judge verdicts: it is none of a, b and tie"),
         (rows("a"), marks("first"), "'first' of the gold annotations"),
+        (rows(["a"]), None, "none of a, b and tie"),
         (rows("a").drop(columns="judge_id"), None, "column judge_id"),
         ([{"item_id": 1}], None, "no data frame"),
         (rows("a", decided_at="yesterday"), None, "decided_at"),

@@ -117,14 +117,14 @@ def test_the_rate_is_kept():
 
 @pytest.mark.parametrize(
     "url",
-    ["file:///etc/passwd", "http://", "http://[::1/v1", "http://host:port/v1", "http://主机/v1", "http://host/a b", ""],
+    ["file:///etc/passwd", "http://", "http://[::1/v1", "http://host:port/v1", "http://host:99999/v1", "http://主机/v1", "http://host/a b", ""],
 )
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(UserError, match="no http"):
         endpoint(url, Time())
 
 
-@pytest.mark.parametrize("key", [KEY + "\n", "sk-密钥", "sk-\x00"])
+@pytest.mark.parametrize("key", [KEY + "\n", "sk-密钥", "sk-\x00", "sk a"])
 def test_a_key_that_no_header_carries_is_refused_and_not_shown(key):
     with pytest.raises(UserError, match="no header can carry") as error:
         Endpoint("http://127.0.0.1/v1", "m", key, Patience(), lambda seconds: None, lambda: 0.0)
@@ -213,6 +213,24 @@ def test_an_answer_within_words_is_read_and_a_confidence_that_is_none_is_left_ou
         read_answer("[1]")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<think>{maybe} {"verdict": "tie"}</think> {"reason": "{x}", "verdict": "second"}',
+        '```json\n{"verdict": "Second "}\n``` so {second} it is',
+        "{" * 5_000 + '{"verdict": "second"}',
+    ],
+)
+def test_the_last_object_with_a_verdict_counts_whatever_stands_around_it(text):
+    assert read_answer(text).choice == "second"
+
+
+@pytest.mark.parametrize("text", ["{" * 200_000, '{"x":' * 100_000, "[" * 200_000])
+def test_nonsense_without_end_is_unreadable(text):
+    with pytest.raises(Unreadable):
+        read_answer(text)
+
+
 def test_a_rubric_has_another_version_when_it_is_edited(tmp_path):
     path = tmp_path / "rubric.yaml"
     path.write_text("version: 3\nrubric: Prefer warmth.\nfew_shot: [{first: x, second: y, verdict: second}]\n")
@@ -247,7 +265,18 @@ def test_a_rubric_at_fault_is_named(tmp_path, content, words):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("", "no item"), ("{}", "line 1: has no item_id"), ('{"item_id": 1', "no JSON"), ("[1]", "item_id")],
+    [
+        ('{"item_id": 1, "reply_a": "x", "reply_b": ["y"]}', "reply_b that is no text"),
+        (
+            '{"item_id": 1, "reply_a": "x", "reply_b": "y"}\n{"item_id": "1", "reply_a": "x", "reply_b": "z"}',
+            "of line 1",
+        ),
+        ("[" * 100_000, "no JSON"),
+        ("", "no item"),
+        ("{}", "line 1: has no item_id"),
+        ('{"item_id": 1', "no JSON"),
+        ("[1]", "item_id"),
+    ],
 )
 def test_items_at_fault_are_named(tmp_path, content, words):
     path = tmp_path / "items.jsonl"

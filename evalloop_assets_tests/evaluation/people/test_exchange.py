@@ -150,3 +150,54 @@ def test_annotators_see_neither_side_nor_model_nor_judge():
     assert not {"reply_a", "reply_b", "family_a", "confidence", "verdict"} & set(shown)
     for name in ("user_text", "first", "second"):
         assert f"${name}" in LABELLING_CONFIG
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    ["x", [None], [{"result": "x"}], [{"result": [None]}], {"result": []}],
+)
+def test_tasks_of_another_shape_are_refused(tmp_path, annotations):
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([{"data": {"item_id": "i"}, "annotations": annotations}]))
+    with pytest.raises(UserError, match="no list of tasks"):
+        read_answers(path, LABEL_STUDIO)
+
+
+@pytest.mark.parametrize("about", [{"item_id": "i", "order": "ab"}, {"reason_id": "r"}])
+@pytest.mark.parametrize("choice", [["first"], {"a": 1}, 7])
+def test_a_choice_of_another_type_is_rejected_with_a_reason(lake, tmp_path, about, choice):
+    path = tmp_path / "filled.jsonl"
+    path.write_text(json.dumps({**about, "annotator_id": "p", "choice": choice}))
+    assert take_in(lake, path, JSONL).rows_rejected == 1
+
+
+def test_a_line_nested_without_end_is_rejected_and_the_next_is_taken(lake, tmp_path):
+    path = tmp_path / "filled.jsonl"
+    good = {"item_id": "i", "order": "ab", "annotator_id": "p", "choice": "tie"}
+    path.write_text("[" * 100_000 + "\n" + json.dumps(good))
+    delivery = take_in(lake, path, JSONL)
+    assert (delivery.rows_added, delivery.rows_rejected) == (1, 1)
+
+
+def test_texts_with_other_signs_that_end_lines_come_back(lake, tmp_path):
+    text = "one\u2028two\x85three\x0bfour\r\nfive"
+    path = tmp_path / "queue.jsonl"
+    write_tasks(path, [task({**ITEMS[0], "user_text": text, "reply_a": text}, "g")], JSONL)
+    empty, filled = '"annotator_id": null, "choice": null', '"annotator_id": "p", "choice": "tie"'
+    path.write_text(path.read_text(encoding="utf-8").replace(empty, filled), encoding="utf-8")
+    assert take_in(lake, path, JSONL).rows_added == 1
+    [row] = rows_of(lake, "gold_annotations")
+    assert row["user_text"] == row["reply_a"] == text
+
+
+def test_a_reason_in_one_string_is_read(tmp_path):
+    results = [
+        {"type": "textarea", "value": {"text": "warmer"}},
+        {"type": "choices", "value": {"choices": "tie"}},
+    ]
+    path = tmp_path / "export.json"
+    path.write_text(
+        json.dumps([{"data": task(ITEMS[0], "g"), "annotations": [{"completed_by": 1, "result": results}]}])
+    )
+    [row] = map(json.loads, read_answers(path, LABEL_STUDIO).lines)
+    assert (row["reason"], row["verdict"]) == ("warmer", "tie")
