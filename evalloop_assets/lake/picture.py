@@ -51,13 +51,15 @@ def drawn(picture: Picture, rows: Sequence[Row]) -> bytes:
 
 
 def drawn_by(draw: Callable[[Any], None]) -> bytes:
-    """What `draw` draws into a matplotlib figure, as a PNG."""
+    """What `draw` draws into a matplotlib figure, as a PNG. A dollar sign is one: names from the data hold some."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(dpi=DPI, layout="constrained")
-    draw(figure)
     written = io.BytesIO()
-    figure.savefig(written, format="png")
+    with rc_context({"text.parse_math": False}):
+        figure = Figure(dpi=DPI, layout="constrained")
+        draw(figure)
+        figure.savefig(written, format="png")
     return written.getvalue()
 
 

@@ -63,9 +63,9 @@ def outliers(published: pd.DataFrame) -> Boards:
     for benchmark, rows in published.groupby("benchmark"):
         try:
             found.append(out_of_line(rows.set_index("model_id")).assign(benchmark=benchmark).reset_index())
-            told[str(benchmark)] = f"{len(found[-1])} of {len(rows)} models out of line"
+            told[f"board {benchmark}"] = f"{len(found[-1])} of {len(rows)} models out of line"
         except UserError as error:
-            told[str(benchmark)] = f"not told: {error.why}"
+            told[f"board {benchmark}"] = f"not told: {error.why}"
     columns = ["benchmark", "model_id", "score", "mean_chars", "z"]
     return Boards(pd.concat(found)[columns] if found else pd.DataFrame(columns=columns), told)
 

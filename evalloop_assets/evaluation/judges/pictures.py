@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, elided
 
-MOST_ROWS = 60
+MOST_ROWS, MOST_LETTERS = 60, 28
 CLASSES = ("a", "tie", "b")
 
 
@@ -21,7 +21,8 @@ def draw_forest(figure: Any, rows: Sequence[Row]) -> None:
         axes.plot(row["value"], place, "o", ms=4, color=colour)
         if row["ceiling"] is not None:
             axes.plot(row["ceiling"], place, "|", ms=9, color="black")
-    axes.set_yticks(range(len(rows)), [f"{row['judge_id']}  {row['probe']} · {row['n']:,}" for row in rows], fontsize=8)
+    labels = [f"{elided(row['judge_id'], MOST_LETTERS)}  {row['probe']} · {row['n']:,}" for row in rows]
+    axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.6)
     axes.set_title("judge, probe · items; red has fired, | is the ceiling of the labels", fontsize=9, loc="left")
@@ -43,7 +44,7 @@ def draw_confusion(figure: Any, rows: Sequence[Row]) -> None:
                 axes.text(across, down, f"{cell:,.0f}", ha="center", va="center", color="white" if dark else "black")
         axes.set_xticks(range(3), CLASSES)
         axes.set_yticks(range(3), CLASSES)
-        axes.set_title(f"{row['judge_id']}: {row['grade'] or 'no grade'}", fontsize=9)
+        axes.set_title(f"{elided(row['judge_id'], MOST_LETTERS)}: {row['grade'] or 'no grade'}", fontsize=9)
         axes.set_xlabel("judge", fontsize=9)
     figure.supylabel("people", fontsize=9)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalloop_assets.lake.picture import COLOURS, Picture, Row
+from evalloop_assets.lake.picture import COLOURS, Picture, Row, elided
 
-MOST_PEOPLE = 40
+MOST_PEOPLE, MOST_LETTERS = 40, 28
 
 
 def draw_annotators(figure: Any, rows: Sequence[Row]) -> None:
@@ -18,7 +18,8 @@ def draw_annotators(figure: Any, rows: Sequence[Row]) -> None:
         colour = COLOURS[1] if row["worse"] else COLOURS[0]
         axes.plot([row["agreement_low"], row["agreement_high"]], [place, place], color=colour, lw=1.5)
         axes.plot(row["agreement"], place, "o", ms=4, color=colour)
-    axes.set_yticks(range(len(rows)), [f"{row['annotator_id']} · {row['items']:,}" for row in rows], fontsize=8)
+    labels = [f"{elided(row['annotator_id'], MOST_LETTERS)} · {row['items']:,}" for row in rows]
+    axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_title("annotator · items; red is worse than the others", fontsize=9, loc="left")
     axes.set_xlabel("agreement with others on the same items, 95% interval", fontsize=9)

@@ -126,7 +126,18 @@ def test_a_published_leaderboard_names_the_model_that_plays_its_judge(tmp_path):
     assert row["z"] > 3.5
     assert outcomes(done)["leaderboards_in_line"] is False
     told = metadata(done, "leaderboard_outliers")
-    assert "1 of 223" in told["alpaca-eval-2"].value
-    assert "5 models" in told["few"].value
-    assert "no rates in percent" in told["elo"].value
-    assert "items" not in told
+    assert "1 of 223" in told["board alpaca-eval-2"].value
+    assert "5 models" in told["board few"].value
+    assert "no rates in percent" in told["board elo"].value
+    assert "board items" not in told
+
+
+def test_names_of_any_signs_are_drawn(tmp_path):
+    world = World(tmp_path)
+    verdicts, gold = answers(np.random.default_rng(4), Panel(items=30, annotators=2))
+    world.write("judge_verdicts", verdicts.assign(judge_id="a$x_{$ [b]" + "z" * 300))
+    world.write("gold_annotations", gold.assign(annotator_id="$^$" + gold["annotator_id"]))
+    done = world.run()
+    assert done.success
+    for name in ("judge_audits", "judge_grades", "annotator_quality"):
+        assert any("data:image/png" in str(one.value) for one in metadata(done, name).values()), name
