@@ -18,6 +18,7 @@ USED = ("turns", "visits")
 OTHER_SIGNS = ("signups", "battles", "assignments")
 EVIDENCE = tuple(table.name for table in EVALUATION_TABLES)
 """What judges, people and benchmarks deliver, beside any log."""
+ANSWERS = {"gold_annotations", "reason_ratings"}
 
 
 class Work(NamedTuple):
@@ -69,10 +70,16 @@ def without_log() -> list[str]:
     return found
 
 
-def evidence_changed(lake: Lake, settings: Settings, day: date) -> bool:
-    """Whether one of the tables that need no log is not what it would be now on that day."""
+def beside_log() -> list[str]:
+    """These, and what reads the answers of people beside the log."""
+    alone = without_log()
+    return [*alone, *(table for table, step in STEPS.items() if table not in alone and step.reads.keys() & ANSWERS)]
+
+
+def any_stale(lake: Lake, settings: Settings, tables: Sequence[str], day: date) -> bool:
+    """Whether one of these tables is not what it would be now on that day."""
     clock = lake.clock()
-    return any(stale_now(lake, definition_of(table, settings, clock), Days.one(day)) for table in without_log())
+    return any(stale_now(lake, definition_of(table, settings, clock), Days.one(day)) for table in tables)
 
 
 def work(lake: Lake, settings: Settings, last: date | None = None, tables: Sequence[str] | None = None) -> Work:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 
 from evalloop_assets.backfill.plan import Span
-from evalloop_assets.backfill.staleness import evidence_changed, evidence_days, log_days, without_log, work
+from evalloop_assets.backfill.staleness import any_stale, beside_log, evidence_days, log_days, without_log, work
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
 from evalloop_assets.cli.plan_table import plan_table
@@ -98,7 +98,8 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
     if known is None and (delivered := evidence_days(lake)) is not None:
         end = last or delivered[1]
         _require_range(delivered, settings.first_day, first, end)
-        return _of_evidence(lake, settings, end, NO_LOG, always=first is not None)
+        wanted = first is not None or any_stale(lake, settings, without_log(), end)
+        return [Planned("daily", Days.one(end), NO_LOG, tables=tuple(without_log()))] if wanted else []
     if known is None:
         raise UserError(f"the lake at {lake.root}", "it holds no log yet", "Load one: evalloop ingest PATH --map FILE")
     begin, end = max(known[0], settings.first_day), last or known[1]
@@ -109,13 +110,10 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
     relabel = [_relabelled(span) for span in due.spans if start is None or span.first < start]
     why = "asked for" if first else NEVER if due.new else ", ".join(newest)
     if start is None:
-        return [*relabel, *_of_evidence(lake, settings, end, NEW_EVIDENCE)]
+        changed = any_stale(lake, settings, beside_log(), end)
+        evidence = [Planned("daily", Days.one(end), NEW_EVIDENCE, tables=tuple(beside_log()))] if changed else []
+        return [*relabel, *evidence]
     return [*relabel, Planned("daily", Days(start, end), why, tables=_left(relabel, Days(start, end)))]
-
-
-def _of_evidence(lake: Lake, settings: Settings, day: date, why: str, always: bool = False) -> list[Planned]:
-    due = always or evidence_changed(lake, settings, day)
-    return [Planned("daily", Days.one(day), why, tables=tuple(without_log()))] if due else []
 
 
 def _relabelled(span: Span) -> Planned:

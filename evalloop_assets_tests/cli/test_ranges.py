@@ -140,7 +140,9 @@ def test_new_annotations_are_worked_on_though_no_day_of_the_log_is_stale(loaded,
     assert loaded("run", "--from", "2026-03-05").status == 0
     assert loaded("run").status == 0
     people_say(loaded, tmp_path, "a")
+    queued = open_lake(Settings(home=home)).version("relabel_queue")
     said = loaded("run")
     assert (said.status, "new verdicts, annotations or scores" in said.printed) == (0, True)
+    assert open_lake(Settings(home=home)).version("relabel_queue") > queued  # what people have judged waits no more
     assert waiting(home) == [("i0", "second")]
     assert "nothing to do" in loaded("run").printed

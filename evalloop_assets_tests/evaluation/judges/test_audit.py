@@ -117,6 +117,29 @@ def test_versions_of_the_prompt_are_not_compared_as_orders():
     assert not audit(crossed, None)["j"].position_consistency.known
 
 
+def test_many_versions_of_a_prompt_are_compared_with_wider_bounds():
+    rng, n = np.random.default_rng(13), 200
+    versions = [rows(*rng.choice(["a", "b"], n), prompt_version=str(at)) for at in range(4)]
+    gold = marks(*"a" * (n // 2), *"b" * (n // 2))
+
+    def width(*frames):
+        change = found(audit(pd.concat(frames), gold)["j"], "prompt_change", "0 to 1").found
+        return change.high - change.low
+
+    assert width(*versions) / width(*versions[:2]) == pytest.approx(2.394 / 1.960, rel=0.02)  # 5% over three pairs
+
+
+def test_another_prompt_or_order_later_is_no_drift():
+    n = 60
+    early = rows(*"a" * n, decided_at="2026-03-02", prompt_version="1", order="ab")
+    for later in ({"prompt_version": "2", "order": "ab"}, {"prompt_version": "1", "order": "ba"}):
+        late = rows(*"b" * n, decided_at="2026-04-02", **later)
+        again = rows("a", decided_at="2026-04-02", prompt_version="1", order="ab")
+        report = audit(pd.concat([early, late, again]), marks(*"a" * n))["j"]
+        assert found(report, "drift").found.value == 0
+        assert found(report, "drift").found.n == 1
+
+
 def test_the_agreement_is_that_of_one_call():
     twice = pd.concat([rows("a", "a", order="ab"), rows("b", "b", order="ba")])
     report = audit(twice, marks("a", "a"))["j"]

@@ -112,3 +112,14 @@ def test_what_a_judge_prefers_is_seen_through_the_noise_of_several_people():
     found = beyond_people(Picked(judge * 1.0, (one * 1.0 + two) / 2, (one == two) * 1.0))
     assert judge.mean() < one.mean() + 0.02  # not more often than people: only beside its errors it shows
     assert found.low > 0.03
+
+
+def test_a_few_items_with_two_people_do_not_stand_for_all():
+    rng = np.random.default_rng(6)
+    truth = rng.random(400) < 0.7
+    judge, one = (np.where(rng.random(400) < 0.8, truth, ~truth) * 1.0 for _ in range(2))
+    alone = beyond_people(Picked(judge, one, np.full(400, np.nan)))
+    few = np.where(np.arange(400) < 29, 1.0, np.nan)
+    assert beyond_people(Picked(judge, one, few)) == alone
+    enough = np.where(np.arange(400) < 30, 1.0, np.nan)
+    assert beyond_people(Picked(judge, one, enough)) != alone

@@ -96,6 +96,20 @@ def test_an_annotator_who_guesses_is_told_from_the_others():
     assert found["p3"]["accuracy"].value == pytest.approx(0.4, abs=0.05)
 
 
+def test_somebody_is_wrongly_named_among_many_no_oftener_than_among_few():
+    rng, named = np.random.default_rng(5), 0
+    for _ in range(40):
+        marks, _ = crowd(rng, (0.8,) * 12, 60)
+        named += any(one["lead"].high < 0 for one in quality(marks).values())
+    assert named <= 6  # 5% of 40, and what chance adds to it once in 1,000 times
+
+
+def test_a_person_has_one_say_what_they_said_most_often_and_a_tie_where_two_are_level():
+    said = [("i", "p", "a"), ("i", "p", "b"), ("j", "p", "a"), ("j", "p", "a"), ("j", "p", "b")]
+    days = [f"2026-03-0{day}" for day in range(1, 6)]
+    assert people(annotations(*said, decided_at=days)).consensus.to_dict() == {"i": "tie", "j": "a"}
+
+
 def test_of_two_who_disagree_nobody_knows_who_is_wrong():
     marks, _ = crowd(np.random.default_rng(4), (0.9, 0.5), 60)
     found = quality(marks)
@@ -112,6 +126,8 @@ def test_a_gold_set_has_another_version_when_anything_in_it_is_another():
     assert gold_sets(annotations(*reversed(rows)))[0].version == version
     assert gold_sets(annotations(*rows[:2], ("j", "p", "tie")))[0].version != version
     assert gold_sets(annotations(*rows, prompt_version="2"))[0].version != version
+    assert gold_sets(annotations(*rows, order="ab"))[0].version != version
+    assert gold_sets(annotations(*rows, decided_at="2026-03-02"))[0].version != version
     both = pd.concat([annotations(*rows, prompt_version="1"), annotations(*rows, prompt_version="2")])
     assert [one.guideline for one in gold_sets(both)] == ["all", "1", "2"]
     assert gold_sets(annotations()) == []
@@ -129,13 +145,14 @@ def test_two_people_an_item_and_a_third_where_they_differ():
         ("differ", "q", "a"), ("differ", "p", "tie"),
         ("one", "p", "b"),
         ("hopeless", "p", "a"), ("hopeless", "q", "b"), ("hopeless", "r", "tie"),
+        ("outvoted", "p", "a"), ("outvoted", "q", "b"), ("outvoted", "r", "b"),
     )  # fmt: skip
     queue = waiting(marks, nobody(), 0.8, 100)
     assert queue[["item_id", "purpose", "needed", "asked"]].to_numpy().tolist() == [
         ["differ", "third", 1, "p, q"],
         ["one", "second", 1, "p"],
     ]
-    assert list(disagreements(marks).index) == ["differ", "hopeless"]
+    assert list(disagreements(marks).index) == ["differ", "hopeless", "outvoted"]
 
 
 def test_the_grey_zone_waits_behind_and_what_people_saw_is_in_it_no_more():
@@ -149,6 +166,9 @@ def test_the_grey_zone_waits_behind_and_what_people_saw_is_in_it_no_more():
         ("y", "grey_zone", 2),
     ]
     assert len(waiting(marks, joint, 0.8, 2)) == 2
+    split = annotations(("x", "p", "a"), ("x", "q", "b"))  # no consensus, and yet no item of the grey zone
+    joint = jury(opinions(verdicts, "judge_id", "v"), people(split).consensus)
+    assert waiting(split, joint, 0.8, 100)["item_id"].tolist() == ["x", "one", "y"]
     assert waiting(annotations(), nobody(), 0.8, 10).empty
 
 
