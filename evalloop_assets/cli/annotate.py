@@ -63,7 +63,10 @@ def run_annotate_export(console: Console, form: str, out: Path | None, most: int
     day, guideline = max(newest.values()), settings.evaluation.people.guideline
     waiting = {queue: lake.read(queue, Days.one(of)).to_pylist() for queue, of in newest.items()}
     reasons = sorted(waiting.pop(REASONS, []), key=lambda row: row["place"])[:most]
-    items = together(*waiting.values())[:most]
+    queued = together(*waiting.values())
+    items = [row for row in queued if row["reply_a"] or row["reply_b"]][:most]
+    if blank := sum(not (row["reply_a"] or row["reply_b"]) for row in queued):
+        console.print(f"{blank:,} items left out: nobody has delivered the replies that they compare")
     path = _path(home, form, out, f"annotation-queue-{day}")
     beside = path.with_name(f"{path.stem}-reasons{path.suffix}")
     files = [

@@ -55,6 +55,8 @@ def run_judge(console: Console, options: Options) -> None:
     settings = Settings()
     home = open_home(settings)
     refuse_demo(settings)
+    if options.price and min(options.price) < 0:
+        raise UserError("--price", "is below 0", "Give US dollars per million prompt and completion tokens.")
     rubric, items = load_rubric(options.rubric), read_items(options.path)
     base_url = os.environ.get(options.url_from)
     if not base_url:

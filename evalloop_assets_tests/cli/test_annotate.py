@@ -112,6 +112,17 @@ def test_reasons_go_out_beside_the_queue_and_ratings_come_back(home: Path, evall
     assert len(rows_of(lake, "reason_ratings")) == 3
 
 
+def test_items_without_replies_are_shown_to_nobody(home: Path, evalloop: Evalloop):
+    world = World(home)
+    verdicts = answers(np.random.default_rng(1), Panel(items=4)).verdicts
+    blank = verdicts["item_id"].isin(["i0", "i1"])
+    world.write("judge_verdicts", verdicts.assign(reply_a=verdicts["reply_a"].mask(blank), reply_b=None))
+    assert world.run().success
+    said = evalloop("annotate", "export", "--format", "jsonl")
+    assert "2 items left out" in said.printed
+    assert "written 2 items" in said.printed
+
+
 def test_mistakes_are_one_line(queue: Path, evalloop: Evalloop, tmp_path: Path):
     assert "Choose one of" in line(evalloop("annotate", "export", "--format", "csv"))
     assert "end in .json" in line(evalloop("annotate", "export", "--format", "label-studio", "--out", tmp_path / "x"))

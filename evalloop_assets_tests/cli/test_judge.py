@@ -61,3 +61,10 @@ def test_an_endpoint_that_is_none_ends_it_early_in_one_line(home: Path, evalloop
 def test_without_an_address_it_says_which_variable(home: Path, evalloop: Evalloop, files, monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     assert "OPENAI_BASE_URL" in line(ask(evalloop, files))
+
+
+def test_a_price_below_nothing_is_refused_before_anything_is_asked(home: Path, evalloop: Evalloop, files, monkeypatch):
+    with chat_server(prefers("good")) as (url, script):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        assert "--price" in line(ask(evalloop, files, "--price", "-1", "2"))
+        assert script.calls == []
