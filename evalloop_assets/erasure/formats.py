@@ -1,4 +1,4 @@
-"""JSON Lines, JSON and CSV: an id is found as a whole value, and whole records go.
+"""JSON Lines, JSON and CSV: an id is found as a whole value, and whole records go, objects of a JSON list too.
 
 An id that may be any word or number is the person only under a name that speaks of a user (`user_id`,
 `"user": {"id": …}`): who is called 7 or ana must not take the rows of others along. A record is a line of JSON Lines,
@@ -34,8 +34,14 @@ def form_of(path: Path) -> str | None:
 
 
 def without(form: str, content: bytes, person: Person) -> tuple[bytes, int]:
-    """The content without the person's records (of JSON: values), and their number; csv.Error where it is no CSV."""
+    """The content without the person's records, and their number; csv.Error where it is no CSV. Of JSON that is no list
+    of objects the values go.
+    """
     if form == JSON:
+        if (listed := _listed(content)) is not None:
+            theirs = [own for _, own in _json_lines(b"\n".join(map(_written, listed)), person)]
+            left = [one for one, own in zip(listed, theirs, strict=True) if not own]
+            return (_written(left), sum(theirs)) if any(theirs) else (content, 0)
         number = person.needles.count(content)
         clean, values = _value(person.user_id).subn(rb'\g<before>"' + ERASED + b'"', person.needles.without(content))
         return clean, number + values
@@ -45,6 +51,20 @@ def without(form: str, content: bytes, person: Person) -> tuple[bytes, int]:
         if not own:
             kept.append(raw)
     return b"".join(kept), number
+
+
+def _written(held: object) -> bytes:
+    """JSON on one line; half a pair of surrogates stays as JSON writes it."""
+    return json.dumps(held, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def _listed(content: bytes) -> list[object] | None:
+    """The objects of a JSON list, as of an annotation tool; None of any other content."""
+    try:
+        held = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return held if isinstance(held, list) and held and all(isinstance(one, dict) for one in held) else None
 
 
 def _json_lines(content: bytes, person: Person) -> Iterator[tuple[bytes, bool]]:

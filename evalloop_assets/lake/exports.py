@@ -93,6 +93,8 @@ def _rows(path: Path) -> int:
         import pyarrow.parquet as pq
 
         return int(pq.read_metadata(path).num_rows)
+    if path.suffix == ".json":
+        return len(json.loads(path.read_bytes()))
     with path.open("rb") as file:
         return sum(1 for _ in file)
 

@@ -1,6 +1,7 @@
 """One file outside the lake: what goes, what stays as it was, and what is reported."""
 
 import gzip
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,3 +81,18 @@ def test_answers_about_a_pair_of_theirs_are_theirs_though_its_texts_say_nothing(
     theirs = person.condition(dict.fromkeys(marks.column_names, "VARCHAR"))
     views = {**person.views, "marks": View({}, rows=marks)}
     assert lake.reader.fetch(f"SELECT item_id FROM marks WHERE {theirs}", views, {}).to_pydict() == {"item_id": ["p-1"]}
+
+
+def test_of_a_json_list_whole_records_go(tmp_path: Path):
+    text = "My grandmother Aurelia lives in Bremen and misses me."
+    theirs, quoting = (
+        {"data": {"user_text": text, "why": "Aurelia"}},
+        {"data": {"id": 7, "x": "somebody else's \ud83d\r\n"}},
+    )
+    path, person = tmp_path / "tasks.json", Person("u-1001", {"text": frozenset({text})})
+    path.write_text(json.dumps([theirs, quoting, {"user_id": "u-1001"}]))
+    assert left_in(path, person)
+    assert clean(path, person).number == 2
+    assert json.loads(path.read_text()) == [quoting]
+    assert left_in(path, person) is None
+    assert clean(path, person) is None

@@ -1,11 +1,12 @@
 import contextlib
 import hashlib
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from evalloop_assets.lake.exports import exported_files, manifest_of, publish, writing
+from evalloop_assets.lake.exports import exported_files, manifest_of, note_erasure, publish, writing
 
 
 def export(home: Path, path: Path, text: str) -> None:
@@ -47,3 +48,13 @@ def test_a_killed_export_is_listed_before_its_file_is_there(tmp_path: Path, monk
         export(tmp_path, tmp_path / "a.jsonl", "text")
     assert exported_files(tmp_path) == [tmp_path / "a.jsonl"]
     assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_the_manifest_of_a_json_list_counts_its_records(tmp_path: Path):
+    path, part = tmp_path / "tasks.json", tmp_path / "part"
+    part.write_text(json.dumps([{"id": 1}, {"id": 2}], indent=1))
+    publish(tmp_path, part, path, {"rows": 2})
+    path.write_text(json.dumps([{"id": 2}], indent=1))
+    assert note_erasure(path, date(2026, 3, 1), 1)
+    told = json.loads(manifest_of(path).read_text())
+    assert (told["rows"], told["erased"]) == (1, [{"on": "2026-03-01", "rows": 1}])
