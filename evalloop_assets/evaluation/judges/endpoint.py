@@ -145,14 +145,6 @@ class Endpoint:
         return NoAnswer(f"it refused the call with status {status}")
 
 
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isascii()
-    except ValueError:
-        return False
-
-
 class _Passing(Exception):
     """What may be over in a moment."""
 

@@ -117,7 +117,16 @@ def test_the_rate_is_kept():
 
 @pytest.mark.parametrize(
     "url",
-    ["file:///etc/passwd", "http://", "http://[::1/v1", "http://host:port/v1", "http://host:99999/v1", "http://主机/v1", "http://host/a b", ""],
+    [
+        "file:///etc/passwd",
+        "http://",
+        "http://[::1/v1",
+        "http://host:port/v1",
+        "http://host:99999/v1",
+        "http://主机/v1",
+        "http://host/a b",
+        "",
+    ],
 )
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(UserError, match="no http"):
