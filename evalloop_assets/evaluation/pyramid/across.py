@@ -169,6 +169,10 @@ OPEN_RISKS = """
       FROM judge_grades
       WHERE day = (SELECT max(day) FROM judge_grades) AND fired <> ''
       UNION ALL
+      SELECT 4, 'out of line', model_id, 'wins more on ' || benchmark || ' than replies of its length do: ' || score::VARCHAR
+      FROM leaderboard_outliers
+      WHERE day = (SELECT max(day) FROM leaderboard_outliers)
+      UNION ALL
       SELECT 5, 'unfair', model_id, source || ' is surely above ' || round(low, 3)::VARCHAR
       FROM model_dimensions
       WHERE day = (SELECT max(day) FROM model_dimensions) AND dimension = 'fairness' AND low > 0

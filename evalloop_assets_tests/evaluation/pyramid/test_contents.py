@@ -134,6 +134,7 @@ def test_risks_are_named_gravest_first(told):
         ("reopened", "x", "2026-05-09: no more"),
         ("demoted", "benchmark trivia", "orders the models less like users than the bar, since 2026-05-04"),
         ("biased", "judge lazy", "faults found: position"),
+        ("out of line", "null", "wins more on board than replies of its length do: 76.9"),
         ("unfair", "good", "online: gap is surely above 0.1"),
         ("loses the user", "good", "reward by v1 falls with every turn"),
         ("worse", "reward model v2", "errs more on bad cases than v1"),

@@ -75,6 +75,7 @@ def fill_lake(lake):
     write(
         lake, "judge_audits", agreed | {"probe": "agreement"}, agreed | {"probe": "position_consistency", "value": 0.1}
     )
+    write(lake, "leaderboard_outliers", {"benchmark": "board", "model_id": "null", "score": 76.9, "mean_chars": 20.0})
     gold = {"guideline": "all", "items": 80, "annotators": 2, "disputed": 4, "agreement": 0.9, "alpha": 0.8}
     write(lake, "gold_sets", gold | {"ceiling": 0.95})
     talk = {"metric": "reward", "scorer": "v1", "role_type": "all", "intent": "all", "prompt_setting": "all", "turn": 0}
