@@ -169,7 +169,9 @@ OPEN_RISKS = """
       FROM judge_grades
       WHERE day = (SELECT max(day) FROM judge_grades) AND fired <> ''
       UNION ALL
-      SELECT 4, 'out of line', model_id, 'wins more on ' || benchmark || ' than replies of its length do: ' || score::VARCHAR
+      SELECT
+        4, 'out of line', model_id,
+        'wins more on ' || benchmark || ' than replies of its length do: ' || score::VARCHAR
       FROM leaderboard_outliers
       WHERE day = (SELECT max(day) FROM leaderboard_outliers)
       UNION ALL

@@ -26,7 +26,8 @@ FINDINGS = ("agreement", "decisions", "risks")
 TABLES = (
     "bad_case_groups", "dynamic_results", "eliminations", "evaluations_due", "experiment_results",
     "flywheel", "gold_sets", "guardrail_readings", "item_contamination", "item_statistics", "judge_audits",
-    "judge_grades", "launch_gates", "leaderboard_outliers", "model_dimensions", "model_values", "offline_online", "policy_screen", "predictors",
+    "judge_grades", "launch_gates", "leaderboard_outliers",
+    "model_dimensions", "model_values", "offline_online", "policy_screen", "predictors",
     "rating_stability", "ratings", "slice_reversals",
 )  # fmt: skip
 
