@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from evalloop_assets.evaluation.bad_cases.flywheel import BETTER, SAME, generations
-from evalloop_assets.evaluation.items.contamination import LEAST_WORDS, contamination
+from evalloop_assets.evaluation.items.contamination import LEAST_WORDS, Training, contamination
 from evalloop_assets.evaluation.items.item_response import item_parameters
 from evalloop_assets.evaluation.items.retirement import KEEP, SATURATED, SUSPECT, verdicts
 from evalloop_assets.reward_model.encoder import find_encoder
@@ -43,14 +43,18 @@ def contamination_lines() -> Iterator[str]:
     chats, tasks = json.loads(gzip.decompress(CONVAI.read_bytes())), []
     for path in sorted(SGD.glob("*.json.gz")):
         tasks += json.loads(gzip.decompress(path.read_bytes()))
-    said = _long(line["text"] for chat in chats for line in chat["dialog"])
-    asked = _long(turn["utterance"] for task in tasks for turn in task["turns"])
-    for name, items, training in (("ConvAI2 against SGD", said, asked), ("SGD against ConvAI2", asked, said)):
-        chosen = items[:1_000]
+    said = _said(enumerate([line["text"] for line in chat["dialog"]] for chat in chats))
+    asked = _said(enumerate([turn["utterance"] for turn in task["turns"]] for task in tasks))
+    for name, items, training in (
+        ("ConvAI2 against SGD", said, asked),
+        ("SGD against ConvAI2", asked, said),
+        ("every eighth dialogue of SGD against its others", _eighth(asked, True), _eighth(asked, False)),
+    ):
+        chosen = items.texts[:1_000]
         found = contamination(chosen, training, encoder)
         yield (
-            f"unrelated, {name}: {found.contaminated.mean():.1%} of {len(chosen):,} items flagged against "
-            f"{len(training):,} texts"
+            f"not learned, {name}: {found.contaminated.mean():.1%} of {len(chosen):,} items flagged against "
+            f"{len(training.texts):,} texts"
         )
     random = np.random.default_rng(0)
     edits: dict[str, Callable[[Words], Words]] = {
@@ -59,10 +63,11 @@ def contamination_lines() -> Iterator[str]:
         "one word of four replaced": lambda words: ["something" if at % 4 == 1 else w for at, w in enumerate(words)],
         "words shuffled": lambda words: [str(word) for word in random.permutation(words)],
     }
-    copied = said[:500]
-    for name, edit in edits.items():
-        found = contamination([" ".join(edit(text.split())) for text in copied], said, encoder)
-        yield f"copies with {name}: {found.contaminated.mean():.1%} of {len(copied):,} flagged"
+    for of, training in (("ConvAI2", said), ("SGD", asked)):
+        copied = training.texts[:500]
+        for name, edit in edits.items():
+            found = contamination([" ".join(edit(text.split())) for text in copied], training, encoder)
+            yield f"copies of {of} with {name}: {found.contaminated.mean():.1%} of {len(copied):,} flagged"
 
 
 def item_line(models: int) -> str:
@@ -103,8 +108,16 @@ def flywheel_line(before: float, after: float, spread: float, users: int = 60, p
     )
 
 
-def _long(texts: Iterator[str] | Sequence[str]) -> list[str]:
-    return [text for text in dict.fromkeys(texts) if len(text.split()) >= LEAST_WORDS]
+def _said(dialogues: Iterable[tuple[int, Sequence[str]]]) -> Training:
+    """The long utterances, each dialogue a user of its own."""
+    told = dict.fromkeys((text, str(at)) for at, texts in dialogues for text in texts)
+    long = [(text, user) for text, user in told if len(text.split()) >= LEAST_WORDS]
+    return Training([text for text, _ in long], [user for _, user in long])
+
+
+def _eighth(said: Training, chosen: bool) -> Training:
+    told = [(text, user) for text, user in zip(*said, strict=True) if (int(user) % 8 == 0) == chosen]
+    return Training([text for text, _ in told], [user for _, user in told])
 
 
 if __name__ == "__main__":

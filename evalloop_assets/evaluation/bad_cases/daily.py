@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalloop_assets.evaluation.bad_cases.sides import Known, give
+from evalloop_assets.evaluation.bad_cases.sides import Cases, Known, give
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,8 @@ def cases_of(signals: pd.DataFrame, known: pd.DataFrame, options: BadCaseSetting
     new = ~signals["event_id"].isin(given.index)
     placed = give(
         signals.loc[new, "event_id"].tolist(),
-        text_of(signals[new]),
-        Known(text_of(known), known["dedup_group"].tolist(), known["side"].tolist()),
+        alike_by(signals[new]),
+        Known(alike_by(known), known["dedup_group"].tolist(), known["side"].tolist()),
         options.near_duplicate,
         options.evaluation_share,
     )
@@ -45,9 +45,13 @@ def ranked(cases: pd.DataFrame, most: int) -> pd.DataFrame:
     return cases.merge(by_group, on="dedup_group").sort_values(["rank", "event_id"], ignore_index=True)
 
 
-def text_of(rows: pd.DataFrame) -> list[str]:
-    """What near duplicates are told by: the message and the reply to it."""
-    return (rows["user_text"].fillna("") + "\n" + rows["reply_text"]).tolist()
+def alike_by(rows: pd.DataFrame) -> Cases:
+    """What tells that two cases are the same."""
+    message = rows["user_text"].fillna("")
+    better = (message + "\n" + rows["better_reply"]).where(rows["same_prefix"].eq(True))
+    turn = (rows["conversation_id"] + "\n" + message).where(message.str.strip() != "")
+    told = [column.astype(object).where(column.notna(), None).tolist() for column in (better, turn)]
+    return Cases((message + "\n" + rows["reply_text"]).tolist(), *told)
 
 
 def _together(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,9 @@
 """Which cases train and which evaluate: by a hash of their group of near duplicates, once and for good.
 
-A case that is a near duplicate of one that was given before goes where that one went. One that links cases of both
-sides goes to neither. So no case of one side is a near duplicate of a case of the other, on whatever days they came.
+A case that is the same as one that was given before goes where that one went. One that links cases of both sides goes
+to neither. So no case of one side is the same as a case of the other, on whatever days they came. The same is what
+answers one message in one conversation, and what says nearly the same, be it as the bad reply or as the better one:
+what one case trains as the reply to choose must not be what another one asks for.
 """
 
 from __future__ import annotations
@@ -13,17 +15,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
+from evalloop_assets.evaluation.bad_cases.near_duplicates import Links, near_duplicates
 from evalloop_assets.reward_model.pairs import place_of
 
 TRAINING, EVALUATION, WITHHELD = "training", "evaluation", "withheld"
 SIDES = (TRAINING, EVALUATION, WITHHELD)
 
 
+class Cases(NamedTuple):
+    """What tells that two cases are the same, one entry each."""
+
+    texts: Sequence[str]
+    """The message and the bad reply to it."""
+    better: Sequence[str | None]
+    """The message and the reply to it that behaviour preferred; None where there is none."""
+    turns: Sequence[str | None]
+    """Names the message within its conversation; None where it is not known."""
+
+
 class Known(NamedTuple):
     """Cases that were given before, one entry each."""
 
-    texts: Sequence[str]
+    cases: Cases
     groups: Sequence[str]
     sides: Sequence[str]
 
@@ -36,18 +49,19 @@ class Given(NamedTuple):
     sides: list[str]
 
 
-NOTHING_KNOWN = Known((), (), ())
+NOTHING_KNOWN = Known(Cases((), (), ()), (), ())
 
 
-def give(ids: Sequence[str], texts: Sequence[str], known: Known, threshold: float, evaluation_share: float) -> Given:
+def give(ids: Sequence[str], cases: Cases, known: Known, threshold: float, evaluation_share: float) -> Given:
     """Group the cases and give each group its side.
 
     `ids` name the cases, and a new group is named by a digest of its least id; `threshold` is that of
     `near_duplicates`, `evaluation_share` the share of new groups that go to evaluation.
     """
-    component = components(texts, threshold)
+    component = components(cases, threshold)
     used = [at for at, side in enumerate(known.sides) if side != WITHHELD]
-    links = near_duplicates(texts, [known.texts[at] for at in used], threshold)
+    before = Cases(*([column[at] for at in used] for column in known.cases))
+    links = same(cases, before, threshold)
     met: dict[int, set[tuple[str, str]]] = {}
     for mine, theirs in zip(component[links.left].tolist(), links.right.tolist(), strict=True):
         met.setdefault(mine, set()).add((known.groups[used[theirs]], known.sides[used[theirs]]))
@@ -59,16 +73,37 @@ def give(ids: Sequence[str], texts: Sequence[str], known: Known, threshold: floa
     return Given([group for group, _ in both], [side for _, side in both])
 
 
-def components(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
-    """Number of the group of each text: those that are near duplicates, directly or by way of others."""
+def components(cases: Cases, threshold: float) -> NDArray[np.int64]:
+    """Number of the group of each case: those that are the same, directly or by way of others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not texts:
+    size = len(cases.texts)
+    if not size:
         return np.zeros(0, np.int64)
-    links = near_duplicates(texts, texts, threshold)
-    graph = coo_array((np.ones(len(links.left)), links), shape=(len(texts), len(texts)))
+    links = same(cases, cases, threshold)
+    graph = coo_array((np.ones(len(links.left)), links), shape=(size, size))
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def same(left: Cases, right: Cases, threshold: float) -> Links:
+    """Every pair of cases that share a turn, or of which any two texts, of either reply, are near duplicates."""
+    (ours, mine), (theirs, yours) = _all_texts(left), _all_texts(right)
+    near = near_duplicates(ours, theirs, threshold)
+    places: dict[str, list[int]] = {}
+    for at, turn in enumerate(right.turns):
+        if turn is not None:
+            places.setdefault(turn, []).append(at)
+    turns = [(at, other) for at, turn in enumerate(left.turns) if turn is not None for other in places.get(turn, ())]
+    by_turn = np.array(turns, np.int64).reshape(-1, 2)
+    return Links(np.concatenate([mine[near.left], by_turn[:, 0]]), np.concatenate([yours[near.right], by_turn[:, 1]]))
+
+
+def _all_texts(cases: Cases) -> tuple[list[str], NDArray[np.int64]]:
+    """Texts with both replies, and whose each is."""
+    better = [(at, text) for at, text in enumerate(cases.better) if text is not None]
+    owner = np.array([*range(len(cases.texts)), *(at for at, _ in better)], np.int64)
+    return [*cases.texts, *(text for _, text in better)], owner
 
 
 def _placed(name: str, met: set[tuple[str, str]], evaluation_share: float) -> tuple[str, str]:

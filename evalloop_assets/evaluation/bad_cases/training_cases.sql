@@ -1,5 +1,5 @@
 /*
-row: one preference pair to learn from, since the reply that behaviour rejected was a bad case of the training side
+row: one preference pair to learn from, two replies to one message, since the one that behaviour rejected was a bad case of the training side
 key: [pair_id]
 reads:
   bad_cases: [0, 0]
@@ -9,7 +9,7 @@ columns:
   user_id: VARCHAR, who rejected it
   dedup_group: VARCHAR, the near duplicates that it is one of
   weight: DOUBLE, certainty of the case over the pairs that its group has on the day, so that a group weighs as much as its cases weigh on average
-  user_text: VARCHAR, the message that the bad reply answers
+  user_text: VARCHAR, the message that both replies answer
   chosen: VARCHAR, the reply that behaviour preferred
   rejected: VARCHAR, the bad reply
 */
@@ -24,4 +24,4 @@ SELECT
   better_reply                                                         AS chosen,
   reply_text                                                           AS rejected
 FROM bad_cases
-WHERE side = 'training' AND pair_id IS NOT NULL AND better_reply IS NOT NULL
+WHERE side = 'training' AND pair_id IS NOT NULL AND same_prefix AND better_reply IS NOT NULL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalloop_assets.evaluation.bad_cases.sides import EVALUATION
-from evalloop_assets.evaluation.items.contamination import contamination
+from evalloop_assets.evaluation.items.contamination import Training, contamination
 from evalloop_assets.evaluation.items.item_response import ItemParameters, item_parameters
 from evalloop_assets.evaluation.items.release import item_id
 from evalloop_assets.evaluation.items.retirement import UNKNOWN, verdicts
@@ -26,41 +26,56 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
     """One item a group of the evaluation side that has a message, of its surest case, held against the training data.
 
     `cases` are rows of `bad_cases`, `pairs` have user_id, message and reply, one row a side; what users who are held
-    out of training said is no training data.
+    out of training said is no training data. A pair of anybody else was learned from on its own day, whether or not it
+    is among these, and its group with it. A reply that behaviour preferred is a reference where it answers the same message.
     """
     usable = cases[(cases["side"] == EVALUATION) & (cases["user_text"].fillna("").str.strip() != "")]
     surest = usable.sort_values(["certainty", "day", "event_id"], ascending=[False, True, True])
     chosen = surest.drop_duplicates("dedup_group").sort_values("event_id", ignore_index=True)
-    answer = chosen["better_reply"].fillna(chosen["reply_text"])
-    found = contamination((chosen["user_text"] + "\n" + answer).tolist(), learned_texts(pairs), encoder)
-    references = chosen["better_reply"].astype(object).where(chosen["better_reply"].notna(), None)
+    better = chosen["better_reply"].where(chosen["same_prefix"].eq(True))
+    references = better.astype(object).where(better.notna(), None)
+    answer = better.fillna(chosen["reply_text"])
+    fitted = usable[usable["pair_id"].notna() & ~is_held_out(usable["user_id"].tolist())]
+    own = chosen["dedup_group"].isin(fitted["dedup_group"]).to_numpy()
+    found = contamination((chosen["user_text"] + "\n" + answer).tolist(), learned(pairs), encoder)
     return chosen.assign(
         item_id=[item_id(*one) for one in zip(chosen["dedup_group"], chosen["user_text"], references, strict=True)],
         text=chosen["user_text"],
         reference=references,
         slice=chosen["kind"],
         dimension=chosen["kind"].map(DIMENSIONS),
-        exact=found.exact,
+        exact=found.exact | own,
         overlap=found.overlap,
         likeness=found.likeness,
-        contaminated=found.contaminated,
+        alike=found.alike,
+        contaminated=found.contaminated | own,
     )
 
 
-def learned_texts(pairs: pd.DataFrame) -> list[str]:
-    """What is learned from: messages with their replies, and either alone; not those of users who are held out."""
-    learned = pairs[~is_held_out(pairs["user_id"].tolist())]
-    message, reply = learned["message"].fillna(""), learned["reply"]
-    parts = [*(message + "\n" + reply), *message, *reply]
-    return [text for text in dict.fromkeys(parts) if text.strip()]
+def learned(pairs: pd.DataFrame) -> Training:
+    """What is learned from: messages with their replies, and messages alone, as items have them; not those of users who
+    are held out.
+    """
+    import pandas as pd
+
+    fitted = pairs[~is_held_out(pairs["user_id"].tolist())]
+    message, reply = fitted["message"].fillna(""), fitted["reply"].fillna("")
+    parts = [pd.DataFrame({"text": text, "user": fitted["user_id"]}) for text in (message + "\n" + reply, message)]
+    rows = pd.concat(parts).drop_duplicates()
+    said = rows[rows["text"].str.strip() != ""]
+    return Training(said["text"].tolist(), said["user"].tolist())
 
 
 def held_against(items: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> pd.DataFrame:
     """Items, with benchmark, item_id, text and reference, held against the training data."""
     texts = (items["text"].fillna("") + "\n" + items["reference"].fillna("")).str.strip()
-    found = contamination(texts.tolist(), learned_texts(pairs), encoder)
+    found = contamination(texts.tolist(), learned(pairs), encoder)
     return items[["benchmark", "item_id"]].assign(
-        exact=found.exact, overlap=found.overlap, likeness=found.likeness, contaminated=found.contaminated
+        exact=found.exact,
+        overlap=found.overlap,
+        likeness=found.likeness,
+        alike=found.alike,
+        contaminated=found.contaminated,
     )
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from evalloop_assets.evaluation.items.retirement import VERDICTS
 from evalloop_assets.lake.schema import Column, TableSchema
 
+ALIKE = (
+    Column("overlap", "DOUBLE", "largest share of its n-grams in one training text that shares uncommon ones with it"),
+    Column("likeness", "DOUBLE", "largest cosine with a training text; NULL where all its wording is common"),
+    Column("alike", "BIGINT", "users of whom a training text is so alike that it would count, were they few"),
+)
+
 FOUND_ITEMS = TableSchema(
     name="found_items",
     row="one bad case of the evaluation side that may become an item, by the four weeks up to this day",
@@ -15,12 +21,13 @@ FOUND_ITEMS = TableSchema(
         Column("user_id", "VARCHAR", "who met it"),
         Column("dedup_group", "VARCHAR", "the near duplicates that it stands for"),
         Column("text", "VARCHAR", "the message to be answered"),
-        Column("reference", "VARCHAR", "the reply that behaviour preferred; NULL where there is none"),
+        Column(
+            "reference", "VARCHAR", "the reply to the same message that behaviour preferred; NULL where there is none"
+        ),
         Column("slice", "VARCHAR", "kind of bad case"),
         Column("dimension", "VARCHAR", "what it examines; NULL where the kind does not tell"),
-        Column("exact", "BOOLEAN", "the training data holds the same words"),
-        Column("overlap", "DOUBLE", "largest share of its n-grams in one text of the training data"),
-        Column("likeness", "DOUBLE", "largest cosine with a text of the training data"),
+        Column("exact", "BOOLEAN", "the training data holds the same words, or the pair that the case is from"),
+        *ALIKE,
         Column("contaminated", "BOOLEAN", "by any of the three; such items are not released"),
     ),
 )
@@ -56,8 +63,7 @@ ITEM_CONTAMINATION = TableSchema(
         Column("benchmark", "VARCHAR", "the benchmark"),
         Column("item_id", "VARCHAR", "the item"),
         Column("exact", "BOOLEAN", "the training data holds the same words"),
-        Column("overlap", "DOUBLE", "largest share of its n-grams in one text of the training data"),
-        Column("likeness", "DOUBLE", "largest cosine with a text of the training data"),
+        *ALIKE,
         Column("contaminated", "BOOLEAN", "by any of the three"),
     ),
 )

@@ -92,6 +92,7 @@ def cases():
         {
             "day": DAY,
             "event_id": ["a", "b", "c", "d"],
+            "same_prefix": [True, True, None, True],
             "user_id": ["ann", "ann", "bob", "bob"],
             "dedup_group": ["g", "g", "g", "h"],
             "certainty": [1.0, 0.5, 1.0, 0.5],
@@ -131,6 +132,11 @@ def test_training_cases_by_hand():
     found = answer(TRAINING.query, bad_cases=cases()).set_index("pair_id")
     assert found["weight"].to_dict() == {"p": 0.5, "q": 0.25}
     assert found.loc["q", ["chosen", "rejected"]].tolist() == ["better", "bad"]
+
+
+def test_a_reply_to_another_message_is_not_to_be_chosen_for_this_one():
+    other = cases().assign(same_prefix=[True, False, None, True])
+    assert answer(TRAINING.query, bad_cases=other)["pair_id"].tolist() == ["p"]
 
 
 def test_only_what_went_wrong_for_people_is_found(found):

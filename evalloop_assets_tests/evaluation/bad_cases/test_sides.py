@@ -11,6 +11,7 @@ from evalloop_assets.evaluation.bad_cases.sides import (
     NOTHING_KNOWN,
     TRAINING,
     WITHHELD,
+    Cases,
     Known,
     components,
     give,
@@ -19,6 +20,12 @@ from evalloop_assets.reward_model.lexical import grams
 
 THRESHOLD = 0.6
 WORDS = st.lists(st.sampled_from(["ab", "cd", "ef", "gh", "ij", "kl", "mn"]), max_size=6).map(" ".join)
+
+
+def cases(texts, better=None, turns=None):
+    """Cases of these texts; without better replies and turns unless they are told."""
+    nothing = [None] * len(texts)
+    return Cases(texts, better or nothing, turns or nothing)
 
 
 def jaccard(one: str, other: str) -> float:
@@ -40,7 +47,7 @@ def test_near_duplicates_are_those_of_the_sets_of_n_grams(left, right, threshold
 def test_components_go_by_way_of_others():
     chain = ["a b c d e f", "a b c d e f g", "a b c d e f g h", "something else"]
     assert jaccard(chain[0], chain[2]) < 0.8 <= jaccard(chain[0], chain[1])
-    found = components(chain, 0.8)
+    found = components(cases(chain), 0.8)
     assert found[0] == found[1] == found[2] != found[3]
 
 
@@ -49,7 +56,7 @@ def test_no_case_of_one_side_is_near_one_of_the_other_on_whatever_days_they_came
     texts, groups, sides = [], [], []
     for number, new in enumerate(days):
         names = [f"e{number}.{at}" for at in range(len(new))]
-        given_ = give(names, new, Known(texts, groups, sides), THRESHOLD, share)
+        given_ = give(names, cases(new), Known(cases(texts), groups, sides), THRESHOLD, share)
         texts, groups, sides = texts + new, groups + given_.groups, sides + given_.sides
     for i, one in enumerate(texts):
         for j, other in enumerate(texts):
@@ -64,23 +71,49 @@ def test_no_case_of_one_side_is_near_one_of_the_other_on_whatever_days_they_came
 @given(st.lists(WORDS, min_size=1, max_size=6, unique=True), st.randoms())
 def test_the_order_of_the_cases_changes_nothing(texts, random):
     named = list(enumerate(texts))
-    expected = give([f"e{at}" for at, _ in named], texts, NOTHING_KNOWN, THRESHOLD, 0.5)
+    expected = give([f"e{at}" for at, _ in named], cases(texts), NOTHING_KNOWN, THRESHOLD, 0.5)
     by_name = dict(zip(texts, zip(*expected, strict=True), strict=True))
     random.shuffle(named)
-    again = give([f"e{at}" for at, _ in named], [text for _, text in named], NOTHING_KNOWN, THRESHOLD, 0.5)
+    again = give([f"e{at}" for at, _ in named], cases([text for _, text in named]), NOTHING_KNOWN, THRESHOLD, 0.5)
     assert dict(zip([text for _, text in named], zip(*again, strict=True), strict=True)) == by_name
 
 
 def test_what_links_both_sides_goes_to_neither_and_holds_nobody_else_up():
-    known = Known(["a b c d e f", "c d e f g h"], ["one", "two"], [TRAINING, EVALUATION])
+    known = Known(cases(["a b c d e f", "c d e f g h"]), ["one", "two"], [TRAINING, EVALUATION])
     bridge = "a b c d e f g h"
-    assert min(jaccard(bridge, text) for text in known.texts) >= 0.6
-    assert give(["x"], [bridge], known, 0.6, 0.5).sides == [WITHHELD]
-    held = Known([*known.texts[:1], bridge], ["one", "x"], [TRAINING, WITHHELD])
-    assert give(["y"], [bridge], held, 0.6, 1.0) == (["one"], [TRAINING])
+    assert min(jaccard(bridge, text) for text in known.cases.texts) >= 0.6
+    assert give(["x"], cases([bridge]), known, 0.6, 0.5).sides == [WITHHELD]
+    held = Known(cases([known.cases.texts[0], bridge]), ["one", "x"], [TRAINING, WITHHELD])
+    assert give(["y"], cases([bridge]), held, 0.6, 1.0) == (["one"], [TRAINING])
 
 
 def test_the_share_that_evaluates_is_the_one_asked_for():
     names = [f"event {at}" for at in range(1_500)]
-    sides = np.array(give(names, [f"w{at} v{at}" for at in range(1_500)], NOTHING_KNOWN, 0.6, 0.3).sides)
+    sides = np.array(give(names, cases([f"w{at} v{at}" for at in range(1_500)]), NOTHING_KNOWN, 0.6, 0.3).sides)
     assert (sides == EVALUATION).mean() == pytest.approx(0.3, abs=0.04)
+
+
+BAD, BETTER, OTHER = "a b c d e f", "g h i j k l", "m n o p q r"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (cases([BAD], [BETTER]), cases([OTHER], [f"{BETTER} s"])),
+        (cases([BAD], [BETTER]), cases([BETTER], [OTHER])),
+        (cases([BAD], [BETTER]), cases([OTHER], [BAD])),
+        (cases([BAD], turns=["c1 hello"]), cases([OTHER], turns=["c1 hello"])),
+    ],
+    ids=["same better reply", "better reply is bad elsewhere", "bad reply is better elsewhere", "same message"],
+)
+def test_what_is_to_be_chosen_in_one_case_is_not_asked_for_in_another(first, second):
+    for side in (TRAINING, EVALUATION):
+        known = Known(first, ["one"], [side])
+        assert give(["x"], second, known, THRESHOLD, float(side == TRAINING)) == (["one"], [side])
+    both = Cases(*(one + other for one, other in zip(first, second, strict=True)))
+    assert len(set(give(["x", "y"], both, NOTHING_KNOWN, THRESHOLD, 0.5).groups)) == 1
+
+
+def test_other_messages_and_cases_without_a_turn_are_not_the_same():
+    apart = Cases([BAD, OTHER, "s t u v w x"], [None, BETTER, None], ["c1 hello", "c2 hello", None])
+    assert len(set(components(apart, THRESHOLD).tolist())) == 3

@@ -20,7 +20,8 @@ def stage(tmp_path):
 
 
 def case(name, number, side="evaluation", **more):
-    text = {"user_text": sentence(number), "better_reply": f"better {number}", "dedup_group": f"g{number}"}
+    text = {"user_text": sentence(number), "better_reply": f"better {number}", "same_prefix": True}
+    text["dedup_group"] = f"g{number}"
     return signal(name, f"bad {number}", UNSEEN) | text | {"side": side} | more
 
 
@@ -48,7 +49,28 @@ def test_items_are_evaluation_cases_one_a_group_and_known_ones_are_marked(stage)
     assert rows["surer"]["dimension"] == "hallucination"
     assert rows["learned"]["dimension"] is None
     assert rows["only heard by the held out"]["reference"] is None
+    assert rows["surer"]["likeness"] is not None
     assert metadata(done, "found_items")["contaminated"] == 1
+
+
+def test_a_reply_to_another_message_is_no_reference(stage):
+    write(stage, "bad_cases", [case("apart", 1, same_prefix=False)])
+    stage.run(DAY, [assets.found_items])
+    assert [row["reference"] for row in stage.rows("found_items")] == [None]
+
+
+def test_a_pair_that_was_learned_from_contaminates_its_group_when_its_day_is_no_longer_read(stage):
+    cases = [
+        case("held out", 1, certainty=0.95),
+        case("twin of the held out", 1, user_id=FITTED, pair_id="p1"),
+        case("fitted without a pair", 2, user_id=FITTED),
+        case("held out with a pair", 3, pair_id="p3"),
+    ]
+    write(stage, "bad_cases", cases)
+    stage.run(DAY, [assets.found_items])
+    assert {row["event_id"]: row["contaminated"] for row in stage.rows("found_items")} == {
+        "held out": True, "fitted without a pair": False, "held out with a pair": False
+    }  # fmt: skip
 
 
 def test_statistics_of_a_benchmark_of_one_out_of_range_and_of_a_single_model(stage):
