@@ -125,15 +125,15 @@ def frame_asset(
     once: bool = False,
     scorer: Scorer | None = None,
     picture: Picture | None = None,
-    own_past: int | None = None,
+    own: Window | None = None,
 ) -> Callable[[Callable[[Inputs, date, Settings], Frame]], AssetsDefinition]:
     """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
 
     With `once`, a run over a range computes its last day only: for steps that learn or decide. With a `scorer`, former
     days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another.
-    The picture is drawn once a run. A step with `own_past` runs in parts (`run_in_parts`): beside what it
-    `reads` it finds what its table holds of so many days before and of the day itself, and adds to it. That is no edge
-    of the graph and makes nothing stale: its rows are right whatever it finds.
+    The picture is drawn once a run. A step with a window on its `own` table runs in parts (`run_in_parts`): beside what
+    it `reads` it finds what its table holds of these days, and adds to it. That is no edge of the graph and makes
+    nothing stale: its rows are right whatever it finds.
     """
     declare(schema)
 
@@ -155,7 +155,7 @@ def frame_asset(
             days = days[-1:] if once else days
             version = version_of(schema.name, settings)
             given = (store, schema, reads, function, days, settings, version, context.run.run_id)
-            commit, metadata = run_frames(*given) if own_past is None else run_in_parts(*given, own_past)
+            commit, metadata = run_frames(*given) if own is None else run_in_parts(*given, own)
             shown = report(store, schema, commit) | shown_picture(store, commit, picture) | dict(metadata)
             return result(context, store, schema, commit, shown)
 
@@ -280,22 +280,20 @@ def run_in_parts(
     settings: Settings,
     code: str,
     run: str,
-    own_past: int,
+    own: Window,
 ) -> tuple[Commit, Mapping[str, Any]]:
     """Run a Python step day by day and part by part, each committed as soon as it is computed; metadata is the last
     part's.
 
-    The step finds in its own table whatever any run has committed of the `own_past` days before and of the day, so a
-    run that was killed goes on where it stopped. What others commit to other days meanwhile makes it compute nothing
-    anew.
+    The step finds in its own table whatever any run has committed of the days of the window `own`, so a run that was
+    killed goes on where it stopped. What others commit to other days meanwhile makes it compute nothing anew.
     """
-    own = {schema.name: (-own_past, 0)}
     commits: list[Commit] = []
     frames: list[Frame] = []
     for day in days:
 
         def compute(inputs: Inputs, day: date = day) -> "pa.Table":
-            known = lake.inputs(own, Days.one(day)).views
+            known = lake.inputs({schema.name: own}, Days.one(day)).views
             frame = function(replace(inputs, views={**inputs.views, **known}), day, settings)
             frames.append(frame)
             return _typed(frame.table, schema, day)

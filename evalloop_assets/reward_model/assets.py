@@ -53,7 +53,7 @@ def remembered_as(settings: Settings) -> str:
     reads={"turns": (0, 0)},
     group=GROUP,
     code_version="2",
-    own_past=EMBEDDED_FOR,
+    own=(-EMBEDDED_FOR, 0),
 )
 def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Each text is embedded by the encoder of the settings on the day it is first seen, messages and replies alike.

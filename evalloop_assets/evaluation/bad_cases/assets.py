@@ -1,7 +1,6 @@
 """Bad cases as assets."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
 from evalloop_assets.evaluation.bad_cases.tables import BAD_CASES, CASE_SCORES, FLYWHEEL, RELABEL_QUEUE
@@ -10,12 +9,7 @@ from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
-if TYPE_CHECKING:
-    pass
-
 GROUP = "evaluation"
-EVER = 36_500
-"""Days before its own of which a case finds its near duplicates: all there are."""
 LEADS = """
     SELECT
       bad_cases.event_id,
@@ -30,13 +24,13 @@ LEADS = """
 bad_signals = sql_asset("evaluation/bad_cases/bad_signals.sql", GROUP)
 
 
-@frame_asset(schema=BAD_CASES, reads={"bad_signals": (0, 0)}, group=GROUP, own_past=EVER)
+@frame_asset(schema=BAD_CASES, reads={"bad_signals": (0, 0)}, group=GROUP, own=(None, None))
 def bad_cases(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """The replies that did the most harm on the day, near duplicates as one group, most harmful first.
 
-    Each group trains or evaluates, by a hash and for good: a near duplicate that comes later goes where the first one
-    went, and one that links cases of both sides goes to neither. The rows of a day stand as they were found; rows that
-    come late do not change them.
+    Each group trains or evaluates, by a hash and for good: a near duplicate that comes on another day, computed before
+    or after, goes where the first one went, and one that links cases of both sides goes to neither. The rows of a day
+    stand as they were found; rows that come late do not change them.
     """
     from evalloop_assets.evaluation.bad_cases.daily import cases_of
 

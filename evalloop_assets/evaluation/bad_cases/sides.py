@@ -60,7 +60,11 @@ def give(ids: Sequence[str], cases: Cases, known: Known, threshold: float, evalu
     """
     component = components(cases, threshold)
     used = [at for at, side in enumerate(known.sides) if side != WITHHELD]
-    before = Cases(*([column[at] for at in used] for column in known.cases))
+    before = Cases(
+        [known.cases.texts[at] for at in used],
+        [known.cases.better[at] for at in used],
+        [known.cases.turns[at] for at in used],
+    )
     links = same(cases, before, threshold)
     met: dict[int, set[tuple[str, str]]] = {}
     for mine, theirs in zip(component[links.left].tolist(), links.right.tolist(), strict=True):

@@ -81,7 +81,7 @@ def contamination(items: Sequence[str], training: Training, encoder: Encoder) ->
         overlap = _overlap(ours, theirs, rare)
         told = np.flatnonzero(ours[:, rare].sum(axis=1) >= LEAST_OWN)
         if len(told):
-            likeness[told], alike[told] = _likeness([items[at] for at in told], texts, has, encoder)
+            likeness[told], alike[told] = _likeness([items[at] for at in told.tolist()], texts, has, encoder)
     return Contamination(exact, overlap, likeness, alike, words)
 
 

@@ -27,7 +27,8 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
 
     `cases` are rows of `bad_cases`, `pairs` have user_id, message and reply, one row a side; what users who are held
     out of training said is no training data. A pair of anybody else was learned from on its own day, whether or not it
-    is among these, and its group with it. A reply that behaviour preferred is a reference where it answers the same message.
+    is among these, and its group with it. A reply that behaviour preferred is a reference where it answers the same
+    message.
     """
     usable = cases[(cases["side"] == EVALUATION) & (cases["user_text"].fillna("").str.strip() != "")]
     surest = usable.sort_values(["certainty", "day", "event_id"], ascending=[False, True, True])

@@ -1,7 +1,6 @@
 """Results by slice, the six dimensions, and the launch gate as assets."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from evalloop_assets.evaluation.launch.gate_metrics import READS
 from evalloop_assets.evaluation.launch.pictures import PICTURES
@@ -16,9 +15,6 @@ from evalloop_assets.lake.assets import Frame, frame_asset, sql_asset
 from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 GROUP = "evaluation"
 WINDOW = (-13, 0)

@@ -71,6 +71,32 @@ def test_sides_stand_over_days_and_runs(stage):
     assert {name: third[name]["side"] for name in second} == {name: row["side"] for name, row in second.items()}
 
 
+def test_a_day_that_is_computed_late_goes_where_the_later_days_went(stage):
+    write(stage, "bad_signals", [signal(f"f{at}", sentence(at)) for at in range(12)], NEXT)
+    stage.run(NEXT, RUN)
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at) + " before") for at in range(12)])
+    stage.run(DAY, RUN)
+    rows = by_event(stage)
+    assert {row["side"] for row in rows.values()} == {"training", "evaluation"}
+    for at in range(12):
+        assert rows[f"e{at}"]["side"] == rows[f"f{at}"]["side"]
+
+
+def test_two_bad_replies_to_one_message_are_on_one_side(stage):
+    signals = [
+        compared(
+            f"{name}{at}", at, reply_text=f"{name} " + sentence(100 + at), better_reply=f"best {sentence(50 + at)}"
+        )
+        for at in range(12)
+        for name in "ab"
+    ]
+    write(stage, "bad_signals", [one | {"reply_text": sentence(200 + at)} for at, one in enumerate(signals)])
+    stage.run(DAY, RUN)
+    rows = by_event(stage)
+    assert {row["side"] for row in rows.values()} == {"training", "evaluation"}
+    assert all(rows[f"a{at}"]["dedup_group"] == rows[f"b{at}"]["dedup_group"] for at in range(12))
+
+
 def test_a_day_without_signals_and_signals_without_messages(stage):
     write(stage, "bad_signals", [])
     assert stage.run(DAY, RUN).success
