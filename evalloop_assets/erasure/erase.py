@@ -33,6 +33,8 @@ from evalloop_assets.logs.contract import DELIVERED, LOG_TABLES
 
 ROUNDS = 2
 OWN = (erasures.ERASURES.name, erasures.ERASED_VERSIONS.name)
+EMBEDDINGS = "turn_embeddings"
+"""Its rows are of a text, whoever has it; a text_hash anywhere else is a column of somebody's row."""
 Progress = Callable[[str], None]
 
 
@@ -207,11 +209,11 @@ def _leave_out(scope: Scope, tables: Sequence[str], person: Person, attempt: Att
         views = dict(person.views)
 
         def condition(columns: Mapping[str, str], table: str = table) -> str:
-            if "text_hash" in columns:  # a day keeps the texts that somebody else has on it
+            if table == EMBEDDINGS:  # a day keeps the texts that somebody else has on it
                 return f"{_hashed('any_hash')} AND (day, text_hash) NOT IN (SELECT (day, term) FROM day_texts)"
             return person.condition(columns)
 
-        if table == "turn_embeddings":
+        if table == EMBEDDINGS:
             views["day_texts"] = _day_texts(scope.lake, person)
         removed = remove_rows(scope.lake, table, condition, views, attempt.erasure.user_hash)
         if removed is not None:

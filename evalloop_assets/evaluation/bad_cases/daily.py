@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def cases_of(signals: pd.DataFrame, known: pd.DataFrame, options: BadCaseSettings) -> pd.DataFrame:
     """The signals that are kept as cases, with dedup_group, side, users, harm and rank.
 
-    `signals` are the day's rows of `bad_signals`, `known` what `bad_cases` holds of all days; a reply that is among them keeps its group and side.
+    `signals` are the day's rows of `bad_signals`, `known` what `bad_cases` holds of all days; a reply that is among
+    them keeps its group and side.
     """
     given = known.set_index("event_id")[["dedup_group", "side"]]
     new = ~signals["event_id"].isin(given.index)

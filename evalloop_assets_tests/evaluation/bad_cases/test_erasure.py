@@ -1,9 +1,20 @@
 """An erased person is in no case, and in no item of a benchmark that was made of one."""
 
+import hashlib
+import json
+
+import pyarrow as pa
 import pytest
 
+from evalloop_assets.days import Days
 from evalloop_assets.erasure.person import Person
+from evalloop_assets.evaluation.items.release import item_id, release
+from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.removal import remove_rows
+from evalloop_assets.lake.resource import open_lake
+from evalloop_assets.lake.schema import Column, TableSchema
+from evalloop_assets_tests.erasure import world
 from evalloop_assets_tests.evaluation.bad_cases.world import sentence, signal, stage_at, write
 
 
@@ -47,3 +58,49 @@ def test_rows_go_by_the_person_s_id(stage):
     for table in ("bad_signals", "bad_cases"):
         remove_rows(stage.lake, table, person.condition, person.views, "an erasure")
         assert [row["user_id"] for row in stage.rows(table)] == ["bob"]
+
+
+QUOTED = TableSchema(
+    name="quoted",
+    row="a text of somebody, by its hash",
+    key=("day", "event_id"),
+    columns=(
+        Column("event_id", "VARCHAR", "the reply"),
+        Column("user_id", "VARCHAR", "who"),
+        Column("text_hash", "VARCHAR", "md5 of the text"),
+    ),
+)
+DERIVED = ("bad_signals", "bad_cases", "training_cases", "relabel_queue", "case_scores", "found_items")
+
+
+def put(lake, table, rows):
+    schema = QUOTED if table == QUOTED.name else declared(table)
+    full = [{"day": world.FIRST_DAY} | {name: row.get(name) for name in schema.column_names} for row in rows]
+    data = pa.Table.from_pylist(full, arrow_schema(schema))
+    lake.replace(schema, Days.one(world.FIRST_DAY), {}, lambda inputs: data)
+
+
+def test_an_erasure_reaches_cases_of_either_side_and_the_benchmark_that_was_released(tmp_path):
+    """The busiest user and another met bad replies to long messages of their own, and both became items."""
+    person = world.busiest()
+    home = world.copy_of(world.taken_in(), tmp_path / "home")
+    lake = open_lake(world.settings(home))
+    turns = [row for row in lake.read("turns").to_pylist() if len(row["user_text"] or "") >= 40]
+    theirs = next(row for row in turns if row["user_text"] in person.texts)
+    other = next(row for row in turns if row["user_id"] != person.user_id and row["user_text"] not in person.texts)
+    rows = []
+    for turn in (theirs, other):
+        text, reply = turn["user_text"], turn["reply_text"]
+        told = {"text": text, "reference": None, "item_id": item_id("g", text, None), "pair_id": turn["event_id"]}
+        told |= {"chosen": reply, "rejected": reply, "better_reply": reply, "reply_a": reply, "reply_b": reply}
+        told["text_hash"] = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        rows.append(turn | told)
+    for table in (*DERIVED, "quoted"):
+        put(lake, table, rows)
+    made = release("found", world.FIRST_DAY, rows)
+    put(lake, "benchmark_items", map(json.loads, made.lines))
+    world.erased(home, person.user_id)
+    lake = open_lake(world.settings(home))
+    for table in (*DERIVED, "quoted"):
+        assert [row["user_id"] for row in lake.read(table).to_pylist()] == [other["user_id"]], table
+    assert [row["text"] for row in lake.read("benchmark_items").to_pylist()] == [other["user_text"]]
