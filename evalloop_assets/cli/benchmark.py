@@ -40,7 +40,8 @@ def run_release(console: Console, base: str) -> None:
     standing = _rows(lake, BENCHMARK_ITEMS.name)
     before = newest(base, {row["benchmark"] for row in standing})
     previous = [row for row in standing if row["benchmark"] == before]
-    items = next_items(previous, found, _left_out(lake, found), settings.evaluation.bad_cases.near_duplicate)
+    former = [row for row in standing if row["benchmark"].startswith(f"{base}/")]
+    items = next_items(previous, found, former, _left_out(lake, found), settings.evaluation.bad_cases.near_duplicate)
     made = release(base, day, items)
     if made.name == before:
         raise UserError(f"benchmark {base}", f"{before} has the same items", "Release it when there are others.")

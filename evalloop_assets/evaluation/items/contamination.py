@@ -69,7 +69,7 @@ class Contamination(NamedTuple):
 
 def contamination(items: Sequence[str], training: Training, encoder: Encoder) -> Contamination:
     """Hold every item against every text of the training data."""
-    own = [_words(text) for text in items]
+    own = [plain_words(text) for text in items]
     words = np.array([len(one.split()) for one in own], np.int64)
     exact = np.zeros(len(items), np.bool_)
     overlap, likeness, alike = np.zeros(len(items)), np.full(len(items), np.nan), np.zeros(len(items), np.int64)
@@ -87,7 +87,7 @@ def contamination(items: Sequence[str], training: Training, encoder: Encoder) ->
 
 def _exact(own: Sequence[str], words: NDArray[np.int64], training: Training) -> NDArray[np.bool_]:
     wanted, who = set(own), dict[str, set[str]]()
-    for text, user in zip(map(_words, training.texts), training.users, strict=True):
+    for text, user in zip(map(plain_words, training.texts), training.users, strict=True):
         if text in wanted:
             who.setdefault(text, set()).add(user)
     users = np.array([len(who.get(text, ())) for text in own], np.int64)
@@ -153,7 +153,8 @@ def _likeness(
     return largest, alike
 
 
-def _words(text: str) -> str:
+def plain_words(text: str) -> str:
+    """The words of a text in their order, without case and marks."""
     return " ".join(WORD.findall(text.casefold()))
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
+from evalloop_assets.evaluation.items.contamination import plain_words
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
 
@@ -63,19 +64,32 @@ def release(base: str, day: date, rows: Sequence[Mapping[str, Any]]) -> Release:
 def next_items(
     previous: Sequence[Mapping[str, Any]],
     found: Sequence[Mapping[str, Any]],
+    former: Sequence[Mapping[str, Any]],
     left_out: Collection[str],
     near_duplicate: float,
 ) -> list[Mapping[str, Any]]:
-    """The items of the next version: those of the previous one, and what was found since and is near none of them.
+    """The items of the next version: those of the previous one, and what was found since, one of near duplicates
+    and of those with one message.
 
-    Items named in `left_out` go: they retired, are suspected, or were learned from.
+    Items named in `left_out` go: they retired, are suspected, or were learned from. What is near an item of `former`,
+    of any version, is not new: so what one half hides the other does not show.
     """
     kept = [row for row in previous if row["item_id"] not in left_out]
-    known = {row["item_id"] for row in previous}
-    fresh = [row for row in found if row["item_id"] not in known and row["item_id"] not in left_out]
-    near = near_duplicates([_content(row) for row in fresh], [_content(row) for row in previous], near_duplicate)
-    told = set(near.left.tolist())
-    return [*kept, *(row for at, row in enumerate(fresh) if at not in told)]
+    unique = {_content(row): row for row in [*former, *previous]}
+    gone = {*left_out, *(row["item_id"] for row in unique.values())}
+    fresh = sorted((row for row in found if row["item_id"] not in gone), key=lambda row: str(row["item_id"]))
+    texts = [_content(row) for row in fresh]
+    told = set(near_duplicates(texts, list(unique), near_duplicate).left.tolist())
+    twins = near_duplicates(texts, texts, near_duplicate)
+    told |= set(twins.left[twins.right < twins.left].tolist())
+    asked = {plain_words(row["text"] or "") for row in unique.values()}
+    added: list[Mapping[str, Any]] = []
+    for at, row in enumerate(fresh):
+        message = plain_words(row["text"])
+        if at not in told and message not in asked:
+            asked.add(message)
+            added.append(row)
+    return [*kept, *added]
 
 
 def newest(base: str, names: Iterable[str]) -> str | None:

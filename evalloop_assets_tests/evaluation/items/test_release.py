@@ -84,8 +84,25 @@ def test_the_next_version_keeps_what_stays_and_adds_what_is_new():
         {"item_id": "new", "text": sentence(3), "reference": "yes"},
         {"item_id": "learned", "text": sentence(4), "reference": None},
     ]
-    assert [row["item_id"] for row in next_items(previous, found, {"a", "learned"}, 0.6)] == ["b", "c", "new"]
-    assert next_items([], found[:1], set(), 0.6) == found[:1]
+    assert [row["item_id"] for row in next_items(previous, found, [], {"a", "learned"}, 0.6)] == ["b", "c", "new"]
+    assert next_items([], found[:1], [], set(), 0.6) == found[:1]
+
+
+def test_one_message_is_one_item_though_its_bad_replies_differ():
+    """Else the hidden half would ask what the other half shows."""
+    found = [{"item_id": f"i{at}", "text": text, "reference": None} for at, text in enumerate(["Ok.", sentence(0)] * 3)]
+    assert [row["item_id"] for row in next_items([], found[::-1], [], set(), 0.6)] == ["i0", "i1"]
+    assert [row["item_id"] for row in next_items([], found, [], {"i0"}, 0.6)] == ["i1", "i2"]
+    apart = [
+        {"item_id": f"i{at}", "text": text, "reference": sentence(at)} for at, text in enumerate(["Ok.", "ok", "no"])
+    ]
+    assert [row["item_id"] for row in next_items([], apart, [], set(), 0.6)] == ["i0", "i2"]
+
+
+def test_what_is_near_an_item_that_retired_long_ago_does_not_come_back():
+    long_ago = [{"item_id": "old", "text": sentence(0), "reference": None}]
+    found = [{"item_id": name, "text": f"{sentence(0)} {name}", "reference": None} for name in ("old", "new")]
+    assert next_items([], found, long_ago, set(), 0.6) == []
 
 
 def test_the_newest_version_is_found_among_others():
