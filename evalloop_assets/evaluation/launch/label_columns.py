@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,7 +33,7 @@ def labelled(y_true: Iterable[object], y_pred: Iterable[object]) -> Labelled:
     """Both columns with one numbering. UserError where they are no two columns of labels for the same rows."""
     import pandas as pd
 
-    _in_one_order(y_true, y_pred)
+    in_one_order(y_true, y_pred, "y_pred")
     true, predicted = (column(values, name) for values, name in ((y_true, "y_true"), (y_pred, "y_pred")))
     if len(true) != len(predicted):
         raise UserError(
@@ -88,7 +89,7 @@ def column(values: Iterable[object], name: str) -> pd.Series[Any]:
     import pandas as pd
 
     mend = "Give a list, an array or a Series with one value for each row."
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
         raise UserError(CARD, f"{name} is {type(values).__name__}, no column of values", mend)
     if getattr(values, "ndim", 1) != 1:
         shape = " × ".join(str(size) for size in getattr(values, "shape", ()))
@@ -113,17 +114,19 @@ def _factorised(values: pd.Series[Any]) -> tuple[NDArray[np.intp], list[Any]]:
     return codes, list(labels)
 
 
-def _in_one_order(y_true: object, y_pred: object) -> None:
+def in_one_order(y_true: object, other: object, name: str) -> None:
+    """UserError where both are of pandas and name the same rows in another order: they are compared by position."""
     import pandas as pd
 
-    if not (isinstance(y_true, pd.Series) and isinstance(y_pred, pd.Series)):
+    kinds = (pd.Series, pd.DataFrame)
+    if not (isinstance(y_true, kinds) and isinstance(other, kinds)):
         return
-    first, second = y_true.index, y_pred.index
-    if len(first) == len(second) and not first.equals(second) and first.sort_values().equals(second.sort_values()):
+    first, second = y_true.index, other.index
+    if len(first) == len(second) and not first.equals(second) and Counter(first) == Counter(second):
         raise UserError(
             CARD,
-            "the indexes of y_true and y_pred name the same rows in another order",
-            "Sort one by the other (y_pred.reindex(y_true.index)), or drop the indexes.",
+            f"the indexes of y_true and {name} name the same rows in another order",
+            f"Sort one by the other ({name}.reindex(y_true.index)), or drop the indexes.",
         )
 
 

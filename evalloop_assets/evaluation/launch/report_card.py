@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from evalloop_assets.evaluation.launch import confusion
 from evalloop_assets.evaluation.launch.confusion import Averages, ClassFigures
 from evalloop_assets.evaluation.launch.extras import extra_figures
 from evalloop_assets.evaluation.launch.figures import Figure, difference, share, unknown
-from evalloop_assets.evaluation.launch.label_columns import CARD, labelled, slice_columns
+from evalloop_assets.evaluation.launch.label_columns import CARD, in_one_order, labelled, slice_columns
 from evalloop_assets.evaluation.launch.markdown import figure_text, table
 from evalloop_assets.evaluation.launch.shrinkage import benjamini_hochberg, shrunk_shares
 from evalloop_assets.lake.errors import UserError
@@ -127,9 +128,12 @@ def card(
     minimum_rows: int,
 ) -> ReportCard:
     """See `evalloop_assets.evaluation.report_card`."""
-    if minimum_rows < 1:
+    if isinstance(minimum_rows, bool) or not isinstance(minimum_rows, Integral) or minimum_rows < 1:
         raise UserError(CARD, f"minimum_rows is {minimum_rows}", "Give a whole number of at least 1.")
     labels, true, predicted = labelled(y_true, y_pred)
+    told = slices.items() if isinstance(slices, Mapping) else [("slices", slices)]
+    for name, values in (*told, *extras._asdict().items()):
+        in_one_order(y_true, values, str(name))
     counts = _counts(true, predicted, len(labels))
     columns = slice_columns(slices, len(true))
     classes = confusion.class_figures(counts)

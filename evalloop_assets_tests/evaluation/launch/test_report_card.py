@@ -187,12 +187,29 @@ def test_a_card_without_an_error_is_not_certain():
         ([["a"], ["b"]], ["a", "b"], "cannot be compared"),
         (np.eye(2), [0, 1], "2 dimensions (2 × 2)"),
         (pd.Series([1, 2], [7, 8]), pd.Series([2, 1], [8, 7]), "another order"),
+        (pd.Series([1, 2], ["a", 8]), pd.Series([2, 1], [8, "a"]), "another order"),
+        ({1, 2}, {1, 2}, "y_true is set, no column"),
     ],
 )
 def test_what_are_no_labels_is_refused(true: object, predicted: object, said: str):
     with pytest.raises(UserError, match="report card") as caught:
         report_card(true, predicted)  # type: ignore[arg-type]
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["slices", "locale", "table", "cost_usd", "latency_ms", "unsafe"])
+def test_whatever_is_told_of_the_rows_in_another_order_is_refused(name: str):
+    true, other = pd.Series([1, 0], [7, 8]), pd.Series([0, 1], [8, 7])
+    given = {"locale": {"slices": {"locale": other}}, "table": {"slices": other.to_frame("locale")}}
+    with pytest.raises(UserError, match=r"same rows in another order"):
+        report_card(true, true, **given.get(name, {name: other}))
+    assert report_card(true, true, **{name: other.to_numpy()} if name not in given else {}).rows == 2
+
+
+@pytest.mark.parametrize("rows", [0, True, 1.5, "a"])
+def test_a_minimum_that_is_no_number_of_rows_is_refused(rows: object):
+    with pytest.raises(UserError, match="minimum_rows is"):
+        report_card([1], [1], minimum_rows=rows)  # type: ignore[arg-type]
 
 
 def test_slices_are_told_apart_from_the_rest_and_small_ones_are_drawn_to_the_others():
