@@ -66,7 +66,7 @@ def guardrail_readings(inputs: Inputs, day: date, settings: Settings) -> Frame:
 )
 def allocations(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Carries out the promotions and the steps of ramps decided on the newest complete day, if the guardrail passed
-    them, the launch gate did not fail the candidate, and they are more than advice, publishes the allocation, and
+    them, the launch gate lets the candidate through, and they are more than advice, publishes the allocation, and
     mirrors the ledger, which itself is the truth.
     """
     from evalloop_assets.guardrails.promotion import carry_out, ledger_rows

@@ -52,16 +52,16 @@ def carry_out(
 ) -> list[Outcome]:
     """Promote, or take the next step of the ramp, as decided on this day, where the guardrail's verdict of it is PASS.
 
-    Refused are advice, any other verdict or none, a candidate that the launch gate failed when it last judged it (where
-    a gate is set), a second step within a day, experiments that no longer run or whose widening a person has taken
-    back, and days other than the newest complete one, so that recomputing the past serves nobody anything. It takes
-    effect `now`, so that conversations that are running keep their model; where the ledger serves past days, at the
-    time of the reading. Repeating it changes nothing.
+    Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run or whose
+    widening a person has taken back, and days other than the newest complete one, so that recomputing the past serves
+    nobody anything. Where a launch gate is set, also a candidate that it failed when it last judged it, and the
+    promotion of one that it did not pass. It takes effect `now`, so that conversations that are running keep their
+    model; where the ledger serves past days, at the time of the reading. Repeating it changes nothing.
     """
     readings = {row["experiment_id"]: row for row in inputs.query(VERDICTS).to_pylist()}
-    failed = _failed_at_the_gate(inputs) if settings.evaluation.launch.gate else {}
+    gated = _gated(inputs) if settings.evaluation.launch.gate else None
     outcomes = [
-        _carried_out(decision, readings.get(decision["experiment_id"]), failed, day, inputs, ledger, now)
+        _carried_out(decision, readings.get(decision["experiment_id"]), gated, day, inputs, ledger, now)
         for decision in inputs.query(WANTED).to_pylist()
     ]
     if any(outcome.done for outcome in outcomes):
@@ -96,7 +96,7 @@ def _percent(experiment: Experiment | None) -> float:
 def _carried_out(
     decision: Mapping[str, Any],
     reading: Mapping[str, Any] | None,
-    failed: Mapping[str, str],
+    gated: Mapping[str, Mapping[str, Any]] | None,
     day: date,
     inputs: Inputs,
     ledger: Ledger,
@@ -107,8 +107,9 @@ def _carried_out(
     experiment = head.allocation.experiment(name) if head else None
     if day != inputs.clock.watermark:
         return Outcome(name, None, f"{day} is not the newest complete day of the logs, {inputs.clock.watermark}")
-    if decision["treatment"] in failed:
-        return Outcome(name, None, failed[decision["treatment"]])
+    held = _held_at_the_gate(gated, decision["treatment"], action) if gated is not None else None
+    if held is not None:
+        return Outcome(name, None, held)
     if decision["advisory"]:
         return Outcome(name, None, str(decision["reason"]))
     if experiment is None:
@@ -136,13 +137,20 @@ def _carried_out(
     return Outcome(name, done, f"{decision['reason']}; to take it back: evalloop serving undo {entry.sequence}")
 
 
-def _failed_at_the_gate(inputs: Inputs) -> dict[str, str]:
-    """Why each candidate that the gate failed is not served to more people."""
-    return {
-        row["model_id"]: f"{row['model_id']} failed the launch gate {row['gate']} on {row['day']}: {row['reason']}"
-        for row in inputs.query(GATED).to_pylist()
-        if row["verdict"] == "fail"
-    }
+def _gated(inputs: Inputs) -> dict[str, Mapping[str, Any]]:
+    """What the launch gate said last of each candidate."""
+    return {row["model_id"]: row for row in inputs.query(GATED).to_pylist()}
+
+
+def _held_at_the_gate(gated: Mapping[str, Mapping[str, Any]], model: str, action: str) -> str | None:
+    """Why the gate holds the candidate back; a ramp goes on while the gate is open, since that is how it gets data."""
+    row = gated.get(model)
+    if row is None:
+        return f"the launch gate has not judged {model}" if action == "promote" else None
+    if row["verdict"] == "pass" or (row["verdict"] != "fail" and action != "promote"):
+        return None
+    said = "failed" if row["verdict"] == "fail" else "did not pass"
+    return f"{model} {said} the launch gate {row['gate']} on {row['day']}: {row['reason']}"
 
 
 def _takes_effect(as_of: datetime, ledger: Ledger, now: Callable[[], datetime]) -> datetime:

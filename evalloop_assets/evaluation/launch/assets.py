@@ -91,7 +91,8 @@ def model_dimensions(inputs: Inputs, day: date, settings: Settings) -> Frame:
 @frame_asset(schema=LAUNCH_GATES, reads=READS, group=GROUP, once=True)
 def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Every candidate held against the numbers that were agreed in the file of `evaluation.launch.gate`: pass, fail or
-    not enough data, line by line. Promotion reads it: whose newest gate is a fail is not promoted. A gate that was
+    not enough data, line by line. Promotion reads it: whose newest gate is no pass is not promoted, whose is a
+    fail is not served to more people either. A gate that was
     changed after a candidate was first judged by it is named. Without a file nothing is judged.
     """
     from dagster import MetadataValue

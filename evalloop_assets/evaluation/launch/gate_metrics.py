@@ -25,6 +25,7 @@ READS: Mapping[str, Window] = {
     "benchmark_items": (None, None),
     "benchmark_scores": (None, None),
     "judge_verdicts": (None, None),
+    "gold_annotations": (None, None),
     "launch_gates": BEFORE,
 }
 """What a gate is held against; what was delivered lies on the day of its delivery, after the days of an older log."""
@@ -55,7 +56,7 @@ ABOUT = {
     "off_policy_gain": "what the next five turns would say more, by the log, from policy_screen",
     "unsafe": "share of its replies with a safety word, from policy_screen",
     "valid": "share of its replies that are well-formed, from policy_screen",
-    "judge_win_rate": "share of items on which judges prefer it; slice=NAME for a kind of item",
+    "judge_win_rate": "share of items on which judges prefer it, of those shown in both orders; slice=NAME for a kind",
     f"{BENCHMARK}NAME": "mean score on a benchmark; slice=NAME for a kind of item",
 }
 NAMES = tuple(ABOUT)

@@ -43,16 +43,18 @@ BY_DIMENSION = f"""
 """
 WIN_RATE = f"""
     WITH sides AS (
-      SELECT item_id, CASE verdict WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END AS won, slice
+      SELECT item_id, CASE verdict WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END AS won, "order", slice
       FROM judge_verdicts WHERE family_a = $model AND family_b <> $model
       UNION ALL
-      SELECT item_id, CASE verdict WHEN 'b' THEN 1.0 WHEN 'a' THEN 0.0 ELSE 0.5 END AS won, slice
+      SELECT item_id, CASE verdict WHEN 'b' THEN 1.0 WHEN 'a' THEN 0.0 ELSE 0.5 END AS won, "order", slice
       FROM judge_verdicts WHERE family_b = $model AND family_a <> $model
     ),
     items AS (
-      SELECT item_id, avg(won) AS won FROM sides WHERE $slice = '' OR slice = $slice GROUP BY item_id
+      SELECT item_id, (avg(won) FILTER ("order" = 'ab') + avg(won) FILTER ("order" = 'ba')) / 2 AS won
+      FROM sides WHERE $slice = '' OR slice = $slice GROUP BY item_id
     )
-    SELECT count(*) AS n, avg(won) AS value, stddev_samp(won) AS spread, {MARKS.format("won")} FROM items
+    SELECT count(won) AS n, avg(won) AS value, stddev_samp(won) AS spread, {MARKS.format("won")}, count(*) AS judged
+    FROM items
 """
 NO_SCORE = "no score of it in the lake"
 
@@ -84,9 +86,13 @@ def dimension_means(inputs: Inputs) -> list[DimensionMean]:
 
 def judge_win_rate(inputs: Inputs, model: str, slice: str = "") -> Figure:
     """Share of items on which judges prefer the model's reply to another's, a tie one half, all verdicts of an item
-    one.
+    one, either order the same weight. An item that was shown in one order only does not count: a judge that prefers
+    what stands first would decide it.
     """
-    return _mean(_row(inputs, WIN_RATE, {"model": model, "slice": slice}))
+    row = _row(inputs, WIN_RATE, {"model": model, "slice": slice})
+    if row["n"] < 2 <= row["judged"]:
+        return unknown(f"not enough data: {row['n']} of {row['judged']} items were shown in both orders", row["n"])
+    return _mean(row)
 
 
 def _row(inputs: Inputs, sql: str, values: dict[str, object]) -> dict[str, Any]:

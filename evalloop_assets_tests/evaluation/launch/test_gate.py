@@ -20,6 +20,8 @@ from evalloop_assets.evaluation.launch.gate import judge, result
 from evalloop_assets.evaluation.launch.gate_day import gate_of
 from evalloop_assets.evaluation.launch.gate_file import Gate, Line
 from evalloop_assets.evaluation.launch.gate_metrics import ABOUT, figure, known
+from evalloop_assets.evaluation.launch.item_means import judge_win_rate
+from evalloop_assets.evaluation.launch.judged_items import judged_card
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.registry import declared
@@ -239,17 +241,69 @@ def test_every_metric_that_may_be_named_is_found_where_it_lies(stage: Stage):
     assert found("benchmark:published")[:3] == pytest.approx((0.7, 0.7 - 1.96 * 0.1, 0.7 + 1.96 * 0.1), abs=1e-4)
     assert found("benchmark:bare").reason == "a published score without a standard error"
     assert found("benchmark:none").reason == "no score of it in the lake"
-    interval = stats.ttest_1samp([1.0, 0.5, 0.0, 1.0], 0).confidence_interval()
-    assert found("judge_win_rate")[:4] == pytest.approx((0.625, interval.low, interval.high, 4))
+    interval = stats.ttest_1samp([1.0, 0.5, 0.0], 0).confidence_interval()
+    assert found("judge_win_rate")[:4] == pytest.approx((0.5, interval.low, interval.high, 3))
     assert found("judge_win_rate", "slice=other").n == 0
     assert {"latency_ms", "cost_usd", "valid"} <= set(ABOUT)
 
 
-def gated(loop: Loop, verdict: str, day: date, gate: str = "gate.yaml") -> None:
+def test_a_judge_that_always_says_a_and_verdicts_in_one_order_tell_no_win_rate(stage: Stage):
+    """The candidate stands first in all items of one kind; in the other kind each item is shown in both orders."""
+    verdict = {"judge_id": "j", "family_a": "new", "family_b": "old"}
+    write(
+        stage, "judge_verdicts",
+        *({**verdict, "item_id": f"i{at}", "verdict": "a", "order": "ab", "slice": "first"} for at in range(50)),
+        *({**verdict, "item_id": f"n{at}", "verdict": "a", "slice": "not told"} for at in range(50)),
+        *({**verdict, "item_id": f"b{at}", "verdict": said, "order": order, "decided_at": datetime(2026, 5, day),
+           "slice": "both"}
+          for at in range(50) for order, said, day in (("ab", "a", 1), ("ab", "a", 2), ("ba", "b", 1))),
+    )  # fmt: skip
+    inputs = stage.inputs(DAY, judge_verdicts=(None, None))
+    for place in ("first", "not told"):
+        found = judge_win_rate(inputs, "new", place)
+        assert found.reason == "not enough data: 0 of 50 items were shown in both orders"
+    assert judge_win_rate(inputs, "new", "both").reason.startswith("not enough data: all 50 items score 0.5")
+
+
+def test_the_card_has_the_confusion_of_judges_and_people(stage: Stage):
+    """Of 40 items people see the candidate win 20, lose 15 and tie 5; judges take 4 losses for wins."""
+    known_of(stage, 0.4, 0.5)
+    people = ["wins"] * 20 + ["loses"] * 15 + ["tie"] * 5
+    judges = ["wins"] * 24 + ["loses"] * 11 + ["tie"] * 5
+
+    def rows(said: list[str], who: str) -> list[dict[str, object]]:
+        """Every second item has the candidate as side b."""
+        found: list[dict[str, object]] = []
+        for at, one in enumerate(said):
+            is_a = at % 2 == 0
+            side = "tie" if one == "tie" else "a" if (one == "wins") == is_a else "b"
+            families = ("new", "old") if is_a else ("old", "new")
+            found.append({"item_id": f"i{at}", who: "w", "verdict": side, "family_a": families[0],
+                          "family_b": families[1]})  # fmt: skip
+        return found
+
+    write(stage, "judge_verdicts", *rows(judges, "judge_id"))
+    write(stage, "gold_annotations", *rows(people[:29], "annotator_id"))
+    reads = {"judge_verdicts": (None, None), "gold_annotations": (None, None)}
+    assert judged_card(stage.inputs(DAY, **reads), "new") is None
+    write(stage, "gold_annotations", *rows(people, "annotator_id"))
+    found = judged_card(stage.inputs(DAY, **reads), "new")
+    assert found is not None
+    assert (found.labels, found.confusion_matrix) == (("loses", "tie", "wins"), ((11, 0, 4), (0, 5, 0), (0, 0, 20)))
+    other = judged_card(stage.inputs(DAY, **reads), "old")
+    assert other is not None
+    assert other.confusion_matrix == ((20, 0, 0), (0, 5, 0), (4, 0, 11))
+    said = str(metadata(stage.run(DAY, [launch_gates]), "launch_gates")["card"])
+    assert "Judges (predicted) against people (true), 40 items" in said
+    assert "| wins | 0 | 0 | 20 |" in said
+    assert "| wins | 20 | 0.833" in said
+
+
+def gated(loop: Loop, verdict: str, day: date, gate: str = "gate.yaml", model: str = "new") -> None:
     loop.world.settings = loop.world.settings.model_copy(
         update={"evaluation": type(loop.world.settings.evaluation)(launch={"gate": gate})}
     )
-    row = {"model_id": "new", "line": 0, "gate": "spring", "verdict": verdict, "reason": "abrupt_end at most 0.1"}
+    row = {"model_id": model, "line": 0, "gate": "spring", "verdict": verdict, "reason": "abrupt_end at most 0.1"}
     loop.world.write("launch_gates", [row], day)
 
 
@@ -263,12 +317,33 @@ def test_whom_the_gate_failed_last_is_served_to_nobody_more(tmp_path: Path, acti
     assert len(loop.ledger.history()) == 2
 
 
-@pytest.mark.parametrize("verdict", ["pass", "not enough data"])
-def test_a_newer_verdict_counts_and_what_is_open_hinders_nobody(tmp_path: Path, verdict: str):
-    loop = Loop(tmp_path, 50.0)
+@pytest.mark.parametrize(
+    ("verdict", "action", "weight", "done"),
+    [
+        ("pass", "promote", 50.0, "promoted"),
+        ("not enough data", "promote", 50.0, None),
+        ("pass", "advance", 5.0, "ramped to 25%"),
+        ("not enough data", "advance", 5.0, "ramped to 25%"),
+    ],
+)
+def test_a_newer_verdict_counts_and_what_is_open_hinders_the_promotion_alone(
+    tmp_path: Path, verdict: str, action: str, weight: float, done: str | None
+):
+    loop = Loop(tmp_path, weight)
     gated(loop, "fail", SERVED - timedelta(days=1))
     gated(loop, verdict, SERVED)
-    assert loop.carry_out("promote").done == "promoted"
+    outcome = loop.carry_out(action)
+    assert outcome.done == done
+    if done is None:
+        assert outcome.reason == f"new did not pass the launch gate spring on {SERVED}: abrupt_end at most 0.1"
+
+
+def test_whom_the_gate_has_not_judged_is_not_promoted(tmp_path: Path):
+    loop = Loop(tmp_path, 50.0)
+    gated(loop, "pass", SERVED, model="another")
+    outcome = loop.carry_out("promote")
+    assert (outcome.done, outcome.reason) == (None, "the launch gate has not judged new")
+    assert Loop(tmp_path / "ramp", 5.0).carry_out("advance").done == "ramped to 25%"
 
 
 def test_where_no_gate_is_set_nothing_changes(tmp_path: Path):
