@@ -40,6 +40,8 @@ class CellMeans:
     mean: Floats
     se: Floats
     """NaN with a single user."""
+    freedom: Floats
+    """Degrees of freedom of the standard error: fewer than users less one where it rests on a few of them."""
     influence: Floats
     """Of each row on the mean of its cell."""
 
@@ -55,7 +57,8 @@ def cell_means(rows: UserCells, cells: int) -> CellMeans:
     users = np.bincount(rows.cell, minlength=cells)
     mean = np.divide(totals, units, out=np.full(cells, np.nan), where=units > 0)
     influence = (rows.total - mean[rows.cell] * rows.units) / units[rows.cell]
-    return CellMeans(rows, units.astype(np.float64), users, mean, _errors(rows.cell, influence, users), influence)
+    errors, freedom = _errors(rows.cell, influence, users), _freedom(rows.cell, influence, users)
+    return CellMeans(rows, units.astype(np.float64), users, mean, errors, freedom, influence)
 
 
 def less_the_rest(rows: UserCells, cells: int) -> tuple[Floats, Floats]:
@@ -78,17 +81,18 @@ def less_the_rest(rows: UserCells, cells: int) -> tuple[Floats, Floats]:
     return value, error
 
 
-def interval(mean: float, se: float, units: float, users: int, is_share: bool) -> Figure:
+def interval(mean: float, se: float, units: float, users: int, is_share: bool, freedom: float | None = None) -> Figure:
     """A mean with its 95% interval, Student's; that of a share is Wilson's on the effective number of units.
 
     The effective number is units over the design effect, which is at least 1; where all units agree the design effect
-    cannot be seen, and the users take their place (Kish, 1965, section 8.2).
+    cannot be seen, and the users take their place (Kish, 1965, section 8.2). `freedom` are the degrees of freedom of
+    the standard error, those of the users without it.
     """
     from scipy.special import stdtrit
 
     if users < 2:
         return unknown(f"not enough data: {users} users", users)
-    reach = float(stdtrit(users - 1, 0.975))
+    reach = float(stdtrit(users - 1 if freedom is None else freedom, 0.975))
     if not is_share:
         return Figure(mean, mean - reach * se, mean + reach * se, users)
     simple = mean * (1 - mean) / units
@@ -115,6 +119,17 @@ def _errors(cell: Numbers, influence: Floats, users: NDArray[np.int64]) -> Float
     squares = np.bincount(cell, influence**2, len(users))
     more = np.divide(users, users - 1, out=np.full(len(users), np.nan), where=users > 1)
     found: Floats = np.sqrt(squares * more)
+    return found
+
+
+def _freedom(cell: Numbers, influence: Floats, users: NDArray[np.int64]) -> Floats:
+    """By Satterthwaite's rule from the users' influences: what a few users bring about (a complaint in a hundred
+    replies, most of them by the same people) is known as well as from so few users, not as from all of them.
+    """
+    second, fourth = (np.bincount(cell, influence**power, len(users)) for power in (2, 4))
+    most = np.maximum(1.0, users - 1.0)
+    few = np.divide(second**2, fourth, out=most + 1, where=fourth > 0)
+    found: Floats = np.clip(few - 1, 1.0, most)
     return found
 
 

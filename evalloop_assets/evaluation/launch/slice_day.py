@@ -84,6 +84,7 @@ def _of_dimension(rows: SliceRows, dimension: str, metric: OnlineMetric, minimum
                 float(means.units[at]),
                 int(means.users[at]),
                 metric.is_share,
+                float(means.freedom[at]),
             )
             for at in cells
         ]
