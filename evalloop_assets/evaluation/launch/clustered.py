@@ -17,6 +17,7 @@ from evalloop_assets.evaluation.launch.figures import Z_95, Figure, unknown
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.intp]
+LEAST_FREEDOM = 3.0
 
 
 class UserCells(NamedTuple):
@@ -85,18 +86,21 @@ def interval(mean: float, se: float, units: float, users: int, is_share: bool, f
     """A mean with its 95% interval, Student's; that of a share is Wilson's on the effective number of units.
 
     The effective number is units over the design effect, which is at least 1; where all units agree the design effect
-    cannot be seen, and the users take their place (Kish, 1965, section 8.2). `freedom` are the degrees of freedom of
-    the standard error, those of the users without it.
+    cannot be seen, and the users take their place (Kish, 1965, section 8.2). By how much the design effect is above 1
+    is known with `freedom` degrees of freedom, with those of the users where it is not told.
     """
     from scipy.special import stdtrit
 
     if users < 2:
         return unknown(f"not enough data: {users} users", users)
-    reach = float(stdtrit(users - 1 if freedom is None else freedom, 0.975))
+    reach = float(stdtrit(users - 1, 0.975))
     if not is_share:
         return Figure(mean, mean - reach * se, mean + reach * se, users)
     simple = mean * (1 - mean) / units
-    effective = units / max(1.0, se**2 / simple) if simple > 0 else float(users)
+    effective = float(users)
+    if simple > 0:
+        wider = 1.0 if freedom is None else (float(stdtrit(freedom, 0.975)) / reach) ** 2
+        effective = units / (1 + wider * max(0.0, se**2 / simple - 1))
     spread = reach**2 / effective
     middle = (mean + spread / 2) / (1 + spread)
     half = reach * np.sqrt(mean * (1 - mean) / effective + spread / (4 * effective)) / (1 + spread)
@@ -124,12 +128,13 @@ def _errors(cell: Numbers, influence: Floats, users: NDArray[np.int64]) -> Float
 
 def _freedom(cell: Numbers, influence: Floats, users: NDArray[np.int64]) -> Floats:
     """By Satterthwaite's rule from the users' influences: what a few users bring about (a complaint in a hundred
-    replies, most of them by the same people) is known as well as from so few users, not as from all of them.
+    replies, most of them by the same people) is known as well as from so few users, not as from all of them. At least
+    LEAST_FREEDOM, or those of the users: from fewer nobody can tell.
     """
     second, fourth = (np.bincount(cell, influence**power, len(users)) for power in (2, 4))
     most = np.maximum(1.0, users - 1.0)
     few = np.divide(second**2, fourth, out=most + 1, where=fourth > 0)
-    found: Floats = np.clip(few - 1, 1.0, most)
+    found: Floats = np.clip(few - 1, np.minimum(LEAST_FREEDOM, most), most)
     return found
 
 

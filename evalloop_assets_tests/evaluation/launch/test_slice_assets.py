@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import evalloop_assets.logs.assets  # noqa: F401 - declares the tables that are read
+import evalloop_assets.definitions  # noqa: F401 - declares the tables that are read
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.launch import assets
 from evalloop_assets.evaluation.launch.checks import CHECKS

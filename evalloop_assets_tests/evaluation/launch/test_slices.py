@@ -198,9 +198,17 @@ def test_a_share_that_a_few_users_bring_about_is_not_taken_for_certain(
     assert (wrong / times < 0.04).all()
 
 
+def test_one_event_of_one_user_is_as_uncertain_as_of_independent_rows():
+    total = np.zeros(500)
+    total[0] = 1
+    found = cell_means(UserCells(np.arange(500), np.zeros(500, int), np.full(500, 8.0), total), 1)
+    told = (float(found.mean[0]), float(found.se[0]), float(found.units[0]), 500, True)
+    assert interval(*told, float(found.freedom[0])).high == pytest.approx(interval(*told).high, rel=0.01)
+
+
 def test_degrees_of_freedom_are_those_of_the_users_where_all_are_alike_and_few_where_one_decides():
     cells = np.zeros(50, int)
     alike = cell_means(UserCells(np.arange(50), cells, np.ones(50), np.tile([0.0, 1.0], 25)), 1)
     one = cell_means(UserCells(np.arange(50), cells, np.ones(50), np.eye(50)[0]), 1)
     never = cell_means(UserCells(np.arange(50), cells, np.ones(50), np.zeros(50)), 1)
-    assert [found.freedom[0] for found in (alike, one, never)] == pytest.approx([49.0, 1.0, 49.0])
+    assert [found.freedom[0] for found in (alike, one, never)] == pytest.approx([49.0, 3.0, 49.0])
