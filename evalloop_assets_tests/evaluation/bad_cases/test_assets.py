@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.bad_cases import assets
 from evalloop_assets.evaluation.bad_cases.checks import CHECKS, not_worse, on_one_side
+from evalloop_assets.evaluation.bad_cases.daily import alike_by
 from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
 from evalloop_assets.evaluation.bad_cases.sides import SIDES
 from evalloop_assets.lake.picture import drawn
@@ -95,6 +97,18 @@ def test_two_bad_replies_to_one_message_are_on_one_side(stage):
     rows = by_event(stage)
     assert {row["side"] for row in rows.values()} == {"training", "evaluation"}
     assert all(rows[f"a{at}"]["dedup_group"] == rows[f"b{at}"]["dedup_group"] for at in range(12))
+
+
+def test_what_tells_that_two_cases_are_the_same():
+    """A better reply to another message is none to this one; a message is told by its conversation, over sessions."""
+    rows = [
+        signal("a", "bad", conversation_id="c", session_id="s1", better_reply="good", same_prefix=True),
+        signal("b", "bad", conversation_id="c", session_id="s2", better_reply="other", same_prefix=False),
+        signal("d", "bad", conversation_id="c", user_text=None, better_reply=None, same_prefix=None),
+    ]
+    assert alike_by(pd.DataFrame(rows)) == (
+        ["hello\nbad", "hello\nbad", "\nbad"], ["hello\ngood", None, None], ["c\nhello", "c\nhello", None]
+    )  # fmt: skip
 
 
 def test_a_day_without_signals_and_signals_without_messages(stage):

@@ -88,6 +88,12 @@ def test_of_what_is_said_alike_by_several_users_the_likeness_does_not_count():
         assert found.contaminated.tolist() == [users < COMMON_USERS]
 
 
+def test_of_an_item_whose_wording_is_common_no_likeness_is_told():
+    said = Training([LONG, LONG, LONG, "no train left that night"], ["a", "b", "c", "d"])
+    assert np.isnan(contamination([LONG.replace("harbour", "pier")], said, ENCODER).likeness[0])
+    assert contamination([LONG.replace("ferry", "boat")], learned([LONG, "well"]), ENCODER).likeness[0] > 0
+
+
 def test_nothing_to_hold_against_and_nothing_to_hold():
     found = contamination([LONG], learned([]), ENCODER)
     assert (found.contaminated.tolist(), found.overlap.tolist()) == ([False], [0.0])

@@ -20,7 +20,7 @@ from evalloop_assets.evaluation.launch.gate import judge, result
 from evalloop_assets.evaluation.launch.gate_day import gate_of
 from evalloop_assets.evaluation.launch.gate_file import Gate, Line
 from evalloop_assets.evaluation.launch.gate_metrics import ABOUT, figure, known
-from evalloop_assets.evaluation.launch.item_means import judge_win_rate
+from evalloop_assets.evaluation.launch.item_means import benchmark_mean, judge_win_rate
 from evalloop_assets.evaluation.launch.judged_items import judged_card
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.errors import UserError
@@ -176,6 +176,11 @@ def test_a_gate_that_was_changed_after_the_first_evaluation_is_named(stage: Stag
     whole = next(row for row in stage.rows("launch_gates") if row["day"] == later and row["line"] == 0)
     assert (whole["verdict"], whole["changed"], whole["agreed_hash"]) == ("pass", True, first)
     assert f"The gate was changed after the first evaluation, from {first[:12]}" in whole["reason"]
+    latest = later + timedelta(days=1)
+    known_of(stage, 0.1, 0.2, latest)
+    stage.run(latest, [launch_gates])
+    again = next(row for row in stage.rows("launch_gates") if row["day"] == latest and row["line"] == 0)
+    assert (again["changed"], again["agreed_hash"]) == (True, first)
 
 
 def test_without_a_file_nobody_is_judged_and_what_is_not_known_is_open(tmp_path: Path, stage: Stage):
@@ -186,6 +191,16 @@ def test_without_a_file_nobody_is_judged_and_what_is_not_known_is_open(tmp_path:
     write(stage, "models", {"model_id": "new", "kind": "candidate"})
     stage.run(DAY, [launch_gates])
     assert {row["verdict"] for row in stage.rows("launch_gates")} == {"not enough data"}
+
+
+def test_the_newest_score_of_an_item_counts(stage: Stage):
+    for at, (score, hour) in enumerate(((1.0, 9), (0.0, 8), (0.0, None))):
+        scored_at = datetime(2026, 5, 1, hour) if hour is not None else None
+        row = {"model_id": "new", "benchmark": "b", "score": score, "scored_at": scored_at}
+        write(stage, "benchmark_scores", *(row | {"item_id": f"i{item}"} for item in range(4)),
+              day=DAY + timedelta(days=at))  # fmt: skip
+    found = benchmark_mean(stage.inputs(DAY, benchmark_items=(None, None), benchmark_scores=(None, None)), "new", "b")
+    assert (found.value, found.n) == (1.0, 4)
 
 
 def test_every_metric_that_may_be_named_is_found_where_it_lies(stage: Stage):

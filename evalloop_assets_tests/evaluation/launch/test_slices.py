@@ -18,6 +18,7 @@ from evalloop_assets.evaluation.launch.reversals import (
     adjusted,
     possible_reversals,
 )
+from evalloop_assets.evaluation.launch.slice_day import gap_rows
 from evalloop_assets.reward_model.intervals import share_over_users
 
 
@@ -103,6 +104,19 @@ def test_gaps_by_chance_are_not_said_and_true_ones_are_held():
     assert abs(value - 0.2) < abs(naive - 0.2)
 
 
+def test_the_bounds_of_a_gap_hold_for_all_dimensions_together():
+    rows = [
+        {"model_id": "m", "metric": "reward", "dimension": dimension, "slice": name, "mean": mean, "users": 500}
+        | {"low": mean - 0.0196, "high": mean + 0.0196}
+        for dimension in ("locale", "channel")
+        for name, mean in (("a", 0.5), ("b", 0.6))
+    ]
+    one, both = gap_rows(rows[:2], 0)[0], gap_rows(rows, 0)[0]
+    reach = np.sqrt(2) * 0.0196 / stats.norm.ppf(0.975)
+    for found, alpha in ((one, 0.05), (both, 0.025)):
+        assert found["low"] == pytest.approx(0.1 - stats.norm.ppf(1 - alpha / 2) * reach, abs=1e-4)
+
+
 @pytest.mark.parametrize("added", [NONE_DIFFER, SAME_GAIN, EDGE])
 def test_where_no_model_is_reversed_none_is_claimed(added: list[float]):
     claimed = claimed_share(added, 2_000, 60, 4)
@@ -139,6 +153,22 @@ def test_it_is_named_where_the_other_model_is_better_and_by_which_weights():
     (mixed,) = [each for each in found if each.kind == SAME_MIX]
     assert not mixed.claimed
     assert mixed.interaction_p < 1e-6
+
+
+def test_a_reversal_is_as_sure_as_the_least_sure_of_its_parts():
+    """Each part decides somewhere: the overall effect, the effect there, and that slices differ."""
+    decided = set()
+    for effects in ([0.1, 0.11, -0.2], [0.1, 0.1, -0.01], [0.03] * 19 + [-0.06]):
+        for one in possible_reversals(compared(effects, [1] * len(effects)), 100, {"line2": 1.0}):
+            parts = {
+                "overall": stats.norm.sf(one.overall / ((one.overall_high - one.overall) / stats.norm.ppf(0.975))),
+                "there": stats.norm.sf(one.there / ((one.there_high - one.there) / stats.norm.ppf(0.975))),
+            }
+            if one.kind == IN_A_SLICE:
+                parts["slices differ"] = one.interaction_p
+            assert one.p_value == pytest.approx(max(parts.values()))
+            decided.add(max(parts, key=lambda name: parts[name]))
+    assert decided == {"overall", "there", "slices differ"}
 
 
 def test_where_lower_is_better_the_better_model_is_the_lower():
