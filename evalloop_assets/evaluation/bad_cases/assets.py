@@ -1,6 +1,6 @@
 """Bad cases as assets."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
 from evalloop_assets.evaluation.bad_cases.tables import BAD_CASES, CASE_SCORES, FLYWHEEL, RELABEL_QUEUE
@@ -10,6 +10,8 @@ from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 GROUP = "evaluation"
+KNOWN = "day, event_id, dedup_group, side, conversation_id, same_prefix, user_text, reply_text, better_reply"
+UNSEEN = "day, event_id, user_id, dedup_group, side, by_behaviour, pair_id"
 LEADS = """
     SELECT
       bad_cases.event_id,
@@ -35,7 +37,7 @@ def bad_cases(inputs: Inputs, day: date, settings: Settings) -> Frame:
     from evalloop_assets.evaluation.bad_cases.daily import cases_of
 
     signals = inputs.query("SELECT * FROM bad_signals ORDER BY event_id").to_pandas()
-    known = inputs.query("SELECT * FROM bad_cases ORDER BY day, event_id").to_pandas()
+    known = inputs.query(f"SELECT {KNOWN} FROM bad_cases ORDER BY day, event_id").to_pandas()
     cases = cases_of(signals, known, settings.evaluation.bad_cases)
     sides = cases.drop_duplicates("dedup_group")["side"].value_counts()
     told = {
@@ -65,17 +67,19 @@ def relabel_queue(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 @frame_asset(
     schema=CASE_SCORES,
-    reads={"bad_cases": (-13, 0), "preference_pairs": (-13, 0), "pair_scores": (-13, 0)},
+    reads={"bad_cases": (-41, 0), "preference_pairs": (-13, 0), "pair_scores": (-13, 0)},
     group=GROUP,
     once=True,
 )
 def case_scores(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """What champions make of the bad cases that they saw nothing of: those of the evaluation side, of users who are
-    held out of training for good. Cases that only a champion found are left out, since it errs on all of them.
+    held out of training for good, without a near duplicate of anybody else in six weeks. Cases that only a champion
+    found are left out, since it errs on all of them.
     """
     from evalloop_assets.evaluation.bad_cases.flywheel import errors, unseen
 
-    found = unseen(inputs.query("SELECT * FROM bad_cases ORDER BY event_id").to_pandas())
+    cases = unseen(inputs.query(f"SELECT {UNSEEN} FROM bad_cases ORDER BY event_id").to_pandas())
+    found = cases[cases["day"] > day - timedelta(days=14)]
     scored = found.merge(inputs.query(LEADS).to_pandas(), on="event_id", validate="one_to_one")
     rows = scored.assign(error=errors(scored["lead"]))[list(CASE_SCORES.column_names)]
     return Frame(rows, {"cases": len(found), "scored": len(rows)})

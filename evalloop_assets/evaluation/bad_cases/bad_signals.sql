@@ -22,7 +22,7 @@ columns:
   kind: VARCHAR, contradiction, promise or rupture where the rules found a break, else the first of the reasons
   reasons: VARCHAR, comma separated, of complaint, dislike, exit (blamed for an abrupt end), break, regeneration (replaced at the user's wish) and disagreement (the reward model surely prefers it to what behaviour preferred)
   by_behaviour: BOOLEAN, something else than the disagreement with the reward model speaks against it
-  certainty: DOUBLE, how surely it was bad, in (0, 1], one less the product of the doubts that the reasons leave (docs/evaluation/bad-cases.md)
+  certainty: DOUBLE, how surely it was bad, in (0, 1], one less the product of the doubts that the reasons leave, that of a disagreement counting where it is the only one (docs/evaluation/bad-cases.md)
   cost: DOUBLE, what it cost, in replies, 1 for itself and its blame times the mean length of a session of the day
   pair_id: VARCHAR, a preference pair in which behaviour rejected it, one of two answers to one message where there is one; NULL where there is none
   same_prefix: BOOLEAN, both replies of that pair answer the same message after the same history
@@ -120,8 +120,10 @@ SELECT
   kind,
   reasons,
   reasons <> 'disagreement'                                                                   AS by_behaviour,
-  1e0 - (1e0 - complaint) * (1e0 - dislike) * (1e0 - blame) * (1e0 - broken) * (1e0 - replaced) * (1e0 - disagreement)
-                                                                                              AS certainty,
+  -- What behaviour speaks against is ranked by behaviour alone: the slice must not be picked by whom it examines.
+  CASE WHEN reasons = 'disagreement' THEN disagreement
+    ELSE 1e0 - (1e0 - complaint) * (1e0 - dislike) * (1e0 - blame) * (1e0 - broken) * (1e0 - replaced)
+  END                                                                                         AS certainty,
   1e0 + blame * session_replies                                                               AS cost,
   pair_id,
   same_prefix,

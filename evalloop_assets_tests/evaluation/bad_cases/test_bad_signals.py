@@ -172,6 +172,15 @@ def test_certainty_and_cost_by_hand(found):
     )
 
 
+def test_what_behaviour_speaks_against_is_ranked_by_behaviour_alone():
+    """Else the cases that are kept would be those on which the champion errs."""
+    told = log()
+    told["turns"].loc[told["turns"]["event_id"] == "sure", "feedback"] = "dislike"
+    both = answer(SIGNALS.query, **told).set_index("event_id").loc["sure"]
+    assert (both["reasons"], both["by_behaviour"]) == ("dislike, disagreement", True)
+    assert both["certainty"] == pytest.approx(0.7)
+
+
 def test_the_pair_of_two_answers_to_one_message_goes_first(found):
     assert found["pair_id"].dropna().to_dict() == {"replaced": "p1", "sure": "p2", "left": "p6"}
     assert found["better_reply"].dropna().to_dict() == {

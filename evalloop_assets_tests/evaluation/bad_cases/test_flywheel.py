@@ -19,6 +19,7 @@ from evalloop_assets.evaluation.bad_cases.flywheel import (
 )
 from evalloop_assets.reward_model.pairs import is_held_out
 from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, signal, stage_at, write
+from evalloop_assets_tests.reward_model.stage import metadata
 
 OLD, NEW = "2026-05-01-a", "2026-05-02-b"
 UNSEEN = [name for name in (f"u{at}" for at in range(2_000)) if is_held_out([name])[0]]
@@ -108,6 +109,26 @@ def test_a_slice_picked_by_a_champion_would_show_an_improvement_where_there_is_n
     picked = generations(scores[scores["pair_id"].isin(wrong)])[1]
     assert picked.verdict == BETTER
     assert generations(scores)[1].verdict == SAME
+
+
+def test_a_twin_that_somebody_met_weeks_ago_was_learned_from(tmp_path):
+    stage = stage_at(tmp_path)
+    usual = {"side": "evaluation", "same_prefix": True, "better_reply": "better"}
+    cases = [
+        signal(name, name, UNSEEN[0]) | usual | {"pair_id": f"p {name}", "dedup_group": name} for name in ("a", "b")
+    ]
+    write(stage, "bad_cases", cases)
+    twin = signal("twin", "a", FITTED) | usual | {"dedup_group": "a"}
+    former = signal("former", "c", UNSEEN[1]) | usual | {"pair_id": "p former", "dedup_group": "c"}
+    write(stage, "bad_cases", [twin, former], DAY - timedelta(days=41))
+    pairs = [
+        {"pair_id": f"p {name}", "same_prefix": True, "event_id_a": name, "event_id_b": f"k {name}"} for name in "ab"
+    ]
+    write(stage, "preference_pairs", pairs)
+    write(stage, "pair_scores", [{"pair_id": f"p {name}", "reward_version": OLD, "margin": -1.0} for name in "ab"])
+    done = stage.run(DAY, [assets.case_scores])
+    assert [row["pair_id"] for row in stage.rows("case_scores")] == ["p b"]
+    assert metadata(done, "case_scores")["cases"] == 1
 
 
 def test_the_assets_find_the_improvement_of_a_new_champion(tmp_path):
