@@ -22,14 +22,14 @@ WEEK = 7
 def run_report(console: Console, first: date | None, last: date | None, out: Path | None) -> None:
     """Write the page of the days asked for, else of the week up to the newest day that was evaluated."""
     import evalloop_assets.definitions  # noqa: F401 - declares the tables that the report reads
-    from evalloop_assets.evaluation.pyramid.contents import fill, reads
+    from evalloop_assets.evaluation.pyramid.contents import TABLES, fill, reads
     from evalloop_assets.evaluation.pyramid.rendering import render
     from evalloop_assets.lake.resource import open_lake
     from evalloop_assets.serving.ledger import Ledger
 
     settings = Settings()
     lake = open_lake(settings)
-    computed = lake.computed("model_values")
+    computed = {day for table in TABLES for day in lake.computed(table)}
     if not computed:
         raise UserError(f"report of {settings.home}", "no day was evaluated yet", "Run `evalloop run` first.")
     days = _period(first, last, max(computed))

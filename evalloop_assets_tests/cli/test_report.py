@@ -55,6 +55,11 @@ def test_mistakes_are_one_line_and_write_nothing(evaluated: Path, evalloop: Eval
     assert not (evaluated / "reports").exists()
 
 
+def test_judges_alone_make_a_report(home: Path, evalloop: Evalloop):
+    write(open_lake(Settings(home=home)), "judge_grades", {"judge_id": "lazy", "grade": "D", "fired": "position"})
+    assert "pyramid-2026-05-03-to-2026-05-09.html" in evalloop("report").printed
+
+
 def test_a_home_without_days_says_what_to_do(home: Path, evalloop: Evalloop):
     assert "Run `evalloop run` first" in line(evalloop("report"))
 
