@@ -48,7 +48,7 @@ def test_a_period_and_a_file_of_ones_own(evaluated: Path, evalloop: Evalloop, tm
 
 def test_mistakes_are_one_line_and_write_nothing(evaluated: Path, evalloop: Evalloop, tmp_path: Path):
     assert "ends before it begins" in line(evalloop("report", "--from", "2026-05-09", "--to", "2026-05-01"))
-    assert "Name days between 2026-05-09 and 2026-05-09" in line(evalloop("report", "--to", "2026-01-01"))
+    assert "Name days between 2026-05-05 and 2026-05-09" in line(evalloop("report", "--to", "2026-01-01"))
     assert "is no day" in line(evalloop("report", "--to", "May"))
     assert "a folder that exists" in line(evalloop("report", "--out", tmp_path / "none" / "x.html"))
     assert "a folder that exists" in line(evalloop("report", "--out", tmp_path))
