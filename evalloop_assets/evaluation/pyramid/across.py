@@ -171,7 +171,7 @@ OPEN_RISKS = """
       UNION ALL
       SELECT
         4, 'out of line', model_id,
-        'wins more on ' || benchmark || ' than replies of its length do: ' || score::VARCHAR
+        'wins more on ' || benchmark || ' than replies of its length do: ' || round(score, 1)::VARCHAR
       FROM leaderboard_outliers
       WHERE day = (SELECT max(day) FROM leaderboard_outliers)
       UNION ALL
@@ -182,6 +182,7 @@ OPEN_RISKS = """
       SELECT 6, 'loses the user', model_id, metric || ' by ' || scorer || ' falls with every turn'
       FROM dynamic_results
       WHERE day = (SELECT max(day) FROM dynamic_results) AND figure = 'slope' AND high < 0
+        AND metric <> 'diversity' -- of any text it falls with its length
         AND role_type = 'all' AND intent = 'all' AND prompt_setting = 'all'
       UNION ALL
       SELECT 7, 'worse', 'reward model ' || reward_version, 'errs more on bad cases than ' || previous_version

@@ -99,7 +99,11 @@ def test_only_reversals_that_are_claimed_and_slopes_over_everything_count(told):
     assert statements(told, "reversals") == [
         ("reversed", "reward by locale, slice", "a is better overall, b in fr"),
     ]
-    assert [row["value"] for row in told.rows("conversations")] == [-0.2]
+    assert [(row["box"], row["value"]) for row in told.rows("conversations")] == [
+        ("completed: mean of turns", 1.0),
+        ("diversity by v1: change a turn", -0.2),
+        ("reward by v1: change a turn", -0.2),
+    ]
 
 
 def test_items_are_counted(told):

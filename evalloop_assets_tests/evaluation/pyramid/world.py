@@ -85,6 +85,8 @@ def fill_lake(lake):
         "dynamic_results",
         talk | {"figure": "slope", "value": -0.2, "low": -0.3, "high": -0.1},
         talk | {"figure": "slope", "intent": "greeting", "value": 9.0},
+        talk | {"figure": "slope", "metric": "diversity", "value": -0.2, "low": -0.3, "high": -0.1},
+        talk | {"figure": "mean", "metric": "completed", "scorer": "", "value": 1.0, "low": 0.9, "high": 1.0},
     )
     write(
         lake,
