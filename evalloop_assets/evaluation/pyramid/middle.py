@@ -50,7 +50,8 @@ PEOPLE = """
 
 CONVERSATIONS = """
     SELECT
-      metric || coalesce(' by ' || nullif(scorer, ''), '') || CASE figure WHEN 'slope' THEN ': change a turn' ELSE ': mean of turns' END AS box,
+      metric || coalesce(' by ' || nullif(scorer, ''), '')
+        || CASE figure WHEN 'slope' THEN ': change a turn' ELSE ': mean of turns' END AS box,
       model_id AS name, value, low, high, conversations AS n, 'number' AS form, reason AS note
     FROM dynamic_results
     WHERE day = (SELECT max(day) FROM dynamic_results) AND figure IN ('mean', 'slope')
