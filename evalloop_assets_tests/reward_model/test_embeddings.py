@@ -103,7 +103,7 @@ def embed(stage: Stage, encoder: HashedNgrams, days: list[date], most: int = 100
         return Frame(*embed_day(inputs, day, encoder, most))
 
     reads = {"turns": (0, 0)}
-    return run_in_parts(stage.lake, TURN_EMBEDDINGS, reads, step, days, stage.settings, "1", "", EMBEDDED_FOR)
+    return run_in_parts(stage.lake, TURN_EMBEDDINGS, reads, step, days, stage.settings, "1", "", (-EMBEDDED_FOR, 0))
 
 
 def test_a_text_of_an_earlier_day_is_not_encoded_again(two_days: Stage):

@@ -10,10 +10,12 @@ from evalloop_assets.lake.delta import rows_of_day
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
+GROUP = "report"
+"""It reads of every stage: in the group of its own stage it would turn the loop round in the lineage."""
 WEEK = 7
 
 
-@frame_asset(schema=PYRAMID, reads=reads(WEEK), group="evaluation", once=True)
+@frame_asset(schema=PYRAMID, reads=reads(WEEK), group=GROUP, once=True)
 def pyramid(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """The report of the week up to this day: what was decided, what is open, whether benchmarks, judges and people
     agree with users, and the figures of every layer. The page stands alone, without scripts; it holds no text of users
