@@ -12,6 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.days import Days
 from evalloop_assets.denoise import assets as denoise  # noqa: F401  declares its tables
+from evalloop_assets.evaluation import assets as evaluation  # noqa: F401  likewise
 from evalloop_assets.horizon_labels import assets as horizon_labels  # noqa: F401  likewise
 from evalloop_assets.horizon_labels.export import (
     DPO,

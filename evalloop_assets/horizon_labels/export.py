@@ -27,7 +27,13 @@ from evalloop_assets.settings import LabelSettings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READS = {"preference_pairs": (0, 0), "horizon_labels": (-1, 0), "reading": (-1, 0), "turns": (-1, 1)}
+READS = {
+    "preference_pairs": (0, 0),
+    "horizon_labels": (-1, 0),
+    "reading": (-1, 0),
+    "turns": (-1, 1),
+    "bad_cases": (-1, 0),
+}
 SOURCES = ("tail", "regeneration", "battle")
 HORIZONS = ("immediate", "delayed_5", "delayed_session")
 JSONL, PARQUET, DPO, REWARD = "jsonl", "parquet", "dpo", "reward"
@@ -53,7 +59,7 @@ class Request:
             "sources": list(self.sources),
             "horizon": self.horizon,
             "decided": self.horizon is not None or self.form in (DPO, REWARD),
-            "message": self.form in (DPO, REWARD),
+            "trains": self.form in (DPO, REWARD),
             "one_prefix": self.form == DPO,
             "history": self.history_turns,
         }

@@ -1,6 +1,6 @@
 """The queries of the exports, in DuckDB's own SQL: they read the lake and are never computed on another engine.
 
-Parameters: sources, horizon, decided, message, one_prefix, history (`export.Request`).
+Parameters: sources, horizon, decided, trains, one_prefix, history (`export.Request`).
 """
 
 from evalloop_assets.horizon_labels.soundness import SPOKEN
@@ -17,7 +17,11 @@ JUDGED = f"""
             END AS preferred,
             list_contains($sources, source) AS wanted,
             trim(coalesce(reply_a, '')) <> '' AND trim(coalesce(reply_b, '')) <> '' AS has_text,
-            trim(coalesce(user_text_a, '')) <> '' AND trim(coalesce(user_text_b, '')) <> '' AS has_message
+            trim(coalesce(user_text_a, '')) <> '' AND trim(coalesce(user_text_b, '')) <> '' AS has_message,
+            EXISTS (
+                SELECT 1 FROM bad_cases
+                WHERE bad_cases.side <> 'training' AND bad_cases.event_id IN (event_id_a, event_id_b)
+            ) AS evaluates
         FROM preference_pairs
     ),
     judged AS (
@@ -28,7 +32,8 @@ JUDGED = f"""
                 WHEN NOT wanted THEN 'of a source not asked for'
                 WHEN NOT has_text THEN 'without the text of a reply'
                 WHEN $one_prefix AND NOT same_prefix THEN 'whose sides answer different histories'
-                WHEN $message AND NOT has_message THEN 'without a message before a reply'
+                WHEN $trains AND evaluates THEN 'with a bad case that evaluates'
+                WHEN $trains AND NOT has_message THEN 'without a message before a reply'
                 WHEN $decided AND preferred = 'tie' THEN 'tied'
                 WHEN $decided AND preferred = 'censored' THEN 'censored'
             END AS left_out

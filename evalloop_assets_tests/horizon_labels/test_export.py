@@ -151,6 +151,25 @@ def test_what_is_left_out_is_counted_by_its_reason(lake: Lake):
     assert sum(plan(lake, Request(JSONL, DAYS, horizon="immediate"), LIMITS).left_out.values()) == 1 + 4 + 3 + 6
 
 
+def test_what_evaluates_is_in_no_file_that_trains(lake: Lake):
+    drawn = sides(60)
+    put(lake, "preference_pairs", [pair(n, drawn[n], event_id_a=f"a{n}", event_id_b=f"b{n}") for n in range(20)])
+    day_before = FIRST + timedelta(days=2)
+    cases = [
+        {"day": FIRST, "event_id": "a0", "side": "evaluation"},
+        {"day": FIRST + timedelta(days=1), "event_id": "b1", "side": "withheld"},
+        {"day": FIRST + timedelta(days=2), "event_id": "b2", "side": "training"},
+        {"day": day_before, "event_id": "a3", "side": "evaluation"},
+    ]
+    put(lake, "bad_cases", cases)
+    for form in (DPO, REWARD):
+        assert plan(lake, Request(form, DAYS), LIMITS).left_out == {"with a bad case that evaluates": 3}
+        assert {f"p{n:06}" for n in range(20)} - {row["pair_id"] for row in rows(lake, form)} == {
+            "p000000", "p000001", "p000003"
+        }  # fmt: skip
+    assert len(rows(lake, PARQUET)) == len(rows(lake, JSONL)) == 20
+
+
 def test_the_flat_form_is_the_table_itself(lake: Lake):
     put_world(lake, World(turns=[*session("a", FALLING), *session("b", RISING)]))
     table = lake.read("preference_pairs").sort_by("pair_id")
