@@ -16,7 +16,7 @@ GROUP = "policy_iteration"
 
 @frame_asset(
     schema=POLICY_PAIRS,
-    reads={"preference_pairs": (0, 0), "bad_cases": (0, 0), "reward_model_report": (0, 0)},
+    reads={"preference_pairs": (0, 0), "bad_cases": (-1, 0), "reward_model_report": (0, 0)},
     group=GROUP,
 )
 def policy_pairs(inputs: Inputs, day: date, settings: Settings) -> Frame:
@@ -36,6 +36,7 @@ def policy_pairs(inputs: Inputs, day: date, settings: Settings) -> Frame:
         "turns": (-6, 0),
         "characters": (None, None),
         "policy_pairs": (-6, 0),
+        "bad_cases": (-7, 0),
         "reward_model_report": (0, 0),
         "policy_candidates": BEFORE,
     },
@@ -64,6 +65,7 @@ def policy_candidates(inputs: Inputs, day: date, settings: Settings) -> Frame:
         "characters": (None, None),
         "battles": (-6, 0),
         "horizon_labels": (-2, 0),
+        "bad_cases": (-3, 0),
     },
     group=GROUP,
     once=True,

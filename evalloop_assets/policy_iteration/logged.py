@@ -30,7 +30,8 @@ LOGGED = f"""
     told AS ({TOLD})
     SELECT told.event_id, told.user_id, coalesce(told.user_text, '') AS user_text, told.reply_text,
         coalesce(told.locale, '') AS locale, coalesce(personas.persona, '') AS persona,
-        told.shown_ms, coalesce(told.said, []) AS said, coalesce(told.said_ms, []) AS said_ms
+        told.shown_ms, coalesce(told.said, []) AS said, coalesce(told.said_ms, []) AS said_ms,
+        told.event_id IN (SELECT event_id FROM bad_cases WHERE side <> 'training') AS evaluates
     FROM told LEFT JOIN personas ON personas.character_id = told.character_id
     WHERE told.model_id = $model AND trim(told.reply_text) <> '' AND length(told.reply_text) <= $longest
     ORDER BY md5(told.event_id), told.event_id
@@ -88,6 +89,7 @@ class Split(NamedTuple):
     """Examples by user: those who are held out of all training, and the others."""
 
     fit: list[Example]
+    """Without the bad cases that evaluate."""
     held_out: list[Example]
 
 
@@ -104,7 +106,7 @@ def read_examples(inputs: Inputs, model_id: str, most: int) -> Split:
     ]
     held = is_held_out([one.user_id for one in examples])
     return Split(
-        [one for one, out in zip(examples, held, strict=True) if not out],
+        [one for one, out, row in zip(examples, held, rows, strict=True) if not out and not row["evaluates"]],
         [one for one, out in zip(examples, held, strict=True) if out],
     )
 

@@ -24,6 +24,7 @@ from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_
 
 CANDIDATES = STEPS["policy_candidates"].reads
 SCREEN = STEPS["policy_screen"].reads
+PAIRS = STEPS["policy_pairs"].reads
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_draws_grow_only_where_the_settings_say_so(kind, generation, growth, dra
 def test_without_a_champion_no_pair_is_kept(tmp_path):
     stage = Stage.at(tmp_path)
     fill(stage.lake, pair_rows(60), turn_rows(20))
-    rows = filter_day(stage.inputs(DAY, preference_pairs=(0, 0), bad_cases=(0, 0)), stage.settings).rows.to_pylist()
+    rows = filter_day(stage.inputs(DAY, **PAIRS), stage.settings).rows.to_pylist()
     assert {row["reason"] for row in rows} <= {"unscored", "contradictory", "undecided"}
     assert not any(row["kept"] for row in rows)
     assert {row["reward_version"] for row in rows} == {None}
@@ -157,8 +158,9 @@ def test_what_evaluates_trains_no_policy(tmp_path):
         {"event_id": other["event_id_b"], "side": "withheld"},
         {"event_id": third["event_id_a"], "side": "training"},
     ]
-    write(stage, "bad_cases", cases, DAY)
-    kept = filter_day(stage.inputs(DAY, preference_pairs=(0, 0), bad_cases=(0, 0)), stage.settings).rows.to_pylist()
+    write(stage, "bad_cases", cases[:1], DAY - timedelta(days=1))  # the session began before midnight
+    write(stage, "bad_cases", cases[1:], DAY)
+    kept = filter_day(stage.inputs(DAY, **PAIRS), stage.settings).rows.to_pylist()
     left_out = {row["pair_id"] for row in rows if row["same_prefix"]} - {row["pair_id"] for row in kept}
     assert left_out == {one["pair_id"], other["pair_id"]}
 
@@ -166,4 +168,4 @@ def test_what_evaluates_trains_no_policy(tmp_path):
 def test_no_pairs_at_all(tmp_path):
     stage = Stage.at(tmp_path)
     fill(stage.lake, [], turn_rows(20))
-    assert filter_day(stage.inputs(DAY, preference_pairs=(0, 0), bad_cases=(0, 0)), stage.settings).rows.num_rows == 0
+    assert filter_day(stage.inputs(DAY, **PAIRS), stage.settings).rows.num_rows == 0

@@ -16,7 +16,7 @@ from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.registry import declared
-from evalloop_assets.policy_iteration.logged import read_examples, read_preferences
+from evalloop_assets.policy_iteration.logged import Split, read_examples, read_preferences
 from evalloop_assets.policy_iteration.making import candidate_day
 from evalloop_assets.policy_iteration.policy import load_weights, weights_of
 from evalloop_assets.policy_iteration.prompts import Prompt
@@ -376,10 +376,26 @@ def test_a_prompt_has_the_kept_exchanges_before_it_with_the_time_since(tmp_path:
     ]
     start = datetime(DAY.year, DAY.month, DAY.day, 8)
     fill(home.lake, [], [turn | shared | {"shown_at": start + timedelta(seconds=turn["after"])} for turn in turns])
-    reads = {name: STEPS["policy_candidates"].reads[name] for name in ("turns", "characters")}
+    reads = {name: STEPS["policy_candidates"].reads[name] for name in ("turns", "characters", "bad_cases")}
     log = read_examples(home.inputs(DAY, **reads), "m", 10)
     asked = {one.reply: one.prompt for one in (*log.fit, *log.held_out)}
     assert asked["first"].exchanges == ()
     assert asked["better"].exchanges == (("one", "first", 90.0),)
     assert asked["last"].exchanges == (("one", "first", 1_000.0), ("two", "better", 910.0))
     assert asked["last"].history == ("one", "first", "two", "better")
+
+
+def test_no_policy_learns_to_write_a_bad_case_that_evaluates(tmp_path: Path):
+    home = Stage.at(tmp_path)
+    fill(home.lake, [], turn_rows(40))
+    reads = {name: STEPS["policy_candidates"].reads[name] for name in ("turns", "characters", "bad_cases")}
+
+    def read() -> Split:
+        return read_examples(home.inputs(DAY, **reads), "incumbent", 100)
+
+    before = read()
+    events = {row["reply_text"]: row["event_id"] for row in home.rows("turns")}
+    one, other, third = (events[example.reply] for example in before.fit[:3])
+    write(home, "bad_cases", [{"event_id": one, "side": "evaluation"}, {"event_id": third, "side": "training"}])
+    write(home, "bad_cases", [{"event_id": other, "side": "withheld"}], DAY - timedelta(days=7))
+    assert read() == Split(before.fit[2:], before.held_out)
