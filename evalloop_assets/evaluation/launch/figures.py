@@ -27,6 +27,9 @@ class Figure(NamedTuple):
     def known(self) -> bool:
         return not np.isnan(self.value)
 
+    def __float__(self) -> float:
+        return self.value
+
 
 def unknown(reason: str, n: int = 0) -> Figure:
     return Figure(np.nan, np.nan, np.nan, n, reason)

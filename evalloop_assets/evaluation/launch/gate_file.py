@@ -50,7 +50,7 @@ def read_gate(path: Path, known: Callable[[str], bool], names: tuple[str, ...]) 
     what = f"launch gate {path}"
     try:
         content = path.read_bytes()
-        told = yaml.safe_load(content.decode("utf-8"))
+        told = yaml.load(content.decode("utf-8"), _EveryKeyOnce)
     except OSError as error:
         raise UserError(what, f"it cannot be read ({error.strerror or error})", "Name a YAML file.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -68,6 +68,17 @@ def read_gate(path: Path, known: Callable[[str], bool], names: tuple[str, ...]) 
             raise UserError(f"{what}, line {at}", f"{one.metric} in {one.slice} is named twice", "Leave one of them.")
         seen.add((*one[:2], one.direction))
     return Gate(str(told.get("name") or path.stem), lines, hashlib.sha256(content).hexdigest())
+
+
+class _EveryKeyOnce(yaml.SafeLoader):
+    """YAML of which nothing is lost: of a key that stands twice, the first would go without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        if twice := {str(name) for name in names if names.count(name) > 1}:
+            problem = f"{_listed(twice)} stands twice"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _line(what: str, told: Any, known: Callable[[str], bool], names: tuple[str, ...]) -> Line:

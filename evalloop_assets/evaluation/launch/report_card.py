@@ -71,9 +71,34 @@ class ReportCard:
     extras: Mapping[str, Figure]
     """cost_usd (mean), latency_ms_median, latency_ms_p95, unsafe (share), as far as they were given."""
 
+    @property
+    def precision(self) -> Figure:
+        """Of class 1 where labels are 0 and 1, false and true, or -1 and 1, as scikit-learn has it; else macro."""
+        return self._whole.precision
+
+    @property
+    def recall(self) -> Figure:
+        """Likewise."""
+        return self._whole.recall
+
+    @property
+    def f1(self) -> Figure:
+        """Likewise."""
+        return self._whole.f1
+
+    @property
+    def _whole(self) -> Averages:
+        if not (set(self.labels) <= {0, 1} or set(self.labels) == {-1, 1}):
+            return self.macro
+        if 1 in self.per_class:
+            one = self.per_class[1]
+            return Averages(one.precision, one.recall, one.f1)
+        never = unknown(f"class 1 is neither true nor predicted in {self.rows:,} rows", self.rows)
+        return Averages(never, never, never)
+
     def to_dict(self) -> dict[str, Any]:
         """Nested dictionaries and lists for JSON; NaN is None, a label that is no text, number or truth is its text."""
-        found: dict[str, Any] = _plain(asdict(self))
+        found: dict[str, Any] = _plain(asdict(self) | self._whole._asdict())
         return found
 
     def to_markdown(self) -> str:
@@ -96,7 +121,8 @@ class ReportCard:
                 for name, averages in (("macro average", self.macro), ("weighted average", self.weighted))
             ],
         )
-        whole = {"accuracy": self.accuracy, "kappa": self.kappa, "Matthews": self.matthews, **self.extras}
+        whole = {"accuracy": self.accuracy, "precision": self.precision, "recall": self.recall, "F1": self.f1}
+        whole |= {"kappa": self.kappa, "Matthews": self.matthews, **self.extras}
         parts = [
             table(["figure", "value [95%]"], [[name, figure_text(one)] for name, one in whole.items()]),
             classes,

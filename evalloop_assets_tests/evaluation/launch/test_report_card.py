@@ -57,6 +57,26 @@ def test_every_value_is_that_of_scikit_learn(labels: list[object], right: float)
     ).tolist()
 
 
+@pytest.mark.parametrize("labels", [[0, 1], [False, True], [-1, 1], [0.0, 1.0], [np.False_, np.True_]], ids=str)
+def test_of_two_labels_that_are_no_and_yes_the_whole_is_that_of_yes(labels: list[object]):
+    true, predicted = drawn(labels, 300, 0.5)
+    card = report_card(true, predicted)
+    expected = metrics.precision_recall_fscore_support(true, predicted, average="binary")[:3]
+    assert [float(one) for one in (card.precision, card.recall, card.f1)] == pytest.approx(expected)
+    told = card.to_dict()
+    assert [told[name]["value"] for name in ("precision", "recall", "f1")] == pytest.approx(expected)
+
+
+def test_of_other_labels_the_whole_is_the_macro_average_and_of_no_alone_nothing_is_known():
+    card = report_card(A_TRUE, A_PRED)
+    assert (card.precision, card.recall, card.f1) == card.macro
+    alone = report_card([0, 0, 0], [0, 0, 0])
+    assert {one.reason for one in (alone.precision, alone.recall, alone.f1)} == {
+        "class 1 is neither true nor predicted in 3 rows"
+    }
+    assert float(report_card([1, 1], [1, 1]).recall) == 1.0
+
+
 def test_intervals_of_shares_are_those_of_scipy():
     card = report_card(A_TRUE, A_PRED)
     theirs = stats.binomtest(7, 10).proportion_ci(method="wilson")
