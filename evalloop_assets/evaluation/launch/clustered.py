@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.evaluation.launch.figures import Z_95, Figure, unknown
+from evalloop_assets.evaluation.launch.figures import Z_95, Figure, skewed_reach, unknown
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -43,6 +43,8 @@ class CellMeans:
     """NaN with a single user."""
     freedom: Floats
     """Degrees of freedom of the standard error: fewer than users less one where it rests on a few of them."""
+    skew: Floats
+    """Third standardised moment of the mean, in [-1, 1]."""
     influence: Floats
     """Of each row on the mean of its cell."""
 
@@ -58,8 +60,9 @@ def cell_means(rows: UserCells, cells: int) -> CellMeans:
     users = np.bincount(rows.cell, minlength=cells)
     mean = np.divide(totals, units, out=np.full(cells, np.nan), where=units > 0)
     influence = (rows.total - mean[rows.cell] * rows.units) / units[rows.cell]
-    errors, freedom = _errors(rows.cell, influence, users), _freedom(rows.cell, influence, users)
-    return CellMeans(rows, units.astype(np.float64), users, mean, errors, freedom, influence)
+    told = (rows.cell, influence, users)
+    errors, freedom, skew = _errors(*told), _freedom(*told), _skew(*told)
+    return CellMeans(rows, units.astype(np.float64), users, mean, errors, freedom, skew, influence)
 
 
 def less_the_rest(rows: UserCells, cells: int) -> tuple[Floats, Floats]:
@@ -82,8 +85,11 @@ def less_the_rest(rows: UserCells, cells: int) -> tuple[Floats, Floats]:
     return value, error
 
 
-def interval(mean: float, se: float, units: float, users: int, is_share: bool, freedom: float | None = None) -> Figure:
-    """A mean with its 95% interval, Student's; that of a share is Wilson's on the effective number of units.
+def interval(
+    mean: float, se: float, units: float, users: int, is_share: bool, freedom: float | None = None, skew: float = 0.0
+) -> Figure:
+    """A mean with its 95% interval, Student's, bent by its `skew`; that of a share is Wilson's on the effective number
+    of units.
 
     The effective number is units over the design effect, which is at least 1; where all units agree the design effect
     cannot be seen, and the users take their place (Kish, 1965, section 8.2). By how much the design effect is above 1
@@ -95,7 +101,8 @@ def interval(mean: float, se: float, units: float, users: int, is_share: bool, f
         return unknown(f"not enough data: {users} users", users)
     reach = float(stdtrit(users - 1, 0.975))
     if not is_share:
-        return Figure(mean, mean - reach * se, mean + reach * se, users)
+        below, above = skewed_reach(reach, skew)
+        return Figure(mean, mean - below * se, mean + above * se, users)
     simple = mean * (1 - mean) / units
     effective = float(users)
     if simple > 0:
@@ -135,6 +142,12 @@ def _freedom(cell: Numbers, influence: Floats, users: NDArray[np.int64]) -> Floa
     most = np.maximum(1.0, users - 1.0)
     few = np.divide(second**2, fourth, out=most + 1, where=fourth > 0)
     found: Floats = np.clip(few - 1, np.minimum(LEAST_FREEDOM, most), most)
+    return found
+
+
+def _skew(cell: Numbers, influence: Floats, users: NDArray[np.int64]) -> Floats:
+    second, third = (np.bincount(cell, influence**power, len(users)) for power in (2, 3))
+    found: Floats = np.divide(third, second**1.5, out=np.zeros(len(users)), where=second > 0)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.evaluation.launch.figures import Figure, share, unknown
+from evalloop_assets.evaluation.launch.figures import Figure, share, skew_of, skewed_reach, unknown
 from evalloop_assets.evaluation.launch.label_columns import CARD, column
 from evalloop_assets.lake.errors import UserError
 
@@ -32,14 +32,15 @@ def extra_figures(given: Mapping[str, Iterable[float] | Iterable[bool] | None], 
 
 
 def mean(values: NDArray[np.float64]) -> Figure:
-    """Mean of independent rows with Student's interval."""
+    """Mean of independent rows with Student's interval, bent as the rows are skewed."""
     from scipy.special import stdtrit
 
     n = len(values)
     if n < 2:
         return unknown("not enough data: fewer than two rows tell", n)
-    middle, half = values.mean(), stdtrit(n - 1, 0.975) * values.std(ddof=1) / np.sqrt(n)
-    return Figure(float(middle), float(middle - half), float(middle + half), n)
+    middle, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))
+    below, above = skewed_reach(float(stdtrit(n - 1, 0.975)), skew_of(values - middle))
+    return Figure(middle, middle - below * error, middle + above * error, n)
 
 
 def quantile(values: NDArray[np.float64], place: float) -> Figure:

@@ -85,6 +85,7 @@ def _of_dimension(rows: SliceRows, dimension: str, metric: OnlineMetric, minimum
                 int(means.users[at]),
                 metric.is_share,
                 float(means.freedom[at]),
+                float(means.skew[at]),
             )
             for at in cells
         ]

@@ -17,6 +17,7 @@ from scipy import stats
 from sklearn import metrics
 
 from evalloop_assets.evaluation import report_card
+from evalloop_assets.evaluation.launch.figures import skewed_reach
 from evalloop_assets.lake.errors import UserError
 
 A_TRUE = ["cat", "cat", "dog", "dog", "dog", "fox", "fox", "cat", "dog", "cat"]
@@ -296,9 +297,14 @@ def test_cost_latency_and_safety_have_intervals():
         figure = card.extras[name]
         assert figure.low <= figure.value <= figure.high
         assert (figure.low, figure.high) == pytest.approx((theirs.low, theirs.high), rel=0.05)
-    cost = card.extras["cost_usd"]
-    theirs = stats.ttest_1samp(latency / 1e5, 0).confidence_interval()
-    assert (cost.low, cost.high) == pytest.approx((theirs.low, theirs.high))
+    cost, rows = card.extras["cost_usd"], latency / 1e5
+    below, above = skewed_reach(stats.t.ppf(0.975, 499), stats.skew(rows) / np.sqrt(500))
+    assert (cost.low, cost.high) == pytest.approx(
+        (rows.mean() - below * stats.sem(rows), rows.mean() + above * stats.sem(rows))
+    )
+    even = np.concatenate([rows, 0.1 - rows])
+    (alike,) = report_card([1] * 1_000, [1] * 1_000, cost_usd=even).extras.values()
+    assert (alike.low, alike.high) == pytest.approx(stats.ttest_1samp(even, 0).confidence_interval())
     for bad in ({"cost_usd": [-1.0]}, {"latency_ms": ["soon"]}, {"unsafe": [2]}, {"cost_usd": [1.0, 2.0]}):
         with pytest.raises(UserError):
             report_card([1], [1], **bad)  # type: ignore[arg-type]
