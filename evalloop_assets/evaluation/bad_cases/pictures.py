@@ -24,7 +24,7 @@ def draw_groups(figure: Any, rows: Sequence[Row]) -> None:
         axes.set_title(name.replace("_", " "), fontsize=9, loc="left")
         axes.tick_params(axis="x", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set_xlabel("harm, in replies (certainty × cost, summed over users)", fontsize=9)
+    panels[-1].set_xlabel("harm, in replies, summed over users", fontsize=9)
 
 
 def draw_flywheel(figure: Any, rows: Sequence[Row]) -> None:
