@@ -168,6 +168,19 @@ def test_the_queue_asks_once_about_a_group_and_no_more_than_is_needed(stage):
     )
 
 
+def test_what_neither_trains_nor_evaluates_is_not_asked_about(stage):
+    before = [
+        signal(f"old {at}", sentence(at)) | {"dedup_group": side, "side": side}
+        for at, side in enumerate(["training", "evaluation"])
+    ]
+    write(stage, "bad_cases", before, DAY - timedelta(days=1))
+    bridge = compared("bridge", 0, reply_text=sentence(0), better_reply=sentence(1))
+    write(stage, "bad_signals", [bridge, compared("other", 2)])
+    stage.run(DAY, QUEUED)
+    assert by_event(stage)["bridge"]["side"] == "withheld"
+    assert [row["item_id"] for row in stage.rows("relabel_queue")] == ["p other"]
+
+
 def test_which_side_is_the_bad_one_is_a_toss(stage):
     write(stage, "bad_signals", [compared(f"e{at}", at) for at in range(40)])
     stage.run(DAY, QUEUED)

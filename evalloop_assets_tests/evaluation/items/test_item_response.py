@@ -82,6 +82,16 @@ def test_saturated_items_retire_and_those_that_separate_stay(models):
     assert np.mean(said[:, 2:] == KEEP) >= 0.95
 
 
+def test_an_item_that_nearly_all_solve_stays_where_it_tells_the_worst_apart():
+    """Of 100 models the eight worst fail it, and no other."""
+    ability = np.linspace(-2, 2, 100)
+    random = np.random.default_rng(6)
+    others = (random.random((100, 40)) < 1 / (1 + np.exp(-2 * ability[:, None]))).astype(float)
+    found = item_parameters(np.column_stack([ability > ability[7], np.ones(100), others]))
+    assert found.solved[0] == pytest.approx(0.92)
+    assert verdicts(found)[:2] == [KEEP, SATURATED]
+
+
 def test_ties_everywhere_one_model_and_none():
     same = item_parameters(np.ones((12, 3)))
     assert verdicts(same) == [SATURATED] * 3

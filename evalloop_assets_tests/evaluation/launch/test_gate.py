@@ -215,6 +215,9 @@ def test_every_metric_that_may_be_named_is_found_where_it_lies(stage: Stage):
     write(stage, "policy_screen", {
         "model_id": "new", "reward_gain": 0.5, "low": 0.4, "high": 0.6, "users": 50, "unsafe": 0.0, "valid": 1.0,
     })  # fmt: skip
+    write(stage, "policy_screen", {
+        "model_id": "new", "reward_gain": 9.0, "low": 8.0, "high": 9.5, "users": 50, "unsafe": 0.5, "valid": 0.5,
+    }, day=DAY - timedelta(days=1))  # fmt: skip
     scores = [0.0, 1.0, 1.0, 1.0]
     write(stage, "benchmark_items", *({"benchmark": "b", "item_id": f"i{at}", "slice": "math"} for at in range(2)))
     write(

@@ -10,12 +10,13 @@ import pytest
 import evalloop_assets.definitions  # noqa: F401 - declares the tables that are read
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.launch import assets
-from evalloop_assets.evaluation.launch.checks import CHECKS
+from evalloop_assets.evaluation.launch.checks import CHECKS, fair
 from evalloop_assets.evaluation.launch.pictures import PICTURES
 from evalloop_assets.evaluation.launch.slice_rows import COLUMNS
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.picture import drawn
 from evalloop_assets.lake.registry import declared
+from evalloop_assets.settings import LaunchSettings
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 
 DAYS = Days(date(2026, 5, 2), date(2026, 5, 3))
@@ -62,6 +63,12 @@ def served(
     stage.lake.replace(schema, DAYS, {}, lambda inputs: data)
 
 
+def put(stage: Stage, table: str, rows: list[dict[str, object]], day: date) -> None:
+    schema = declared(table)
+    data = pa.Table.from_pylist([{"day": day, **row} for row in rows], arrow_schema(schema))
+    stage.lake.replace(schema, Days.one(day), {}, lambda inputs: data)
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory):
     """A product whose new model is better in chat and worse in stories, run once."""
@@ -81,6 +88,14 @@ def test_a_reversal_and_a_gap_warn(told):
     claimed = {(row["kind"], row["slice"]) for row in stage.rows("slice_reversals") if row["claimed"]}
     assert claimed == {("slice", "story"), ("business weights", "all")}
     assert metadata(done, "slice_reversals")["tested"] > 4
+
+
+def test_a_gap_that_may_be_within_the_limit_does_not_warn(tmp_path: Path):
+    stage = Stage.at(tmp_path)
+    wide = {"model_id": "m", "metric": "return_next_day", "dimension": "locale", "lowest": "de", "highest": "en"}
+    put(stage, "fairness_gaps", [wide | {"gap": 0.1, "low": 0.04, "high": 0.2}], DAY)
+    assert fair(stage.lake, Days.one(DAY), LaunchSettings(fairness_limit=0.05)).passed
+    assert not fair(stage.lake, Days.one(DAY), LaunchSettings(fairness_limit=0.03)).passed
 
 
 def test_results_are_those_of_the_users(told):
@@ -137,9 +152,8 @@ def test_the_six_dimensions_are_told_or_said_to_be_missing(told):
         ],
         "policy_screen": [{"model_id": "new", "unsafe": 0.02, "users": 100}],
     }.items():
-        schema = declared(table)
-        data = pa.Table.from_pylist([{"day": DAY, **row} for row in rows], arrow_schema(schema))
-        stage.lake.replace(schema, Days.one(DAY), {}, lambda inputs, data=data: data)
+        put(stage, table, rows, DAY)
+    put(stage, "policy_screen", [{"model_id": "new", "unsafe": 0.7, "users": 100}], DAYS.first)
     shown = metadata(stage.run(DAY, [assets.model_dimensions]), "model_dimensions")["dimensions"]
     found = {(row["model_id"], row["dimension"]): row for row in stage.rows("model_dimensions")}
     assert found["new", "explainability"]["value"] == 0.5

@@ -1,5 +1,7 @@
 """Means, gaps and reversals against what others compute, by hand, and on simulated users whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,8 +175,6 @@ def test_a_reversal_is_as_sure_as_the_least_sure_of_its_parts():
 
 def test_where_lower_is_better_the_better_model_is_the_lower():
     one = compared([0.1, 0.1, -0.2], [4, 4, 1])
-    from dataclasses import replace
-
     found = adjusted(possible_reversals(replace(one, higher_is_better=False), 100, {}))
     assert {(each.better_overall, each.better_there, each.slice) for each in found if each.claimed} == {
         ("old", "new", "line2")
@@ -187,6 +187,10 @@ def test_thin_slices_one_model_and_weights_of_unknown_lines_claim_nothing():
     few = possible_reversals(one, 1_500, {"line2": 1.0})  # line2 has some 1,100 users of each model
     assert {each.kind for each in few} == {IN_A_SLICE, SAME_MIX}
     assert "line2" not in {each.slice for each in few}
+    users = one.means.users.copy()
+    users[0] = 99  # those of the old model in line0
+    thin = replace(one, means=replace(one.means, users=users))
+    assert {each.slice for each in possible_reversals(thin, 100, {}) if each.kind == IN_A_SLICE} == {"line1", "line2"}
     assert not [each for each in possible_reversals(one, 100, {"elsewhere": 1.0}) if each.kind == BUSINESS_WEIGHTS]
 
 
