@@ -28,6 +28,7 @@ IDS = {
     "conversation_id": "conversation",
     "pair_id": "pair",
     "text_hash": "hash",
+    "item_id": "item",
 }
 """Column name to kind of id; whatever holds `event_id` is an event."""
 
@@ -55,8 +56,8 @@ class Person:
 
     user_id: str
     terms: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Kind (event, session, conversation, pair, hash, text) to what only this person has; `any_hash` are the hashes of
-    all texts on the person's rows."""
+    """Kind (event, session, conversation, pair, item, hash, text) to what only this person has; `any_hash` are the
+    hashes of all texts on the person's rows."""
     rejects: frozenset[tuple[str, int]] = frozenset()
     """Delivery and position of the person's rows in files of the landing folder."""
 
@@ -89,8 +90,12 @@ class Person:
         for column, type_ in columns.items():
             quoted = '"' + column.replace('"', '""') + '"'
             kind = kind_of(column)
-            if column == "item_id":  # of a pair that people or judges were asked about
-                parts.append("CAST(item_id AS VARCHAR) IN (SELECT term FROM person_terms WHERE kind = 'pair')")
+            if kind == "item":
+                # A pair that people or judges were asked about is one. One that was made of a finding goes with its
+                # text; what models scored on it says nothing of anybody.
+                meant = "'pair', 'item'" if set(columns) & set(TEXTS) else "'pair'"
+                parts.append(f"CAST(item_id AS VARCHAR) IN (SELECT term FROM person_terms WHERE kind IN ({meant}))")
+                kind = None
             if kind is not None and not type_.endswith("]"):
                 value = f"CAST(CAST({quoted} AS BIGINT) AS VARCHAR)" if type_ in ("DOUBLE", "FLOAT") else quoted
                 parts.append(f"CAST({value} AS VARCHAR) IN (SELECT term FROM person_terms WHERE kind = '{kind}')")

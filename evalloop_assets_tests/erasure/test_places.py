@@ -75,12 +75,19 @@ def test_broken_csv_is_left_alone_and_reported(tmp_path: Path):
     assert left_in(path, Person("nobody")) is None
 
 
-def test_answers_about_a_pair_of_theirs_are_theirs_though_its_texts_say_nothing(lake):
-    person = Person("u-1", {"pair": frozenset({"p-1"})})
-    marks = pa.table({"item_id": ["p-1", "p-2"], "user_text": ["hi", "hi"], "verdict": ["a", "a"]})
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [(("item_id", "user_text", "verdict"), ["p-1", "i-1"]), (("item_id", "verdict"), ["p-1"])],
+    ids=["with its text", "what was scored on it"],
+)
+def test_answers_about_a_pair_of_theirs_and_items_of_their_words_are_theirs(
+    lake, columns: tuple[str, ...], found: list[str]
+):
+    person = Person("u-1", {"pair": frozenset({"p-1"}), "item": frozenset({"i-1"})})
+    marks = pa.table({"item_id": ["p-1", "i-1", "p-2"], "user_text": ["hi"] * 3, "verdict": ["a"] * 3}).select(columns)
     theirs = person.condition(dict.fromkeys(marks.column_names, "VARCHAR"))
     views = {**person.views, "marks": View({}, rows=marks)}
-    assert lake.reader.fetch(f"SELECT item_id FROM marks WHERE {theirs}", views, {}).to_pydict() == {"item_id": ["p-1"]}
+    assert lake.reader.fetch(f"SELECT item_id FROM marks WHERE {theirs}", views, {}).to_pydict() == {"item_id": found}
 
 
 def test_of_a_json_list_whole_records_go(tmp_path: Path):

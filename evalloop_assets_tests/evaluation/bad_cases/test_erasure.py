@@ -81,15 +81,17 @@ def put(lake, table, rows):
 
 
 def test_an_erasure_reaches_cases_of_either_side_and_the_benchmark_that_was_released(tmp_path):
-    """The busiest user and another met bad replies to long messages of their own, and both became items."""
+    """The busiest user and another met bad replies to long messages of their own, the busiest also to one too short to
+    tell who wrote it, and all became items.
+    """
     person = world.busiest()
     home = world.copy_of(world.taken_in(), tmp_path / "home")
     lake = open_lake(world.settings(home))
     turns = [row for row in lake.read("turns").to_pylist() if len(row["user_text"] or "") >= 40]
     theirs = next(row for row in turns if row["user_text"] in person.texts)
     other = next(row for row in turns if row["user_id"] != person.user_id and row["user_text"] not in person.texts)
-    rows = []
-    for turn in (theirs, other):
+    rows, short = [], theirs | {"user_text": "I am Anna", "event_id": "short"}
+    for turn in (theirs, short, other):
         text, reply = turn["user_text"], turn["reply_text"]
         told = {"text": text, "reference": None, "item_id": item_id("g", text, None), "pair_id": turn["event_id"]}
         told |= {"chosen": reply, "rejected": reply, "better_reply": reply, "reply_a": reply, "reply_b": reply}
@@ -99,8 +101,11 @@ def test_an_erasure_reaches_cases_of_either_side_and_the_benchmark_that_was_rele
         put(lake, table, rows)
     made = release("found", world.FIRST_DAY, rows)
     put(lake, "benchmark_items", map(json.loads, made.lines))
+    put(lake, "benchmark_scores", [{"model_id": "m", "item_id": row["item_id"], "score": 1.0} for row in rows])
     world.erased(home, person.user_id)
     lake = open_lake(world.settings(home))
     for table in (*DERIVED, "quoted"):
         assert [row["user_id"] for row in lake.read(table).to_pylist()] == [other["user_id"]], table
     assert [row["text"] for row in lake.read("benchmark_items").to_pylist()] == [other["user_text"]]
+    scores = lake.read("benchmark_scores").to_pylist()
+    assert {row["item_id"] for row in rows} <= {row["item_id"] for row in scores}
