@@ -30,8 +30,9 @@ def report_card(
 
     Rows are taken for independent: rows of one user or one document are alike, and intervals are too narrow then.
 
-    Raises UserError where there is no row, lengths differ, a label or prediction is missing, or predictions are
-    probabilities. What cannot be known (the precision of a class that was never predicted) is NaN and says why.
+    Raises UserError, here a ValueError too, where there is no row, lengths differ, a label or prediction is missing, or
+    predictions are probabilities. What cannot be known (the precision of a class that was never predicted) is NaN and
+    says why.
     """
     from evalloop_assets.evaluation.launch.report_card import Extras, card
 

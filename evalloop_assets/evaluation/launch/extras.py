@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.evaluation.launch.figures import Figure, share, skew_of, skewed_reach, unknown
-from evalloop_assets.evaluation.launch.label_columns import CARD, column
-from evalloop_assets.lake.errors import UserError
+from evalloop_assets.evaluation.launch.label_columns import CARD, CardError, column
 
 
 def extra_figures(given: Mapping[str, Iterable[float] | Iterable[bool] | None], rows: int) -> dict[str, Figure]:
@@ -26,7 +25,7 @@ def extra_figures(given: Mapping[str, Iterable[float] | Iterable[bool] | None], 
             found["latency_ms_p95"] = quantile(known, 0.95)
         else:
             if not np.isin(known, (0.0, 1.0)).all():
-                raise UserError(CARD, "unsafe holds more than true and false", "Give true where a text broke a rule.")
+                raise CardError(CARD, "unsafe holds more than true and false", "Give true where a text broke a rule.")
             found["unsafe"] = share(int(known.sum()), len(known), "no row tells")
     return found
 
@@ -63,12 +62,12 @@ def _numbers(values: Iterable[float] | Iterable[bool], name: str, rows: int) -> 
 
     told = column(values, name)
     if len(told) != rows:
-        raise UserError(CARD, f"{name} has {len(told)} rows and y_true {rows}", "Give a value for each row.")
+        raise CardError(CARD, f"{name} has {len(told)} rows and y_true {rows}", "Give a value for each row.")
     try:
         numbers = pd.to_numeric(told).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise UserError(CARD, f"{name} holds something else than numbers ({error})", "Give numbers.") from error
+        raise CardError(CARD, f"{name} holds something else than numbers ({error})", "Give numbers.") from error
     known: NDArray[np.float64] = numbers[~np.isnan(numbers)]
     if not np.isfinite(known).all() or (known < 0).any():
-        raise UserError(CARD, f"{name} holds a number below 0 or an infinite one", "Give what was measured.")
+        raise CardError(CARD, f"{name} holds a number below 0 or an infinite one", "Give what was measured.")
     return known

@@ -19,6 +19,10 @@ CARD = "report card"
 MOST_LABELS = 2_000
 
 
+class CardError(UserError, ValueError):
+    """What was given is no pair of label columns, or tells nothing of their rows; a ValueError, as of scikit-learn."""
+
+
 class Labelled(NamedTuple):
     """Rows with both labels."""
 
@@ -30,17 +34,17 @@ class Labelled(NamedTuple):
 
 
 def labelled(y_true: Iterable[object], y_pred: Iterable[object]) -> Labelled:
-    """Both columns with one numbering. UserError where they are no two columns of labels for the same rows."""
+    """Both columns with one numbering. CardError where they are no two columns of labels for the same rows."""
     import pandas as pd
 
     in_one_order(y_true, y_pred, "y_pred")
     true, predicted = (column(values, name) for values, name in ((y_true, "y_true"), (y_pred, "y_pred")))
     if len(true) != len(predicted):
-        raise UserError(
+        raise CardError(
             CARD, f"y_true has {len(true)} rows and y_pred {len(predicted)}", "Give one prediction for each row."
         )
     if not len(true):
-        raise UserError(CARD, "there is no row", "Give at least one true label with its prediction.")
+        raise CardError(CARD, "there is no row", "Give at least one true label with its prediction.")
     codes, labels = _factorised(pd.concat([true, predicted], ignore_index=True))
     for half, name, mend in (
         (codes[: len(true)], "y_true", "Leave these rows out: nothing can be right or wrong on them."),
@@ -51,9 +55,9 @@ def labelled(y_true: Iterable[object], y_pred: Iterable[object]) -> Labelled:
         ),
     ):
         if missing := int((half < 0).sum()):
-            raise UserError(CARD, f"{name} is missing in {missing} of {len(half)} rows", mend)
+            raise CardError(CARD, f"{name} is missing in {missing} of {len(half)} rows", mend)
     if len(labels) > MOST_LABELS:
-        raise UserError(CARD, f"there are {len(labels):,} different labels", "Give classes, not ids or texts.")
+        raise CardError(CARD, f"there are {len(labels):,} different labels", "Give classes, not ids or texts.")
     _of_one_kind(labels, codes[: len(true)], codes[len(true) :])
     order = _order(labels)
     place = np.empty(len(labels), np.intp)
@@ -75,7 +79,7 @@ def slice_columns(
     for name, values in columns.items():
         told = column(values, f"slices {name}")
         if len(told) != rows:
-            raise UserError(CARD, f"slices {name} has {len(told)} rows and y_true {rows}", "Give a value for each row.")
+            raise CardError(CARD, f"slices {name} has {len(told)} rows and y_true {rows}", "Give a value for each row.")
         codes, labels = _factorised(told)
         order = _order(labels)
         place = np.full(len(labels) + 1, -1, np.intp)
@@ -85,15 +89,15 @@ def slice_columns(
 
 
 def column(values: Iterable[object], name: str) -> pd.Series[Any]:
-    """One column of hashable values, without its index. UserError for anything else."""
+    """One column of hashable values, without its index. CardError for anything else."""
     import pandas as pd
 
     mend = "Give a list, an array or a Series with one value for each row."
     if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
-        raise UserError(CARD, f"{name} is {type(values).__name__}, no column of values", mend)
+        raise CardError(CARD, f"{name} is {type(values).__name__}, no column of values", mend)
     if getattr(values, "ndim", 1) != 1:
         shape = " × ".join(str(size) for size in getattr(values, "shape", ()))
-        raise UserError(CARD, f"{name} has {values.ndim} dimensions ({shape})", mend)  # type: ignore[attr-defined]
+        raise CardError(CARD, f"{name} has {values.ndim} dimensions ({shape})", mend)  # type: ignore[attr-defined]
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True).astype(object)
     for plain in ("to_pylist", "tolist"):  # Arrow, Torch: their elements are no plain values
@@ -108,14 +112,14 @@ def _factorised(values: pd.Series[Any]) -> tuple[NDArray[np.intp], list[Any]]:
     try:
         codes, labels = pd.factorize(values)
     except TypeError as error:
-        raise UserError(
+        raise CardError(
             CARD, f"a label cannot be compared ({error})", "Give labels such as texts or numbers."
         ) from error
     return codes, list(labels)
 
 
 def in_one_order(y_true: object, other: object, name: str) -> None:
-    """UserError where both are of pandas and name the same rows in another order: they are compared by position."""
+    """CardError where both are of pandas and name the same rows in another order: they are compared by position."""
     import pandas as pd
 
     kinds = (pd.Series, pd.DataFrame)
@@ -123,7 +127,7 @@ def in_one_order(y_true: object, other: object, name: str) -> None:
         return
     first, second = y_true.index, other.index
     if len(first) == len(second) and not first.equals(second) and Counter(first) == Counter(second):
-        raise UserError(
+        raise CardError(
             CARD,
             f"the indexes of y_true and {name} name the same rows in another order",
             f"Sort one by the other ({name}.reindex(y_true.index)), or drop the indexes.",
@@ -134,13 +138,13 @@ def _of_one_kind(labels: list[Any], true: NDArray[np.intp], predicted: NDArray[n
     sides = [set(np.unique(side).tolist()) for side in (true, predicted)]
     ours, theirs = ([labels[number] for number in side] for side in sides)
     if any(_is_fraction(one) for one in theirs) and not any(_is_fraction(one) for one in ours):
-        raise UserError(
+        raise CardError(
             CARD, "y_pred holds fractions, y_true does not", "Cut scores at a threshold first: they are no labels."
         )
     kinds = [{_kind(one) for one in side} for side in (ours, theirs)]
     if not sides[0] & sides[1] and not kinds[0] & kinds[1]:
         told = [" and ".join(sorted(kind)) for kind in kinds]
-        raise UserError(
+        raise CardError(
             CARD,
             f"y_true holds {told[0]} and y_pred {told[1]}, and no label is in both",
             "Give both in one kind: '1' and 1 are two labels.",

@@ -15,10 +15,9 @@ from evalloop_assets.evaluation.launch import confusion
 from evalloop_assets.evaluation.launch.confusion import Averages, ClassFigures
 from evalloop_assets.evaluation.launch.extras import extra_figures
 from evalloop_assets.evaluation.launch.figures import Figure, difference, share, unknown
-from evalloop_assets.evaluation.launch.label_columns import CARD, in_one_order, labelled, slice_columns
+from evalloop_assets.evaluation.launch.label_columns import CARD, CardError, in_one_order, labelled, slice_columns
 from evalloop_assets.evaluation.launch.markdown import figure_text, table
 from evalloop_assets.evaluation.launch.shrinkage import benjamini_hochberg, shrunk_shares
-from evalloop_assets.lake.errors import UserError
 
 
 class SliceFigures(NamedTuple):
@@ -155,7 +154,7 @@ def card(
 ) -> ReportCard:
     """See `evalloop_assets.evaluation.report_card`."""
     if isinstance(minimum_rows, bool) or not isinstance(minimum_rows, Integral) or minimum_rows < 1:
-        raise UserError(CARD, f"minimum_rows is {minimum_rows}", "Give a whole number of at least 1.")
+        raise CardError(CARD, f"minimum_rows is {minimum_rows}", "Give a whole number of at least 1.")
     labels, true, predicted = labelled(y_true, y_pred)
     told = slices.items() if isinstance(slices, Mapping) else [("slices", slices)]
     for name, values in (*told, *extras._asdict().items()):

@@ -216,6 +216,7 @@ def test_what_are_no_labels_is_refused(true: object, predicted: object, said: st
     with pytest.raises(UserError, match="report card") as caught:
         report_card(true, predicted)  # type: ignore[arg-type]
     assert said in str(caught.value)
+    assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("name", ["slices", "locale", "table", "cost_usd", "latency_ms", "unsafe"])
