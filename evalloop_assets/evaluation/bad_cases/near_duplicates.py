@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.reward_model.lexical import Signatures, signatures
+from evalloop_assets.reward_model.lexical import signatures
 
 Numbers = NDArray[np.int64]
 
@@ -27,23 +28,39 @@ def near_duplicates(left: Sequence[str], right: Sequence[str], threshold: float)
     (`lexical.share_within`).
     """
     ours, theirs = signatures(left), signatures(right)
-    found = list(_linked(ours, theirs, threshold))
-    empty = np.zeros(0, np.int64)
-    return Links(
-        np.concatenate([part.left for part in found] or [empty]),
-        np.concatenate([part.right for part in found] or [empty]),
-    )
-
-
-def _linked(ours: Signatures, theirs: Signatures, threshold: float) -> Iterator[Links]:
-    """Text by text, against those of like size: with fewer than `threshold` times the n-grams none is near."""
     sizes, others = (np.bitwise_count(bits).sum(axis=1, dtype=np.int64) for bits in (ours, theirs))
     order = np.argsort(others, kind="stable")
     theirs, others = theirs[order], others[order]
     low = np.searchsorted(others, np.floor(sizes * threshold), "left")
     high = np.searchsorted(others, np.ceil(sizes / threshold), "right")
-    for one, (first, last) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
-        both = np.bitwise_count(ours[one] & theirs[first:last]).sum(axis=1, dtype=np.int64)
-        union = sizes[one] + others[first:last] - both
-        same = order[first:last][both >= threshold * union]
-        yield Links(np.full(len(same), one, np.int64), same)
+    found = np.array(_linked()(ours, sizes, theirs, others, low, high, threshold), np.int64).reshape(-1, 2)
+    return Links(found[:, 0], order[found[:, 1]])
+
+
+@cache
+def _linked() -> Callable[..., list[tuple[int, int]]]:
+    """Text by text, against those of like size: with fewer than `threshold` times the n-grams none is near."""
+    from numba import njit
+
+    ones, twos, fours, bytes_ = (
+        np.uint64(bits) for bits in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x0101010101010101)
+    )
+    one, two, four, top = (np.uint64(shift) for shift in (1, 2, 4, 56))
+
+    @njit(nogil=True)
+    def run(ours, sizes, theirs, others, low, high, threshold):  # type: ignore[no-untyped-def]
+        found = [(at, at) for at in range(0)]  # the type of its elements
+        for at in range(len(ours)):
+            for other in range(low[at], high[at]):
+                both = np.int64(0)
+                for word in range(ours.shape[1]):
+                    bits = ours[at, word] & theirs[other, word]
+                    bits -= (bits >> one) & ones
+                    bits = (bits & twos) + ((bits >> two) & twos)
+                    bits = (bits + (bits >> four)) & fours
+                    both += np.int64((bits * bytes_) >> top)
+                if both >= threshold * (sizes[at] + others[other] - both):
+                    found.append((at, other))
+        return found
+
+    return run

@@ -22,6 +22,12 @@ THRESHOLD = 0.6
 WORDS = st.lists(st.sampled_from(["ab", "cd", "ef", "gh", "ij", "kl", "mn"]), max_size=6).map(" ".join)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """Before the first example, whose time Hypothesis watches."""
+    near_duplicates(["a"], ["a"], THRESHOLD)
+
+
 def cases(texts, better=None, turns=None):
     """Cases of these texts; without better replies and turns unless they are told."""
     nothing = [None] * len(texts)
