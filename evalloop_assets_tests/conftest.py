@@ -90,6 +90,4 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data that nobody here made; it is not part of the project."""
-    if not real_data.FOLDER.is_dir():
-        pytest.skip(f"real data is not on this machine: no folder {real_data.FOLDER} (set EVALLOOP_SHARED_DATA)")
-    return real_data.FOLDER
+    return real_data.require(real_data.FOLDER)

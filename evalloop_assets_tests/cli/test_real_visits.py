@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from evalloop_assets_tests.homes import ROOT
+from evalloop_assets_tests.real_data import require
 
 CLICKS = "globo/clicks_hours_000_071.parquet"
 
@@ -25,9 +26,7 @@ DIRECT = """
 @pytest.fixture
 def clicks(shared_data, tmp_path):
     """All clicks of one user in ten."""
-    whole, path = shared_data / CLICKS, tmp_path / "clicks.parquet"
-    if not whole.is_file():
-        pytest.skip(f"real data is not on this machine: no file {whole}")
+    whole, path = require(shared_data / CLICKS), tmp_path / "clicks.parquet"
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (FROM read_parquet($path) WHERE hash(user_id) % 10 = 0) TO '{path}' (FORMAT parquet)",

@@ -5,9 +5,8 @@ import json
 import lzma
 
 import pandas as pd
-import pytest
 
-from evalloop_assets_tests.real_data import FOLDER
+from evalloop_assets_tests.real_data import FOLDER, require
 
 OWN = {"0": "a", "1": "b", "2": "tie"}
 SWAPPED = {"0": "b", "1": "a", "2": "tie"}
@@ -16,8 +15,7 @@ PANDALM = {"0": "tie", "1": "a", "2": "b", "Tie": "tie"}
 
 def _needs(*names):
     for name in names:
-        if not (FOLDER / name).exists():
-            pytest.skip(f"needs {FOLDER / name}")
+        require(FOLDER / name)
 
 
 def autoj():

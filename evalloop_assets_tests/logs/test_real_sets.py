@@ -4,20 +4,16 @@ import gzip
 import json
 from pathlib import Path
 
-import pytest
-
 from evalloop_assets.logs.deliver import deliver
 from evalloop_assets.logs.mapping_file import load_mapping
 from evalloop_assets_tests.logs.world import NOW, TOLERANCE, rows_of
+from evalloop_assets_tests.real_data import require
 
 MAPPINGS = Path(__file__).parent.parent.parent / "docs" / "mappings"
 
 
 def real(folder, name):
-    path = folder / name
-    if not path.is_file():
-        pytest.skip(f"real data is not on this machine: no file {path}")
-    return path
+    return require(folder / name)
 
 
 def test_convai(lake, shared_data):

@@ -31,6 +31,7 @@ from evalloop_assets.simulator.realism import (
 from evalloop_assets.simulator.returning import ReturnHabits
 from evalloop_assets.simulator.scenarios import find_scenario
 from evalloop_assets.simulator.serve import serve, truth_folder
+from evalloop_assets_tests.real_data import require
 
 DAYS = 4
 
@@ -38,12 +39,6 @@ DAYS = 4
 def published(source: str, figure: str) -> Reference:
     [found] = [one for one in REFERENCES if one.source == source and one.figure == figure]
     return found
-
-
-def real(path: Path) -> Path:
-    if not path.is_file():
-        pytest.skip(f"real data is not on this machine: no file {path}")
-    return path
 
 
 def assert_published(reference: Reference, values) -> None:
@@ -58,7 +53,7 @@ def assert_published(reference: Reference, values) -> None:
 @pytest.fixture
 def sentences(shared_data: Path) -> list[list[dict[str, str]]]:
     """Words of the stories in their order, sentence by sentence."""
-    path = real(shared_data / "naturalstories" / "processed_wordinfo.tsv.gz")
+    path = require(shared_data / "naturalstories" / "processed_wordinfo.tsv.gz")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         words = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     words.sort(key=lambda word: (int(word["item"]), int(word["zone"])))
@@ -94,7 +89,7 @@ def test_reading_speeds_are_those_of_the_stories(sentences):
 
 
 def test_session_lengths_are_those_of_the_chats(shared_data):
-    chats = json.loads(gzip.decompress(real(shared_data / "convai" / "data_intermediate.json.gz").read_bytes()))
+    chats = json.loads(gzip.decompress(require(shared_data / "convai" / "data_intermediate.json.gz").read_bytes()))
     sides = [[said["sender_class"] for said in chat["dialog"]] for chat in chats]
     answered = [sum(pair == ("Human", "Bot") for pair in pairwise(said)) for said in sides]
     lengths = np.array([length for length in answered if length])
@@ -105,7 +100,7 @@ def test_session_lengths_are_those_of_the_chats(shared_data):
 
 
 def test_clicks_and_returns_are_those_of_the_news_site(shared_data):
-    table = pq.read_table(real(shared_data / "globo" / "clicks_hours_000_071.parquet"))
+    table = pq.read_table(require(shared_data / "globo" / "clicks_hours_000_071.parquet"))
     names = ("session_id", "user_id", "click_timestamp")
     first: dict[tuple[int, int], int] = {}
     clicks: dict[int, int] = defaultdict(int)

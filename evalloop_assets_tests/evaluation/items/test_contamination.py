@@ -18,11 +18,11 @@ from evalloop_assets.evaluation.items.contamination import (
 )
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.lexical import grams
-from evalloop_assets_tests.real_data import FOLDER
+from evalloop_assets_tests.real_data import FOLDER, require
 
 TEXTS = st.lists(st.sampled_from(["ab", "cd", "ef", "gh", "ij"]), max_size=7).map(" ".join)
 ENCODER = HashedNgrams()
-CONVAI, SGD = FOLDER / "convai" / "data_intermediate.json.gz", FOLDER / "sgd"
+CONVAI, SGD = FOLDER / "convai" / "data_intermediate.json.gz", FOLDER / "sgd" / "dialogues_001.json.gz"
 LONG = "the ferry to the island leaves at seven from the old harbour"
 
 
@@ -115,10 +115,8 @@ def test_overlap_is_that_of_the_sets_of_n_grams(items, said):
 
 def real_texts(most):
     """Utterances of at least LEAST_WORDS words from either set."""
-    if not (CONVAI.exists() and SGD.exists()):
-        pytest.skip(f"no real dialogues in {FOLDER}")
-    chats = json.loads(gzip.decompress(CONVAI.read_bytes()))
-    tasks = json.loads(gzip.decompress((SGD / "dialogues_001.json.gz").read_bytes()))
+    chats = json.loads(gzip.decompress(require(CONVAI).read_bytes()))
+    tasks = json.loads(gzip.decompress(require(SGD).read_bytes()))
     said = [line["text"] for chat in chats for line in chat["dialog"]]
     asked = [turn["utterance"] for task in tasks for turn in task["turns"]]
     return [[text for text in dict.fromkeys(part) if len(text.split()) >= LEAST_WORDS][:most] for part in (said, asked)]
@@ -134,9 +132,7 @@ def test_unrelated_real_dialogues_are_seldom_flagged_and_edited_ones_mostly():
 
 def test_of_dialogues_that_share_their_wording_few_are_flagged():
     """Orders in one product: those of every eighth dialogue against the others."""
-    tasks = json.loads(gzip.decompress((SGD / "dialogues_001.json.gz").read_bytes())) if SGD.exists() else []
-    if not tasks:
-        pytest.skip(f"no real dialogues in {FOLDER}")
+    tasks = json.loads(gzip.decompress(require(SGD).read_bytes()))
     said = [(at, turn["utterance"]) for at, task in enumerate(tasks) for turn in task["turns"]]
     long = [(at, text) for at, text in said if len(text.split()) >= LEAST_WORDS]
     items = [text for at, text in long if at % 8 == 0]

@@ -18,7 +18,7 @@ from evalloop_assets.logs.harness_items import lm_eval_item
 from evalloop_assets.logs.mapping_file import load_mapping, parse_mapping
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.logs.world import TOLERANCE, reasons, rows_of
-from evalloop_assets_tests.real_data import FOLDER
+from evalloop_assets_tests.real_data import FOLDER, require
 
 NOW = datetime(2026, 12, 1)
 DATA = Path(__file__).with_name("data")
@@ -363,10 +363,7 @@ def test_boards_in_percent_with_thousands_or_of_errors(lake, tmp_path, score, fo
 
 
 def real(name):
-    path = FOLDER / name
-    if not path.is_file():
-        pytest.skip(f"real data is not on this machine: no file {path}")
-    return path
+    return require(FOLDER / name)
 
 
 def test_lmarena(lake):
