@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 BATCH = 128
 """Replies written at once."""
+MOST_LOGITS = 2**28
+"""Numbers that likelihoods may hold at once: every token of a text has one for each word of the vocabulary."""
 
 
 class Decoding(NamedTuple):
@@ -86,16 +88,28 @@ class LanguageModel:
         texts = self.texts(prompts)
         ends = str(self.tokenizer.eos_token)
         with torch.inference_mode(), out_of_memory(self.name), off() if off else nullcontext():
-            for first in range(0, len(texts), BATCH):
-                rows = slice(first, first + BATCH)
-                asked = [self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts[rows]]
-                said = [
-                    self.tokenizer(text + ends, add_special_tokens=False)["input_ids"][: self.decoding.max_tokens + 1]
-                    for text in replies[rows]
-                ]
-                log[rows] = self._log_likelihood(asked, said)
-                tokens[rows] = [len(one) for one in said]
+            asked = [self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+            said = [
+                self.tokenizer(text + ends, add_special_tokens=False)["input_ids"][: self.decoding.max_tokens + 1]
+                for text in replies
+            ]
+            for rows in self._batches([len(a) + len(b) for a, b in zip(asked, said, strict=True)]):
+                log[rows] = self._log_likelihood(asked[rows], said[rows])
+            tokens[:] = [len(one) for one in said]
         return Likelihood(log, tokens)
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[slice]:
+        """Rows whose logits, padded to the longest of them, are few enough to be held at once; or a row alone."""
+        vocabulary = int(self.model.config.vocab_size)
+        first, longest = 0, 0
+        for row, length in enumerate(lengths):
+            longest = max(longest, length)
+            count = row + 1 - first
+            if count > 1 and (count > BATCH or count * longest * vocabulary > MOST_LOGITS):
+                yield slice(first, row)
+                first, longest = row, length
+        if first < len(lengths):
+            yield slice(first, len(lengths))
 
     def _log_likelihood(self, asked: Sequence[list[int]], said: Sequence[list[int]]) -> Floats:
         import torch

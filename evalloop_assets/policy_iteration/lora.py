@@ -18,6 +18,7 @@ from evalloop_assets.policy_iteration.probes import Limits, Probed, Speech, brok
 from evalloop_assets.policy_iteration.rewarding import Rewards
 from evalloop_assets.policy_iteration.safety import SafetyWords, words_of
 from evalloop_assets.policy_iteration.training import Checkpoint, Probe, best, decoding, train_adapter
+from evalloop_assets.reward_model.gated import BLANK_REWARD
 from evalloop_assets.reward_model.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ def train_lora(
     start, losses = (parent, ()) if parent else _base(folder, log.fit, training)
     reference = load_language_model(start.base, decoding(training), start.adapters)
 
-    def rewards(messages: Sequence[str], replies: Sequence[str]) -> list[float | None]:
-        return [None if value != value else float(value) for value in worth(messages, replies)]
+    def rewards(messages: Sequence[str], replies: Sequence[str]) -> list[float]:
+        found: list[float] = np.nan_to_num(worth(messages, replies), nan=BLANK_REWARD).tolist()
+        return found
 
     rows = training_rows(reference, log.fit, pairs, worth, options)
     if not rows:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Method = Literal["sft", "dpo", "grpo"]
 Rows = Sequence[Mapping[str, str]]
-RewardOf = Callable[[Sequence[str], Sequence[str]], Sequence[float | None]]
-"""Messages and a reply to each, to one reward each; None where there is nothing to judge."""
+RewardOf = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
+"""Messages and a reply to each, to one finite reward each: TRL writes the texts of a reply without one to the log."""
 
 
 def trainer_arguments(folder: Path, steps: int, batch: int, learning_rate: float, seed: int) -> dict[str, Any]:
@@ -91,10 +91,10 @@ def trainer_by(
     return trainer
 
 
-def _reward_function(reward_of: RewardOf) -> Callable[..., list[float | None]]:
+def _reward_function(reward_of: RewardOf) -> Callable[..., list[float]]:
     """As TRL calls it: columns of the rows by name."""
 
-    def reward(prompts: list[str], completions: list[str], message: list[str], **_: object) -> list[float | None]:
+    def reward(prompts: list[str], completions: list[str], message: list[str], **_: object) -> list[float]:
         return list(reward_of(message, completions))
 
     return reward

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+BLANK_REWARD = -5.0
+"""What a blank reply gets where a number is needed: a policy that says nothing must lose."""
+
 
 class Scores(Protocol):
     """A reward model, as far as the gate knows it (`model.RewardModel`)."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.dialogue import Reply, reply_of, rewards_of
+from evalloop_assets.reward_model.gated import BLANK_REWARD
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from evalloop_assets.reward_model.gated import Gate
     from evalloop_assets.reward_model.model import RewardModel
 
-BLANK_REWARD = -5.0
-"""What a blank reply gets: a policy that says nothing must lose, and the trainers take no gap."""
 MOST_BYTES = 64 * 2**20
 SINGULAR = {"prompts": "prompt", "completions": "completion", "query": "query", "messages": "messages"}
 

@@ -110,6 +110,23 @@ def test_likelihood_is_the_sum_of_the_tokens_own(base: Path):
     assert (found.log < 0).all()
 
 
+def test_no_batch_holds_more_logits_than_allowed(base: Path, monkeypatch: pytest.MonkeyPatch):
+    speaker = load_language_model(base, Decoding(0.8, 1.0, 40))
+    replies = [one.reply for one in LOG.held_out[:40]]
+    at_once = speaker.likelihood(PROMPTS, replies)
+    held: list[int] = []
+    speaker.model.register_forward_hook(lambda _, __, output: held.append(output.logits.numel()))
+    monkeypatch.setattr(language_model, "MOST_LOGITS", 200_000)
+    in_parts = speaker.likelihood(PROMPTS, replies)
+    assert max(held) <= 200_000 < sum(held)
+    np.testing.assert_allclose(in_parts.log, at_once.log, rtol=1e-4)
+    assert in_parts.tokens.tolist() == at_once.tokens.tolist()
+    monkeypatch.setattr(language_model, "MOST_LOGITS", 1)
+    held.clear()
+    np.testing.assert_allclose(speaker.likelihood(PROMPTS, replies).log, at_once.log, rtol=1e-4)
+    assert len(held) == 40
+
+
 def _masked(ids, spoken: int):
     labels = ids.clone()
     labels[:, : ids.shape[1] - spoken] = -100
@@ -124,6 +141,19 @@ def test_dpo_raises_the_reward_within_the_limits(by_dpo: Trained, base: Path):
     assert 0 < chosen.probe["kl"] < 0.5
     assert chosen.losses[-1] < chosen.losses[0]
     assert by_dpo.weights.base == str(base)
+
+
+def test_what_was_said_before_a_blank_reply_is_not_logged(
+    home: Path, base: Path, rewards: Rewards, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    def with_blanks(messages: list[str], replies: list[str], histories: object = None) -> np.ndarray:
+        return np.where(["road" in reply for reply in replies], np.nan, rewards(messages, replies))
+
+    asked = options(base, method="grpo", draw_prompts=16, generations=2, steps=1, eval_every=1)
+    trained = train_lora(home / "blank", None, LOG, [], with_blanks, asked, "v")
+    assert np.isfinite(trained.checkpoints[0].losses).all()
+    written = "".join(capfd.readouterr()) + caplog.text
+    assert not [one for one in LOG.fit if one.prompt.message in written]
 
 
 def test_nothing_is_pickled(by_dpo: Trained, home: Path):

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from evalloop_assets.evaluation.dynamic.converse import Conversation
 from evalloop_assets.evaluation.dynamic.user import grams
 from evalloop_assets.reward_model.breaks import find_breaks
-from evalloop_assets.reward_model.gated import Gate, Scores, gated_rewards
+from evalloop_assets.reward_model.gated import BLANK_REWARD, Gate, Scores, gated_rewards
 from evalloop_assets.reward_model.history import Exchange, History
-from evalloop_assets.reward_model.http_scorer import BLANK_REWARD
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,8 @@ from evalloop_assets.evaluation.dynamic.converse import converse
 from evalloop_assets.evaluation.dynamic.grid import INTENTS, ROLE_TYPES, scenarios
 from evalloop_assets.evaluation.dynamic.results import results
 from evalloop_assets.evaluation.dynamic.scoring import RewardScorer, TextScorer, scored
-from evalloop_assets.reward_model.gated import Gate, gated_rewards
+from evalloop_assets.reward_model.gated import BLANK_REWARD, Gate, gated_rewards
 from evalloop_assets.reward_model.history import Exchange
-from evalloop_assets.reward_model.http_scorer import BLANK_REWARD
 from evalloop_assets_tests.evaluation.dynamic.talkers import Says, Talker
 
 AT = Gate(0.6, 0.1, 3600.0)
