@@ -61,17 +61,17 @@ def lines() -> Iterator[str]:
     yield f"reward model: {TEXTS / spent.cpu:,.0f} texts of 20 words encoded per CPU-second, vectors and n-grams"
 
 
-def drawn_pairs(rng: np.random.Generator) -> Pairs:
+def drawn_pairs(rng: np.random.Generator, count: int = PAIRS) -> Pairs:
     """Random pairs whose labels go by a planted preference."""
-    difference = rng.normal(0, 0.05, (PAIRS, width(HashedNgrams.dimension))).astype(np.float32)
+    difference = rng.normal(0, 0.05, (count, width(HashedNgrams.dimension))).astype(np.float32)
     chance = 1 / (1 + np.exp(-difference @ rng.normal(0, 1, (difference.shape[1], len(HORIZONS)))))
-    names = np.array([f"{number:06}" for number in range(PAIRS)])
-    nothing = np.zeros(PAIRS)
+    names = np.array([f"{number:06}" for number in range(count)])
+    nothing = np.zeros(count)
     return Pairs(
         ids=names,
         users=names,
-        sources=np.full(PAIRS, "tail"),
-        days=np.full(PAIRS, np.datetime64("2026-03-01")),
+        sources=np.full(count, "tail"),
+        days=np.full(count, np.datetime64("2026-03-01")),
         difference=difference,
         log_length_ratio=nothing,
         position_lead=nothing,
