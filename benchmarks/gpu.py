@@ -32,9 +32,11 @@ from evalloop_assets.settings import PolicySettings, TrainingSettings
 PAIRS, HELD_OUT = 200_000, 20_000
 TEXTS = 4_096
 EXAMPLES, PROBES = 2_000, 256
-LIKED = frozenset(WORDS[::2].tolist())
+SPOKEN = WORDS[:40]
+LIKED = frozenset(SPOKEN[::2].tolist())
 SMALL = TinyModel(steps=200)
-LARGE = TinyModel(width=1_024, layers=24, heads=16, steps=60, learning_rate=3e-4)
+LARGE = TinyModel(width=1_024, layers=24, heads=16, steps=40, learning_rate=3e-4)
+TRAINING = {"max_reply_tokens": 64, "draw_prompts": 256, "steps": 20, "eval_every": 20}
 
 
 def lines() -> Iterator[str]:
@@ -94,7 +96,7 @@ def _encoder(folder: Path) -> str:
 
 
 def _mini_lm(folder: Path) -> Path:
-    """An encoder of random weights in the shape of MiniLM-L6, over the drawn words."""
+    """An encoder of random weights in the shape of MiniLM-L6, over the words."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
@@ -118,7 +120,7 @@ def _policy(folder: Path, name: str, shape: TinyModel) -> Iterator[str]:
     examples = [Example(f"u{at}", Prompt(ask, (), "Mara", "en-GB"), reply) for at, (ask, reply) in enumerate(said)]
     base = folder / name
     spent = cost(lambda: train_base_model(examples, shape, base, 0))
-    options = PolicySettings(training=TrainingSettings(base_model=str(base), max_reply_tokens=64, draw_prompts=256))
+    options = PolicySettings(training=TrainingSettings(base_model=str(base), **TRAINING))
     speaker = load_language_model(base, decoding(options.training))
     millions = sum(weight.numel() for weight in speaker.model.parameters()) / 1e6
     yield (
@@ -190,7 +192,7 @@ def _rewards(messages: Sequence[str], replies: Sequence[str]) -> list[float]:
 
 
 def _sentences(draw: np.random.Generator, count: int) -> list[str]:
-    return [" ".join(words) for words in draw.choice(WORDS, (count, 20)).tolist()]
+    return [" ".join(words) for words in draw.choice(SPOKEN, (count, 20)).tolist()]
 
 
 def _forget_peak() -> None:
