@@ -11,6 +11,8 @@ Window = tuple[int | None, int | None]
 
 BEFORE: Window = (None, -1)
 """All days before the range, for a table that reads its own past."""
+WHOLE: Window = (None, None)
+"""All days, for a table whose rows belong to no day of the log."""
 
 
 @dataclass(frozen=True, order=True)

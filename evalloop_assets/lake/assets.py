@@ -59,12 +59,12 @@ STALE_ONLY = {"evalloop/only": "stale"}
 
 @dataclass(frozen=True)
 class Scorer:
-    """The model that scores the rows of a step: another one makes another definition."""
+    """What the newest days are scored anew for: another model, or other rows of a table that is read as a whole."""
 
     version: Callable[[Settings], str]
-    """Of the model in use; empty where there is none."""
+    """Of the model, or the rules, in use; empty where there is none."""
     rescored_days: Callable[[Settings], int]
-    """How many of the newest complete days a new model scores anew."""
+    """How many of the newest complete days are then scored anew; those before stand."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ def frame_asset(
     """The asset of a function that computes the rows of one day from its windows; the UI shows its docstring.
 
     With `once`, a run over a range computes its last day only: for steps that learn or decide. With a `scorer`, former
-    days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another.
+    days are recomputed like those of a query: when rows came late, and, the newest of them, when the model is another
+    or a table that is read as a whole has other rows.
     The picture is drawn once a run. A step with a window on its `own` table runs in parts (`run_in_parts`): beside what
     it `reads` it finds what its table holds of these days, and adds to it. That is no edge of the graph and makes
     nothing stale: its rows are right whatever it finds.
@@ -189,9 +190,11 @@ def definition_of(table: str, settings: Settings, clock: Clock) -> Definition:
     """What tells whether a day of the table is stale."""
     step = STEPS[table]
     newest = clock.watermark or (clock.log_end.date() if clock.log_end else None)
-    days = step.scorer.rescored_days(settings) if step.scorer else 0
-    rescored_from = newest - timedelta(days=days - 1) if newest and days else None
-    return Definition(table, step.reads, step.horizons, version_of(table, settings), rescored_from)
+    known = (table, step.reads, step.horizons, version_of(table, settings))
+    if step.scorer is None:
+        return Definition(*known)
+    days = step.scorer.rescored_days(settings)
+    return Definition(*known, newest - timedelta(days=days - 1) if newest and days else date.max)
 
 
 def version_of(table: str, settings: Settings) -> str:

@@ -6,7 +6,8 @@
 - new reward model: another model is in use than the one that scored it;
 - matured: the watermark has passed a horizon of the day since;
 - log went on: rows of the day waited for the log to go on, such as sessions that were open, and it did;
-- earlier days changed: an input that is read without a beginning changed.
+- earlier days changed: an input that is read without a beginning changed. One that is read as a whole, without an end
+  either, tells nothing of days: where former days are scored, it reopens those that a new model would, and no others.
 
 A table with horizons does not look at days that were still open when it was computed: what depends on them is censored
 until it matures.
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from evalloop_assets.days import Window
+from evalloop_assets.days import WHOLE, Window
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.commit_notes import Computed
 
@@ -53,8 +54,8 @@ class Definition:
     """Days after which rows of a day change because something matured."""
     code: str
     """Version of the definition, and after a slash that of the model that its rows were made with."""
-    rescored_from: date | None = None
-    """First day that a new model scores anew; None where no day is."""
+    rescored_from: date = date.min
+    """First day that a new model, or other rows of a table that is read as a whole, reopen: days before it stand."""
 
 
 class Newest:
@@ -96,6 +97,8 @@ def causes(
     if known.waits and clock.log_end is not None and (known.log_end is None or known.log_end < clock.log_end):
         found.add(Cause(WENT_ON, f"{known.log_end} → {clock.log_end}"))
     for table in definition.reads.keys() & newest.keys():
+        if definition.reads[table] == WHOLE and day < definition.rescored_from:
+            continue
         first, last = window(definition, table, day, known)
         seen = known.inputs.get(table, -1)
         if table == definition.table:
@@ -129,7 +132,7 @@ def _redefined(definition: Definition, day: date, known: Computed) -> Iterable[C
     (old, _, old_model), (new, _, new_model) = known.code.partition("/"), definition.code.partition("/")
     if old != new:
         yield Cause(CODE, f"{definition.table} {old or 'unknown'} → {new}")
-    elif old_model != new_model and definition.rescored_from is not None and day >= definition.rescored_from:
+    elif old_model != new_model and day >= definition.rescored_from:
         yield Cause(MODEL, f"{old_model or 'none'} → {new_model or 'none'}")
 
 

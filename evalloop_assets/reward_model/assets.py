@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from evalloop_assets.days import WHOLE
 from evalloop_assets.lake.assets import Frame, Scorer, frame_asset, sql_asset
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.reward_model.pictures import PICTURES
@@ -11,6 +12,7 @@ from evalloop_assets.reward_model.tables import (
     BREAKS,
     CREDIT,
     PAIR_SCORES,
+    PERSONAS,
     REPLY_QUALITY,
     REWARD_MODEL_REPORT,
     REWARDS,
@@ -23,6 +25,8 @@ EMBEDDED_FOR = 27
 """Days before its own in which a step finds the vector of a text."""
 BREAK_HISTORY = 6
 """Days before its own whose replies a reply is held against."""
+BREAK_RULES = "rules 1"
+"""Version of the rules and the lexicon of breaks: raised where some message gets another score."""
 READ_FOR = 3
 """Days before its own whose replies a user is taken to remember."""
 
@@ -41,6 +45,16 @@ def charged_as(settings: Settings) -> str:
         f"{options.encoder} {options.break_threshold:g} {options.credit_lookback} {options.drift_rate:g} "
         f"{options.credit_form}"
     )
+
+
+def as_delivered(settings: Settings) -> str:
+    """No model has a say in who spoke."""
+    return ""
+
+
+def ruled_by(settings: Settings) -> str:
+    """The rules of breaks: others judge the newest days anew."""
+    return BREAK_RULES
 
 
 def remembered_as(settings: Settings) -> str:
@@ -68,9 +82,32 @@ def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
 
 @frame_asset(
-    schema=BREAKS,
-    reads={"reading": (-BREAK_HISTORY, 0), "turns": (-BREAK_HISTORY, 1), "characters": (None, None)},
+    schema=PERSONAS,
+    reads={"reading": (0, 0), "turns": (0, 1), "characters": WHOLE},
     group=GROUP,
+    scorer=Scorer(as_delivered, lambda settings: settings.reward.rescore_days),
+)
+def personas(inputs: Inputs, day: date, settings: Settings) -> Frame:
+    """The characters behind the kept replies of the day. A persona counts for every day, whenever it was delivered.
+
+    What is delivered later is taken over into the newest complete days (`reward.rescore_days`), and into those that
+    late rows reopen: a new character costs the days before nothing, and one that is written anew only those on which it
+    spoke.
+    """
+    from evalloop_assets.reward_model.breaks.personas import personas_of_day
+
+    return Frame(personas_of_day(inputs))
+
+
+@frame_asset(
+    schema=BREAKS,
+    reads={
+        "reading": (-BREAK_HISTORY, 0),
+        "turns": (-BREAK_HISTORY, 1),
+        "personas": (-BREAK_HISTORY, 0),
+    },
+    group=GROUP,
+    scorer=Scorer(ruled_by, lambda settings: settings.reward.rescore_days),
 )
 def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Each kept reply is held against its persona and what was said in its conversation in the week before.
@@ -217,6 +254,7 @@ reward_retention = sql_asset("reward_model/reward_retention.sql", GROUP, PICTURE
 
 ASSETS = [
     turn_embeddings,
+    personas,
     breaks,
     reward_model_report,
     reply_quality,

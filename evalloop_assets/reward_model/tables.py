@@ -15,6 +15,16 @@ TURN_EMBEDDINGS = TableSchema(
     ),
 )
 
+PERSONAS = TableSchema(
+    name="personas",
+    row="one character that spoke on a day, as it was delivered last",
+    key=("day", "character_id"),
+    columns=(
+        Column("character_id", "VARCHAR", "the character"),
+        Column("persona", "VARCHAR", "its facts and voice, one a line; NULL where none were delivered"),
+    ),
+)
+
 BREAKS = TableSchema(
     name="breaks",
     row="one kept reply, with how surely it breaks what its conversation has established",

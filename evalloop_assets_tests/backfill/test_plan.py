@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from evalloop_assets.backfill.plan import Known, Span, in_dependency_order, spans, stale
+from evalloop_assets.days import WHOLE
 from evalloop_assets.lake.clock import Clock
 from evalloop_assets.lake.commit_notes import Computed
 from evalloop_assets.lake.freshness import Definition
@@ -125,11 +126,10 @@ def test_a_day_with_open_sessions_waits_for_the_log_to_go_on():
         assert [item.day for item in stale(known, may(1), may(30)) if item.table == "sessions"] == found
 
 
-@pytest.mark.parametrize(("rescored_from", "days"), [(9, [9, 10]), (None, [])])
-def test_a_new_model_scores_the_newest_days_anew_and_older_ones_stand(rescored_from: int | None, days: list[int]):
+@pytest.mark.parametrize(("rescored_from", "days"), [(9, [9, 10]), (31, [])])
+def test_a_new_model_scores_the_newest_days_anew_and_older_ones_stand(rescored_from: int, days: list[int]):
     history = History()
-    day = may(rescored_from) if rescored_from else None
-    scores = Definition("returns", RETURNS.reads, (), "r1/new", day)
+    scores = Definition("returns", RETURNS.reads, (), "r1/new", may(rescored_from))
     history.computed["returns"] = {
         day: known._replace(code="r1/old") for day, known in history.computed["returns"].items()
     }
@@ -138,6 +138,18 @@ def test_a_new_model_scores_the_newest_days_anew_and_older_ones_stand(rescored_f
     assert {cause.detail for item in found for cause in item.causes} <= {"old → new"}
     other_code = replace(scores, code="r2/new")
     assert len(stale(history.known([SESSIONS, USER_DAYS, FIRST_SEEN, other_code]), may(1), may(30))) == 10
+
+
+@pytest.mark.parametrize(("rescored_from", "days"), [(9, [9, 10]), (31, []), (1, list(range(1, 11)))])
+def test_what_is_read_as_a_whole_reopens_the_days_that_a_new_model_would(rescored_from: int, days: list[int]):
+    history = History()
+    history.changed["characters"] = {may(30): 2}
+    personas = Definition("returns", {"user_days": (0, 0), "characters": WHOLE}, (), "r1", may(rescored_from))
+    found = stale(history.known([SESSIONS, USER_DAYS, FIRST_SEEN, personas]), may(1), may(10))
+    assert [(item.day.day, item.reasons) for item in found] == [(day, ("earlier days changed",)) for day in days]
+    history.changed["user_days"][may(2)] = 2
+    found = stale(history.known([SESSIONS, USER_DAYS, FIRST_SEEN, personas]), may(1), may(10))
+    assert {item.day.day for item in found if item.table == "returns"} == {2, *days}
 
 
 def test_what_matured_since_is_computed_anew_and_nothing_else():

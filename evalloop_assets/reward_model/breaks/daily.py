@@ -19,7 +19,7 @@ BREAK = 0.5
 CONVERSATIONS = """
     WITH newest AS (
         SELECT character_id, persona
-        FROM characters
+        FROM personas
         QUALIFY row_number() OVER (PARTITION BY character_id ORDER BY day DESC) = 1
     )
     SELECT

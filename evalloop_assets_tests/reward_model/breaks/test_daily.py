@@ -11,7 +11,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
 from evalloop_assets.logs.contract import CHARACTERS, TURNS
-from evalloop_assets.reward_model.assets import breaks
+from evalloop_assets.reward_model.assets import breaks, personas
 from evalloop_assets.reward_model.breaks import daily
 from evalloop_assets.reward_model.checks import breaks_complete_and_sound, breaks_sound
 from evalloop_assets.reward_model.tables import BREAKS
@@ -67,6 +67,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         ]  # fmt: skip
         put(found, TURNS, turns, on(after))
         put(found, READING_TABLE, reading, on(after))
+        found.run(on(after), [personas])
     return found
 
 
@@ -100,7 +101,7 @@ def test_what_was_said_more_than_a_week_ago_is_forgotten(stage: Stage, result):
 def test_parts_end_between_conversations(stage: Stage, result, monkeypatch: pytest.MonkeyPatch):
     whole = [row for row in stage.rows("breaks") if row["day"] == on(2)]
     monkeypatch.setattr(daily, "TURNS_AT_ONCE", 1)
-    inputs = stage.inputs(on(2), reading=(-6, 0), turns=(-6, 1), characters=(None, None))
+    inputs = stage.inputs(on(2), reading=(-6, 0), turns=(-6, 1), personas=(-6, 0))
     again = daily.break_day(inputs, on(2)).rows.to_pylist()
     assert [{"day": on(2), **row} for row in again] == whole
 
@@ -109,7 +110,7 @@ def test_a_day_without_replies_has_no_rows(tmp_path: Path):
     stage = Stage.at(tmp_path)
     for schema in (CHARACTERS, TURNS, READING_TABLE):
         put(stage, schema, [], DAY)
-    assert stage.run(DAY, [breaks, breaks_complete_and_sound]).success
+    assert stage.run(DAY, [personas, breaks, breaks_complete_and_sound]).success
 
 
 @pytest.mark.parametrize(
