@@ -78,7 +78,7 @@ def test_every_asset_says_what_one_row_is_and_shows_its_columns():
 def test_every_transform_is_an_asset_and_relabelling_covers_the_labels():
     job = defs.resolve_job_def("relabel")
     relabelled = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert relabelled == {*TRANSFORMS, "reply_quality", "rewards", "pair_scores", "credit"}
+    assert relabelled == {*TRANSFORMS, "personas", "breaks", "reply_quality", "rewards", "pair_scores", "credit"}
     assert {"horizon_labels", "preference_pairs", "experiment_users"} <= relabelled
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
+from itertools import chain
 from math import exp
 from typing import NamedTuple
 
-from evalloop_assets.reward_model.wording import COMMON_HAN, COMMON_WORDS, SENTENCE, WORD
+from evalloop_assets.reward_model.wording import COMMON_HAN, COMMON_WORDS, HAN, SENTENCE, WORD, WORD_ASCII
 
 DENSE, DENSE_HAN = 0.42, 0.62
 """Share of content among words, and among Chinese characters, from which a reply counts as dense."""
@@ -19,6 +21,8 @@ MUCH_NEWS = 4.0
 """New content words of a reply at which its progress is 1 - 1/e."""
 SHINGLE = 3
 """Words, or Chinese characters, of one phrase."""
+SENTENCES_KEPT, SHORT = 20_000, 200
+"""Sentences of at most so many characters that are kept as they were read: models and people repeat themselves."""
 
 
 Phrase = tuple[str, ...]
@@ -42,34 +46,43 @@ class Wording(NamedTuple):
 
 def read(text: str) -> Wording:
     """The words, content and phrases of a text of any length; a blank one has none."""
-    sentences = tuple(SENTENCE.findall(unicodedata.normalize("NFKC", text).replace("’", "'").casefold()))
-    words: list[str] = []
-    phrases: list[Phrase] = []
-    content: set[str] = set()
-    han = content_words = 0
-    for sentence in sentences:
-        said = WORD.findall(sentence)
-        words += said
-        if len(said) >= SHINGLE:
-            phrases += zip(*(said[at:] for at in range(SHINGLE)), strict=False)
-        elif said:
-            phrases.append(tuple(said))
-        before = ""
-        for word in said:
-            if not "\u3400" <= word[0] <= "\u9fff":
-                before = ""
-                if word not in COMMON_WORDS:
-                    content_words += 1
-                    content.add(word)
-                continue
-            han += 1
-            if word in COMMON_HAN:
-                before = ""
-            else:
-                content_words += 1
-                content.add(before + word)
-                before = word
-    return Wording(sentences, tuple(words), han, frozenset(content), content_words, tuple(phrases))
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("’", "'")
+    sentences = tuple(SENTENCE.findall(plain.casefold()))
+    parts = [_known(sentence) if len(sentence) <= SHORT else _read(sentence) for sentence in sentences]
+    return Wording(
+        sentences,
+        tuple(chain.from_iterable([part.words for part in parts])),
+        sum([part.han for part in parts]),
+        frozenset().union(*[part.content for part in parts]),
+        sum([part.content_words for part in parts]),
+        tuple(chain.from_iterable([part.phrases for part in parts])),
+    )
+
+
+def _read(sentence: str) -> Wording:
+    """One sentence, in lower case."""
+    words = tuple((WORD_ASCII if sentence.isascii() else WORD).findall(sentence))
+    phrases = tuple(zip(*(words[at:] for at in range(SHINGLE)), strict=False)) if len(words) >= SHINGLE else (words,)
+    if not HAN.search(sentence):
+        content = [word for word in words if word not in COMMON_WORDS]
+        return Wording((sentence,), words, 0, frozenset(content), len(content), phrases if words else ())
+    content, han, before = [], 0, ""
+    for word in words:
+        if not HAN.match(word):
+            before = ""
+            if word not in COMMON_WORDS:
+                content.append(word)
+            continue
+        han += 1
+        if word in COMMON_HAN:
+            before = ""
+        else:
+            content.append(before + word)
+            before = word
+    return Wording((sentence,), words, han, frozenset(content), len(content), phrases if words else ())
+
+
+_known = lru_cache(maxsize=SENTENCES_KEPT)(_read)
 
 
 def density(reply: Wording) -> float:

@@ -72,9 +72,12 @@ class Reader:
     def _uses(self, wording: Wording, seconds: float) -> dict[Phrase, float]:
         """How often each phrase of the text was met before, faded."""
         uses = dict.fromkeys(wording.phrases, 0.0)
+        left: dict[float, float] = {}
         for phrase in uses.keys() & self._met.keys():
             count, at, _ = self._met[phrase]
-            uses[phrase] = discounts.faded(count, seconds - at, self._tau)
+            if at not in left:
+                left[at] = discounts.faded(1.0, seconds - at, self._tau)
+            uses[phrase] = count * left[at]
         return uses
 
     def _remember(self, asked: _Text, said: _Text, uses: dict[Phrase, float], seconds: float) -> None:

@@ -92,5 +92,7 @@ LOUD = re.compile(r"[!！\u2764\U0001f493-\U0001f49f\U0001f60d\U0001f62d\U0001f5
 HAN = re.compile(r"[\u3400-\u9fff]")
 WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’][^\W_\u3400-\u9fff]+)?")
 """One Chinese character, or one word of another script with its apostrophe."""
+WORD_ASCII = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
+"""The same words in a text that is ASCII and lower case, found in half the time."""
 
 SENTENCE = re.compile(r"[^.!?。！？…\n]+[.!?。！？…\n]*")

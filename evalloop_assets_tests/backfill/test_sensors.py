@@ -91,7 +91,8 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     told.run()
     with DagsterInstance.ephemeral() as instance:
         asked = Loop(home, instance).until_quiet()
-    learned = {"reply_quality", "rewards", "pair_scores", "credit", "trajectory_returns", "reward_retention"}
+    learned = {"personas", "breaks", "reply_quality", "rewards", "pair_scores", "credit"}
+    learned |= {"trajectory_returns", "reward_retention"}
     scored = learned | {"slice_units", "bad_signals", "model_days"}
     assert [tables_of(request) for request in asked] == [scored]
     return home
