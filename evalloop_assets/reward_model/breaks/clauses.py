@@ -140,9 +140,10 @@ CHINESE_PERSON = re.compile("我们|咱们|你们|他们|她们|它们|人家|�
 CHINESE_SELF = frozenset(["我们", "咱们", "贫道", "贫僧", "老夫", "在下", "本官", "本人", "我", "咱", "俺"])
 
 
-def clauses_of(text: str) -> list[Clause]:
+@lru_cache(maxsize=1_000)
+def clauses_of(text: str) -> tuple[Clause, ...]:
     """The clauses of a text in their order."""
-    return [clause for sentence in _sentences(normal(text)) for clause in _clauses(sentence)]
+    return tuple(clause for sentence in _sentences(normal(text)) for clause in _clauses(sentence))
 
 
 @lru_cache(maxsize=50_000)

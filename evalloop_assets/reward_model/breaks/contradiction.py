@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from evalloop_assets.reward_model.breaks.claims import Answer, Attribute, Claim, Said, asked_for, grams
 from evalloop_assets.reward_model.breaks.clauses import ENDED, EVER, OPEN, OTHER, SELF, Clause
@@ -267,9 +268,14 @@ MACHINE_PERSONA = re.compile(
 )
 
 
+@lru_cache(maxsize=20_000)
+def _as_machine(clause: str) -> bool:
+    return bool(MACHINE.search(clause))
+
+
 def out_of_character(said: Said, persona: str, earlier: Sequence[Said]) -> float:
     """Evidence that a persona speaks as the program behind it; 0 for a persona that is one."""
-    if not any(MACHINE.search(clause.text) and clause.fact > 0 for clause in said.clauses):
+    if not any(clause.fact > 0 and _as_machine(clause.text) for clause in said.clauses):
         return 0.0
     if persona:
         return 0.0 if MACHINE_PERSONA.search(persona.casefold()) else 0.9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from evalloop_assets.reward_model.breaks.claims import Said
@@ -34,6 +35,21 @@ OVERDUE = 0.3
 OPEN_AT_ONCE = 20
 
 
+class Speech(NamedTuple):
+    """What a clause does to promises."""
+
+    promises: bool
+    denies: bool
+    refuses: bool
+    reminds: bool
+
+
+@lru_cache(maxsize=20_000)
+def speech(clause: str) -> Speech:
+    """Read off its words alone."""
+    return Speech(*(bool(pattern.search(clause)) for pattern in (PROMISE, DENIED, REFUSED, REMINDED)))
+
+
 class Promise(NamedTuple):
     """One promise, still open."""
 
@@ -51,11 +67,16 @@ class Promises:
 
     def broken(self, said: Said, asked: Sequence[Clause]) -> float:
         """Evidence that the message goes back on an open promise: denied, or overdue when the user asks for it."""
-        denied = any(DENIED.search(clause.text) for clause in said.clauses)
-        refused = {token for clause in said.clauses if REFUSED.search(clause.text) for token in clause.tokens}
+        if not self._open:
+            return 0.0
+        spoken = [speech(clause.text) for clause in said.clauses]
+        denied = any(act.denies for act in spoken)
+        refused = {
+            token for clause, act in zip(said.clauses, spoken, strict=True) if act.refuses for token in clause.tokens
+        }
         tokens = {token for clause in said.clauses for token in clause.tokens}
         prompt = {token for clause in asked for token in clause.tokens}
-        reminded = any(REMINDED.search(clause.text) for clause in asked)
+        reminded = any(speech(clause.text).reminds for clause in asked)
         unknown = said.answer is not None and said.answer.unknown
         found = 0.0
         for promise in self._open:
@@ -71,13 +92,17 @@ class Promises:
 
     def note(self, said: Said) -> None:
         """Adds the promises of a message, and closes those that it takes up."""
-        told = {token for clause in said.clauses if not PROMISE.search(clause.text) for token in clause.tokens}
+        told: set[str] = set()
+        made: list[Promise] = []
+        for clause in said.clauses:
+            if not speech(clause.text).promises:
+                told |= clause.tokens.keys()
+            elif not clause.question and not clause.unreal and clause.subject != OTHER:
+                made.append(Promise(frozenset(clause.tokens), self._heard))
         self._open = [
             promise for promise in self._open
             if not (promise.tokens and len(promise.tokens & told) >= 0.5 * len(promise.tokens))
         ]  # fmt: skip
-        for clause in said.clauses:
-            if PROMISE.search(clause.text) and not clause.question and not clause.unreal and clause.subject != OTHER:
-                self._open.append(Promise(frozenset(clause.tokens), self._heard))
+        self._open += made
         self._open = self._open[-OPEN_AT_ONCE:]
         self._heard += 1

@@ -65,7 +65,7 @@ def _written(text: str) -> bool:
 def _grams(text: str) -> frozenset[str]:
     letters = _NO_LETTERS.sub(" ", normal(text))
     size = 2 if HAN.search(letters) else 4
-    return frozenset(map("".join, zip(*(letters[place:] for place in range(size)), strict=False)))
+    return frozenset([letters[place : place + size] for place in range(len(letters) - size + 1)])
 
 
 _NO_LETTERS = re.compile(r"[\W\d]+")
