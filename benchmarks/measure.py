@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """What a call took, all threads of the process together."""
+    """What a call took, all threads of the process together, and the processes that it began and waited for."""
 
     cpu: float
     """Seconds of processor time, user and system."""
@@ -50,5 +50,5 @@ def peak_mib() -> float:
 
 
 def _processor() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

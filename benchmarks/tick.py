@@ -2,16 +2,17 @@
 
     python -m benchmarks.tick
 
-A simulated product with one experiment serves three days; the third is the tick, one run of the job `daily`. Time spent
-on rows (taking in the delivery, queries and functions of the steps, writing what they give) is told from all the rest:
-Dagster, commits, checks, reports, pictures.
+A simulated product with one experiment serves four days. The third is a tick, one run of the job `daily`, of a product
+that has no reward model. Then one is trained on the three days, and the fourth is the tick of a product with a
+champion, by which every reply is scored. Time spent on rows (taking in the delivery, queries and functions of the
+steps, writing what they give) is told from all the rest: Dagster, commits, checks, reports, pictures.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from time import perf_counter
@@ -24,26 +25,37 @@ from evalloop_assets.settings import Settings
 
 USERS = 19_000
 HISTORY = 2
-TRAINING = ("reward_model", "policy_iteration", "scoreboard")
-"""Groups that learn, or hold the loop against the truth."""
+BESIDE = ("policy_iteration", "scoreboard")
+"""Groups that make policies, or hold the loop against the truth."""
+TRAINED = ("turn_embeddings", "reward_model_report")
+"""What makes a champion."""
 PROMISED_SECONDS = 60
 
 
 def lines() -> Iterator[str]:
+    from evalloop_assets.reward_model.registry import champion_version
+    from evalloop_assets.simulator.serve import FIRST_DAY
+
     with tempfile.TemporaryDirectory() as folder, _environment(EVALLOOP_HOME=folder, EVALLOOP_FIRST_DAY="2026-03-02"):
         settings = Settings()
         serve = _product(settings)
         for number in range(HISTORY):
             serve(number)
-            _tick(settings, number)
-        turns = serve(HISTORY)
-        inside, steps = Inside(), []
-        with inside.measuring():
-            whole = cost(lambda: steps.extend(_tick(settings, HISTORY)))
+            _tick(settings, number, _tables("reward_model"))
+        yield _measured("without a reward model", settings, HISTORY, serve(HISTORY), _tables("reward_model"))
+        _run(settings, Days(FIRST_DAY, FIRST_DAY + timedelta(days=HISTORY)), TRAINED)
+        turns, tables = serve(HISTORY + 1), [name for name in _tables() if name != "reward_model_report"]
+        yield _measured(f"champion {champion_version(settings)}", settings, HISTORY + 1, turns, tables)
+
+
+def _measured(product: str, settings: Settings, number: int, turns: int, tables: Sequence[str]) -> str:
+    inside, steps = Inside(), []
+    with inside.measuring():
+        whole = cost(lambda: steps.extend(_tick(settings, number, tables)))
     outside = whole.wall - inside.wall
     share = outside / whole.wall
-    yield (
-        f"tick: {turns:,} turns from delivery to decisions in {whole.wall:.0f} s, {whole.cpu:.0f} CPU-s, "
+    return (
+        f"tick, {product}: {turns:,} turns from delivery to decisions in {whole.wall:.0f} s, {whole.cpu:.0f} CPU-s, "
         f"{len(steps)} steps (promise: {PROMISED_SECONDS} s, {_kept(whole.wall <= PROMISED_SECONDS)}); "
         f"outside the transforms {outside:.0f} s, {share:.0%} (promise: at most half, {_kept(share <= 0.5)})"
     )
@@ -127,20 +139,30 @@ def _product(settings: Settings) -> Callable[[int], int]:
     return serve
 
 
-def _tick(settings: Settings, number: int) -> list[str]:
-    """Take the delivery in and run the loop for its day; gives the steps."""
-    from evalloop_assets.cli.instance import execute, open_instance, require_success
-    from evalloop_assets.definitions import build_definitions
+def _tables(*without: str) -> list[str]:
+    """Those of a tick, but for these groups."""
+    import evalloop_assets.definitions  # noqa: F401 - declares every step
     from evalloop_assets.lake.assets import STEPS
+
+    return [name for name, step in STEPS.items() if step.group not in (*BESIDE, *without)]
+
+
+def _tick(settings: Settings, number: int, tables: Sequence[str]) -> list[str]:
+    """Take the delivery in and run the loop for its day; gives the steps."""
     from evalloop_assets.logs.contract import DELIVERED
     from evalloop_assets.simulator.serve import FIRST_DAY
 
+    return _run(settings, Days.one(FIRST_DAY + timedelta(days=number)), [*DELIVERED, *tables])
+
+
+def _run(settings: Settings, days: Days, tables: Sequence[str]) -> list[str]:
+    from evalloop_assets.cli.instance import execute, open_instance, require_success
+    from evalloop_assets.definitions import build_definitions
+
     steps: list[str] = []
-    day = Days.one(FIRST_DAY + timedelta(days=number))
-    defs = build_definitions(settings)
-    tables = [*DELIVERED, *(name for name, step in STEPS.items() if step.group not in TRAINING)]
     with open_instance(settings) as instance:
-        require_success(execute(defs, "daily", instance, day, steps.append, tables=tables), "daily")
+        ran = execute(build_definitions(settings), "daily", instance, days, steps.append, tables=tables)
+        require_success(ran, "daily")
     return steps
 
 

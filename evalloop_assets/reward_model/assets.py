@@ -118,7 +118,7 @@ def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """
     from evalloop_assets.reward_model.breaks.daily import break_day
 
-    return Frame(*break_day(inputs, day))
+    return Frame(*break_day(inputs, day, settings.engine.threads))
 
 
 @frame_asset(
@@ -160,10 +160,9 @@ def reply_quality(inputs: Inputs, day: date, settings: Settings) -> Frame:
     rewards opens for. Another champion changes nothing here, so that it scores the newest days anew without reading
     their texts for this.
     """
-    from evalloop_assets.lake.delta import rows_of_day
     from evalloop_assets.reward_model.judging import judge_day
 
-    return Frame(rows_of_day(REPLY_QUALITY, day, judge_day(inputs, day, settings)))
+    return Frame(judge_day(inputs, day, settings))
 
 
 @frame_asset(

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+from evalloop_assets.lake.delta import rows_of_day
+from evalloop_assets.reward_model.blocks import blocks, each
 from evalloop_assets.reward_model.gated import Gate
 from evalloop_assets.reward_model.reader import Judgement, Reader
+from evalloop_assets.reward_model.tables import REPLY_QUALITY
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from evalloop_assets.lake.store import Inputs
     from evalloop_assets.settings import Settings
 
 NAMED = ("event_id", "user_id", "model_id")
+READ_AT_ONCE = 10_000
+"""Replies of a block."""
 
 READ = """
     SELECT
@@ -26,24 +34,32 @@ READ = """
 """
 
 
-def judge_day(inputs: Inputs, day: date, settings: Settings) -> list[dict[str, Any]]:
+def judge_day(inputs: Inputs, day: date, settings: Settings) -> pa.Table:
     """Rows of `reply_quality`: the kept replies of the day, each judged after what its user had read.
 
     A user remembers the last `reward.novelty_replies` replies of the days before that the inputs hold.
     """
-    found: list[dict[str, Any]] = []
-    tau = Gate.of(settings.reward).novelty_tau
-    who, reader = None, Reader(tau)
-    remembered = {"day": day, "remembered": settings.reward.novelty_replies}
-    for row in inputs.query(READ, remembered).to_pylist():
+    import pyarrow as pa
+
+    read = inputs.query(READ, {"day": day, "remembered": settings.reward.novelty_replies})
+    work = partial(judge, day=day, novelty_tau=Gate.of(settings.reward).novelty_tau)
+    none = rows_of_day(REPLY_QUALITY, day, [])
+    return pa.concat_tables([none, *each(work, blocks(read, "user_id", READ_AT_ONCE), settings.engine.threads)])
+
+
+def judge(read: pa.Table, day: date, novelty_tau: float) -> pa.Table:
+    """Rows of `reply_quality` for the replies of the day among these rows of READ, all of some users."""
+    found = []
+    who, reader = None, Reader(novelty_tau)
+    for row in read.to_pylist():
         if row["user_id"] != who:
-            who, reader = row["user_id"], Reader(tau)
+            who, reader = row["user_id"], Reader(novelty_tau)
         if row["today"]:
             judged = reader.take(row["user_text"], row["reply_text"], row["seconds"])
             found.append({name: row[name] for name in NAMED} | (_columns(judged) if judged else {}))
         else:
             reader.remember(row["user_text"], row["reply_text"], row["seconds"])
-    return found
+    return rows_of_day(REPLY_QUALITY, day, found)
 
 
 def _columns(judged: Judgement) -> dict[str, float]:

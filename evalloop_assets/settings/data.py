@@ -23,7 +23,7 @@ class EngineSettings(Section):
         pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$",
         description="most memory that one step may use before it spills to disk, 100MB or more",
     )
-    threads: int = Field(2, ge=1, description="threads of one step")
+    threads: int = Field(2, ge=1, description="threads of one step, and processes where it reads texts by rules")
 
     @field_validator("memory_limit")
     @classmethod

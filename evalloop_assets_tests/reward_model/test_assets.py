@@ -11,6 +11,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import STEPS, version_of
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
+from evalloop_assets.reward_model import judging
 from evalloop_assets.reward_model.assets import ASSETS, turn_embeddings
 from evalloop_assets.reward_model.checks import (
     CHECKS,
@@ -165,6 +166,16 @@ def test_quality_and_penalty_are_what_they_are_made_of_and_those_of_the_rewards(
         told = rewards[row["event_id"]]
         assert (told["q"], told["penalty"]) == pytest.approx((row["q"], row["penalty"]), abs=1e-5)
         assert (told["user_id"], told["model_id"]) == (row["user_id"], row["model_id"])
+
+
+def test_users_judged_apart_are_judged_as_together(
+    stage: Stage, result: ExecuteInProcessResult, monkeypatch: pytest.MonkeyPatch
+):
+    rows = [row for row in stage.rows("reply_quality") if row["day"] == DAY]
+    inputs = stage.inputs(DAY, reading=(-3, 0), turns=(-3, 1))
+    monkeypatch.setattr(judging, "READ_AT_ONCE", len(rows) // 3)
+    assert stage.settings.engine.threads > 1
+    assert judging.judge_day(inputs, DAY, stage.settings).to_pylist() == rows
 
 
 def test_another_memory_judges_the_newest_days_anew(stage: Stage, result: ExecuteInProcessResult):

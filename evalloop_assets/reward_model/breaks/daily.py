@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evalloop_assets.reward_model.blocks import blocks, each
 from evalloop_assets.reward_model.breaks import USER, find_breaks
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
     from evalloop_assets.lake.store import Inputs
 
-TURNS_AT_ONCE = 50_000
+TURNS_AT_ONCE = 10_000
+"""Turns of a block."""
 BREAK = 0.5
 
 CONVERSATIONS = """
@@ -41,34 +42,25 @@ class Found(NamedTuple):
     metadata: dict[str, Any]
 
 
-def break_day(inputs: Inputs, day: object) -> Found:
+def break_day(inputs: Inputs, day: date, processes: int = 1) -> Found:
     """One row per kept reply of the day; replies of the days before are history only."""
     import pyarrow as pa
 
     turns = inputs.query(CONVERSATIONS, {"day": day})
-    parts = [_of(part.to_pandas()) for part in _whole_conversations(turns)]
-    rows = pa.concat_tables(parts) if parts else _of(turns.to_pandas())
+    parts = each(judged, blocks(turns, "conversation_id", TURNS_AT_ONCE), processes)
+    rows = pa.concat_tables([judged(turns.slice(0, 0)), *parts])
     scores = rows.column("score").to_numpy()
     kinds = rows.column("kind").filter(pa.array(scores >= BREAK)).value_counts().to_pylist()
     shown: dict[str, Any] = {one["values"]: one["counts"] for one in kinds}
     return Found(rows, {"replies": rows.num_rows, "breaks": int((scores >= BREAK).sum()), "by_kind": shown})
 
 
-def _whole_conversations(turns: pa.Table) -> Iterator[pa.Table]:
-    """The turns in parts of about TURNS_AT_ONCE, so that only one part at a time is Python objects."""
-    ids, first = turns.column("conversation_id"), 0
-    while first < turns.num_rows:
-        last = min(first + TURNS_AT_ONCE, turns.num_rows)
-        while last < turns.num_rows and ids[last].as_py() == ids[last - 1].as_py():
-            last += 1
-        yield turns.slice(first, last - first)
-        first = last
-
-
-def _of(turns: pd.DataFrame) -> pa.Table:
+def judged(heard: pa.Table) -> pa.Table:
+    """Rows of `breaks` for the wanted replies among these rows of CONVERSATIONS, all of some conversations."""
     import pandas as pd
     import pyarrow as pa
 
+    turns = heard.to_pandas()
     place = pd.Series(range(len(turns)), index=turns.index)
     messages = pd.concat(
         [
@@ -89,5 +81,5 @@ def _of(turns: pd.DataFrame) -> pa.Table:
     wanted = turns["wanted"].astype(bool)
     rows = turns.loc[wanted, ["event_id", "session_id", "user_id", "conversation_id"]]
     columns = [(name, pa.float64() if name == "score" else pa.string()) for name in (*rows.columns, "score", "kind")]
-    judged = rows.assign(score=found["score"], kind=found["kind"])
-    return pa.Table.from_pandas(judged, schema=pa.schema(columns), preserve_index=False)
+    scored = rows.assign(score=found["score"], kind=found["kind"])
+    return pa.Table.from_pandas(scored, schema=pa.schema(columns), preserve_index=False)

@@ -50,11 +50,11 @@ class Thread:
         if _written(text):
             self._han.append(bool(HAN.search(text)))
         if len(self._seen) < GRAMS_KEPT:
-            self._seen |= grams | _grams(prompt)
+            self._seen.update(grams, _grams(prompt))
 
     def _nearness(self, grams: frozenset[str], prompt: str) -> float:
-        known = grams & self._seen | grams & _grams(prompt)
-        return len(known) / len(grams)
+        known = len(grams) - len(grams.difference(self._seen, _grams(prompt)))
+        return known / len(grams)
 
 
 def _written(text: str) -> bool:

@@ -102,8 +102,9 @@ def test_parts_end_between_conversations(stage: Stage, result, monkeypatch: pyte
     whole = [row for row in stage.rows("breaks") if row["day"] == on(2)]
     monkeypatch.setattr(daily, "TURNS_AT_ONCE", 1)
     inputs = stage.inputs(on(2), reading=(-6, 0), turns=(-6, 1), personas=(-6, 0))
-    again = daily.break_day(inputs, on(2)).rows.to_pylist()
-    assert [{"day": on(2), **row} for row in again] == whole
+    for processes in (1, 2):
+        again = daily.break_day(inputs, on(2), processes).rows.to_pylist()
+        assert [{"day": on(2), **row} for row in again] == whole
 
 
 def test_a_day_without_replies_has_no_rows(tmp_path: Path):

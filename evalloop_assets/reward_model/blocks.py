@@ -1,0 +1,98 @@
+"""A pure function of blocks of rows, in several processes: the same results as in one, in the same order.
+
+Rules over texts are Python, so that threads would wait for each other. A process takes a second to start: a single
+block is computed here. Processes end with this one, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    import pyarrow as pa
+
+Work = Callable[["pa.Table"], "pa.Table"]
+WAITING = 2
+"""Blocks a process that are handed out at once, so that memory does not grow with their number."""
+
+
+def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
+    """The rows in blocks of about `most`, which end where the key changes: rows of one key follow each other."""
+    keys, first = rows.column(key), 0
+    while first < rows.num_rows:
+        last = min(first + most, rows.num_rows)
+        while last < rows.num_rows and keys[last].as_py() == keys[last - 1].as_py():
+            last += 1
+        yield rows.slice(first, last - first)
+        first = last
+
+
+def each(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.Table]:
+    """What `work`, which can be pickled, makes of each block, in their order.
+
+    What it raises is raised here. RuntimeError where a process is killed.
+    """
+    waiting = iter(given)
+    begin = list(islice(waiting, 2))
+    if processes == 1 or len(begin) < 2:
+        yield from map(work, chain(begin, waiting))
+    else:
+        yield from _apart(work, chain(begin, waiting), processes)
+
+
+def _apart(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.Table]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    futures: deque[Future[bytes]] = deque()
+    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
+        try:
+            for block in given:
+                futures.append(pool.submit(_worked, work, _packed(block)))
+                if len(futures) == WAITING * processes:
+                    yield _unpacked(futures.popleft().result())
+            while futures:
+                yield _unpacked(futures.popleft().result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _worked(work: Work, block: bytes) -> bytes:
+    return _packed(work(_unpacked(block)))
+
+
+def _packed(rows: pa.Table) -> bytes:
+    """The rows alone: a pickled slice would bring the whole table."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())
+
+
+def _unpacked(rows: bytes) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.ipc.open_stream(rows).read_all()
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
