@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from evalloop_assets.lake.engine import DataFile, View, columns_of
 from evalloop_assets.lake.schema import TableSchema
@@ -96,8 +97,16 @@ def view_of(table: DeltaTable | None, first: date | None, last: date | None) -> 
     if table is None:
         return View({})
     limits = [f"day >= '{first}'"] * (first is not None) + [f"day <= '{last}'"] * (last is not None)
-    files = table.file_uris(file_pruning_predicate=" AND ".join(limits)) if limits else table.file_uris()
-    return View(stored_columns(table), files)
+    return View(stored_columns(table), stored_files(table, " AND ".join(limits) or None))
+
+
+def stored_files(table: DeltaTable, predicate: str | None = None) -> list[str]:
+    """Paths or URLs of the table's files, of all days or of those that a predicate over `day` holds for.
+
+    delta-rs writes a local path as in a URL, where a blank or a Chinese character is percent-encoded.
+    """
+    files = table.file_uris(file_pruning_predicate=predicate)
+    return [unquote(file) for file in files] if table.table_uri.startswith("file:") else files
 
 
 def stored_rows(table: DeltaTable) -> dict[date, int | None]:

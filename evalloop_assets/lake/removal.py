@@ -12,7 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from evalloop_assets.lake.commit_notes import NOTE
-from evalloop_assets.lake.delta import delta_actions, stored_columns
+from evalloop_assets.lake.delta import delta_actions, stored_columns, stored_files
 from evalloop_assets.lake.engine import View, select_all
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Lake
@@ -49,7 +49,7 @@ def remove_rows(
             return None
         columns = stored_columns(opened)
         going = f"coalesce({condition(columns)}, false)"
-        seen = {**views, table: View(columns, opened.file_uris())}
+        seen = {**views, table: View(columns, stored_files(opened))}
         counts = lake.reader.fetch(
             f'SELECT day, count(*) AS n FROM "{table}" WHERE {going} GROUP BY day ORDER BY day', seen, {}
         ).to_pydict()

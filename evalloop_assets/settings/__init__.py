@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import (
@@ -94,6 +94,9 @@ def _not_from_a_file(*setting: str) -> InitErrorDetails:
     return InitErrorDetails(type=why, loc=setting, input=None)
 
 
+_ODD_IN_PATHS = re.compile(r"[#?*\[\]]|%[0-9A-Fa-f]{2}")
+
+
 class Settings(BaseSettings):
     """Everything that may be set. Relative paths are relative to the working folder."""
 
@@ -126,6 +129,16 @@ class Settings(BaseSettings):
     guardrails: GuardrailSettings = GuardrailSettings()
     alerts: AlertSettings = AlertSettings()
     webhooks: WebhookSettings = WebhookSettings()
+
+    @field_validator("home", "lake")
+    @classmethod
+    def _plain_folder(cls, value: Path | str) -> Path | str:
+        """Delta, DuckDB and MLflow give these characters of a local path a meaning of their own."""
+        folder = "" if "://" in str(value) else str(Path(value).resolve())
+        odd = _ODD_IN_PATHS.search(folder)
+        if odd:
+            raise ValueError(f"its path {folder} holds {odd[0]}, which names files by a pattern or ends a URL")
+        return value
 
     @property
     def lake_root(self) -> str:

@@ -27,6 +27,14 @@ def test_an_empty_lake(evalloop, home):
         assert told in status.printed
 
 
+@pytest.mark.parametrize("name", ["EVALLOOP_HOME", "EVALLOOP_LAKE"])
+@pytest.mark.parametrize(("folder", "odd"), [("a#b", "#"), ("what?", "?"), ("[a]", "["), ("a%20b", "%20"), ("a*", "*")])
+def test_a_folder_that_could_not_be_read_back_is_refused(evalloop, monkeypatch, tmp_path, name, folder, odd):
+    monkeypatch.setenv(name, str(tmp_path / folder))
+    assert f"its path {tmp_path / folder} holds {odd}, which" in line(evalloop("status"))
+    assert not (tmp_path / folder).exists()
+
+
 def test_a_range_that_ends_before_it_begins(evalloop):
     said = line(evalloop("run", "--from", "2026-03-02", "--to", "2026-03-01"))
     assert said == "--from 2026-03-02 --to 2026-03-01: the range ends before it begins. Swap the two days."

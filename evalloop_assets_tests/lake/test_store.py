@@ -333,3 +333,13 @@ def test_two_floats_that_change_places_are_a_change(lake: Lake):
 
     figures("1e0", "2e0")
     assert figures("2e0", "1e0").changed == (D1,)
+
+
+@pytest.mark.parametrize("folder", ["two words", "用户", "it's", "ü+&=,;@~"])
+def test_a_lake_in_any_folder_gives_back_its_rows(tmp_path: Path, folder: str):
+    lake = Lake(str(tmp_path / folder / "lake"), DuckDBEngine(connect))
+    put(lake, Days(D1, D2), (D1, "fig", 1), (D2, "date", 2))
+    put(lake, Days.one(D2), (D2, "kiwi", 3))
+    found = lake.replace(DOUBLED, Days(D1, D2), {"fruit": (0, 0)}, lambda inputs: "SELECT day, 2 * n AS n FROM fruit")
+    assert found.rows == {D1: 1, D2: 1}
+    assert set(lake.computed("doubled")) == {D1, D2}
