@@ -158,6 +158,13 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     gpu = torch.cuda.is_available()
+    name = f"language model {base}" + (f" with the adapters {', '.join(map(str, adapters))}" if adapters else "")
+    mend = (
+        "Set policy.training.base_model, or the arm's model, to a folder or a Hugging Face model with safetensors "
+        "weights; a folder in `policies` of the home is learned anew once it is removed"
+    )
+    if gone := [path for path in map(str, (base, *adapters)) if Path(path).is_absolute() and not Path(path).is_dir()]:
+        raise UserError(name, f"it cannot be loaded (there is no folder {gone[0]})", mend)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(base))
         model = AutoModelForCausalLM.from_pretrained(
@@ -171,12 +178,7 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
                 model = model.merge_and_unload()
     except Exception as error:  # a damaged folder raises whatever its reader's library raises
         why = (str(error) or repr(error)).splitlines()[0]
-        raise UserError(
-            f"language model {base}" + (f" with the adapters {', '.join(map(str, adapters))}" if adapters else ""),
-            f"it cannot be loaded ({why})",
-            "Set policy.training.base_model, or the arm's model, to a folder or a Hugging Face model with safetensors "
-            "weights; a folder in `policies` of the home is learned anew once it is removed",
-        ) from error
+        raise UserError(name, f"it cannot be loaded ({why})", mend) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LanguageModel(
