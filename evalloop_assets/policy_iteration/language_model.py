@@ -190,7 +190,10 @@ def require_packages() -> None:
     """UserError where the extra `policy` is not installed; else its packages are told to be quiet."""
     import importlib.util
     import os
+    import warnings
 
+    # peft asks transformers by a former name, which concerns nobody here.
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     names = ("transformers", "trl", "peft", "accelerate", "datasets")
