@@ -41,7 +41,8 @@ def run_release(console: Console, base: str) -> None:
     before = newest(base, {row["benchmark"] for row in standing})
     previous = [row for row in standing if row["benchmark"] == before]
     former = [row for row in standing if row["benchmark"].startswith(f"{base}/")]
-    items = next_items(previous, found, former, _left_out(lake, found), settings.evaluation.bad_cases.near_duplicate)
+    left_out = _left_out(lake, found)
+    items = next_items(previous, found, former, left_out, settings.evaluation.bad_cases.near_duplicate)
     made = release(base, day, items)
     if made.name == before:
         raise UserError(f"benchmark {base}", f"{before} has the same items", "Release it when there are others.")
@@ -55,9 +56,17 @@ def run_release(console: Console, base: str) -> None:
         batch_rows=settings.logs.batch_rows,
     )
     print_delivery(console, lake, delivery)
-    kept = len({row["item_id"] for row in items} & {row["item_id"] for row in previous})
+    chosen, told = {row["item_id"] for row in items}, {row["item_id"] for row in found}
+    kept = len(chosen & {row["item_id"] for row in previous})
     console.print(
         f"[green]released[/] {made.name}: {kept:,} items of {before or 'no version before'}, {len(items) - kept:,} new",
+        soft_wrap=True,
+    )
+    gone = len(told & left_out)
+    verb = "is" if gone == 1 else "are"
+    console.print(
+        f"of {len(told):,} found, {gone:,} {verb} left out (learned from, retired or suspected) "
+        f"and {len(told - left_out - chosen):,} ask what another item asks",
         soft_wrap=True,
     )
     with open_instance(settings) as instance:

@@ -40,6 +40,10 @@ def test_versions_follow_each_other(found: Path, evalloop: Evalloop):
     said = evalloop("benchmark", "release")
     assert said.status == 0
     assert "0 items of no version before, 29 new" in said.printed
+    assert (
+        "of 30 found, 1 is left out (learned from, retired or suspected) and 0 ask what another item asks"
+        in said.printed
+    )
     [(first, items)] = versions(found).items()
     assert items == {f"i{at}" for at in range(29)}
     assert first.startswith(f"found/{DAY}/")
@@ -48,7 +52,12 @@ def test_versions_follow_each_other(found: Path, evalloop: Evalloop):
     write(stage, "found_items", [item(30), item(0)], NEXT)
     write(stage, "item_statistics", [{"benchmark": first, "item_id": "i1", "verdict": "saturated"}], NEXT)
     write(stage, "item_contamination", [{"benchmark": first, "item_id": "i2", "contaminated": True}], NEXT)
-    assert "27 items" in evalloop("benchmark", "release").printed
+    said = evalloop("benchmark", "release")
+    assert "27 items" in said.printed
+    assert (
+        "of 2 found, 0 are left out (learned from, retired or suspected) and 0 ask what another item asks"
+        in said.printed
+    )
     second = versions(found)
     assert second[first] == items, "a version that was released stays as it is"
     [name] = second.keys() - {first}
@@ -77,7 +86,9 @@ def test_mistakes_are_one_line(found: Path, evalloop: Evalloop, tmp_path: Path, 
     monkeypatch.setenv("BENCHMARK_KEY", KEY)
     assert "no items" in line(evalloop("benchmark", "export", "found/x"))
     assert ".jsonl" in line(evalloop("benchmark", "export", name, "--out", tmp_path / "x.csv"))
-    assert "slash" in line(evalloop("benchmark", "release", "a/b"))
+    assert "no name" in line(evalloop("benchmark", "release", "a/b"))
+    write(stage_at(found), "found_items", [item(at, contaminated=True) for at in range(3)])
+    assert "there is no item for it" in line(evalloop("benchmark", "release", "other"))
 
 
 def test_without_findings_it_says_what_to_run(home: Path, evalloop: Evalloop):

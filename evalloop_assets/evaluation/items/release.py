@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
 
 LEAST_KEY = 16
+NAME = re.compile(r"\w[\w.-]{0,99}")
+"""Of a benchmark; its versions are named after it, and files after them."""
 
 
 class Release(NamedTuple):
@@ -41,9 +44,10 @@ def item_id(group: str, text: str, reference: str | None) -> str:
 
 
 def release(base: str, day: date, rows: Sequence[Mapping[str, Any]]) -> Release:
-    """The version of these items; UserError where there are none, or a slash in the name of the benchmark."""
-    if "/" in base or not base.strip():
-        raise UserError(f"benchmark {base!r}", "that is no name for one", "Use a word without a slash.")
+    """The version of these items; UserError where there are none, or where the name of the benchmark is no word."""
+    if not NAME.fullmatch(base):
+        why = "that is no name for one"
+        raise UserError(f"benchmark {base!r}", why, "Use up to 100 letters, digits, dots, hyphens and underscores.")
     if not rows:
         raise UserError(f"benchmark {base}", "there is no item for it", "Wait for findings that are not contaminated.")
     items = sorted({str(row["item_id"]): row for row in rows}.items())
