@@ -27,6 +27,8 @@ from evalloop_assets.logs import assets as logs  # noqa: F401  declares its tabl
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
 from evalloop_assets.settings import Settings
 
+SOURCE = "benchmarks/"
+"""Of a delivery, before the name of the version."""
 GONE = ("saturated", "unsolved", "suspect")
 
 
@@ -38,19 +40,20 @@ def run_release(console: Console, base: str) -> None:
     lake = open_lake(settings)
     day, found = _newest(lake, "found_items")
     standing = _rows(lake, BENCHMARK_ITEMS.name)
-    before = newest(base, {row["benchmark"] for row in standing})
+    names = {row["benchmark"] for row in standing}
+    before = newest(base, names, _released_at(lake))
     previous = [row for row in standing if row["benchmark"] == before]
     former = [row for row in standing if row["benchmark"].startswith(f"{base}/")]
     left_out = _left_out(lake, found)
     items = next_items(previous, found, former, left_out, settings.evaluation.bad_cases.near_duplicate)
     made = release(base, day, items)
-    if made.name == before:
-        raise UserError(f"benchmark {base}", f"{before} has the same items", "Release it when there are others.")
+    if made.name in names:
+        raise UserError(f"benchmark {base}", f"{made.name} has the same items", "Release it when there are others.")
     delivery = deliver_lines(
         lake,
         made.lines,
         BENCHMARK_ITEMS,
-        f"benchmarks/{made.name}",
+        SOURCE + made.name,
         now=datetime.now(UTC).replace(tzinfo=None),
         tolerance=timedelta(minutes=settings.logs.future_tolerance_minutes),
         batch_rows=settings.logs.batch_rows,
@@ -99,6 +102,12 @@ def _left_out(lake: Lake, found: Sequence[Mapping[str, Any]]) -> set[str]:
     retired = [row["item_id"] for row in _newest_rows(lake, "item_statistics") if row["verdict"] in GONE]
     learned = [row["item_id"] for row in _newest_rows(lake, "item_contamination") if row["contaminated"]]
     return {*retired, *learned, *(row["item_id"] for row in found if row["contaminated"])}
+
+
+def _released_at(lake: Lake) -> dict[str, datetime]:
+    """When each version was delivered."""
+    told = [row for row in _rows(lake, "log_deliveries") if row["source"].startswith(SOURCE)]
+    return {row["source"].removeprefix(SOURCE): row["delivered_at"] for row in told}
 
 
 def _newest(lake: Lake, table: str) -> tuple[Any, list[dict[str, Any]]]:

@@ -64,6 +64,22 @@ def test_versions_follow_each_other(found: Path, evalloop: Evalloop):
     assert second[name] == items - {"i1", "i2"} | {"i30"}
 
 
+def test_of_one_day_the_next_version_follows_the_last_one(found: Path, evalloop: Evalloop):
+    """Whatever their names: one item retires after another, and one is found, all on one day."""
+    assert evalloop("benchmark", "release").status == 0
+    [last], stage = versions(found), stage_at(found)
+    before = {last}
+    for gone in range(5):
+        write(stage, "found_items", [item(100 + gone)])
+        rows = [{"benchmark": "found", "item_id": f"i{at}", "verdict": "saturated"} for at in range(gone + 1)]
+        write(stage, "item_statistics", rows)
+        assert f"28 items of {last}, 1 new" in evalloop("benchmark", "release").printed
+        [last] = set(versions(found)) - before
+        before.add(last)
+    assert versions(found)[last] == {*(f"i{at}" for at in range(5, 29)), *(f"i{100 + at}" for at in range(5))}
+    assert "same items" in line(evalloop("benchmark", "release"))
+
+
 def test_the_hidden_half_never_leaves(found: Path, evalloop: Evalloop, monkeypatch: pytest.MonkeyPatch):
     assert evalloop("benchmark", "release").status == 0
     [name] = versions(found)

@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
@@ -96,9 +96,12 @@ def next_items(
     return [*kept, *added]
 
 
-def newest(base: str, names: Iterable[str]) -> str | None:
-    """The newest version of a benchmark among these names; of one day, the last by name. None where there is none."""
-    return max((name for name in names if name.startswith(f"{base}/") and name.count("/") == 2), default=None)
+def newest(base: str, names: Iterable[str], released_at: Mapping[str, datetime]) -> str | None:
+    """The newest version of a benchmark among these names; of one day, the last that was released, as far as that is
+    known of it. None where there is none.
+    """
+    versions = (name for name in names if name.startswith(f"{base}/") and name.count("/") == 2)
+    return max(versions, key=lambda name: (name.split("/")[1], released_at.get(name, datetime.min), name), default=None)
 
 
 def _content(row: Mapping[str, Any]) -> str:
