@@ -1,6 +1,7 @@
-"""How often contamination, items and the flywheel err: unrelated real dialogues, edited copies, known parameters.
+"""How often contamination, items and the flywheel err: unrelated real dialogues, edited copies, known parameters; and
+what a day of bad cases costs against the days before it.
 
-`python -m benchmarks.bad_cases` takes about a minute. The dialogues are those of ConvAI2 and of the Schema-Guided
+`python -m benchmarks.bad_cases` takes some minutes. The dialogues are those of ConvAI2 and of the Schema-Guided
 Dialogue set, from `EVALLOOP_SHARED_DATA`; without them their lines are left out.
 """
 
@@ -8,11 +9,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from evalloop_assets.evaluation.bad_cases.daily import cases_of, with_grams
 from evalloop_assets.evaluation.bad_cases.flywheel import BETTER, SAME, generations
 from evalloop_assets.evaluation.items.contamination import LEAST_WORDS, Training, contamination
 from evalloop_assets.evaluation.items.item_response import item_parameters
@@ -36,6 +40,8 @@ def lines() -> Iterator[str]:
         yield flywheel_line(error, error, spread)
     for gain in (0.1, 0.15, 0.25):
         yield flywheel_line(0.4, 0.4 - gain, 0.0)
+    for days in (30, 120, 365):
+        yield history_line(days)
 
 
 def contamination_lines() -> Iterator[str]:
@@ -105,6 +111,42 @@ def flywheel_line(before: float, after: float, spread: float, users: int = 60, p
     return (
         f"error {before:g} to {after:g}, spread of users {spread:g}, {users} users of {per_user} cases: better in "
         f"{shares[BETTER]:.1%}, no difference shown in {shares[SAME]:.1%} of {len(said)}"
+    )
+
+
+def history_line(days: int, signals: int = 5_000) -> str:
+    """A day of so many signals against days on which as many cases were kept as the settings allow, all with a better
+    reply; words are as frequent as Zipf's law has them.
+    """
+    options = Settings().evaluation.bad_cases
+    random = np.random.default_rng(days)
+    share = 1 / np.arange(1, 20_001)
+    words = np.array([f"w{at}" for at in range(20_000)])
+
+    def made(name: str, rows: int) -> pd.DataFrame:
+        said = words[random.choice(len(words), (rows, 100), p=share / share.sum())]
+        texts = {"user_text": said[:, :10], "reply_text": said[:, 10:55], "better_reply": said[:, 55:]}
+        ids = [f"{name}{at}" for at in range(rows)]
+        frame = pd.DataFrame({"event_id": ids, "conversation_id": ids, "user_id": ids})
+        return frame.assign(
+            **{column: [" ".join(text) for text in told] for column, told in texts.items()},
+            same_prefix=True,
+            certainty=0.9,
+            cost=1.0,
+        )
+
+    def stored(rows: int) -> pa.Table:
+        frame = with_grams(made("before", rows))
+        frame = frame.assign(dedup_group=frame["event_id"], side="training", turn=frame["event_id"])
+        return pa.Table.from_pandas(frame, preserve_index=False)
+
+    before, today = stored(days * options.most_a_day), made("today", signals)
+    cases_of(today.head(2), before.slice(0, 2), options)
+    begun = time.process_time()
+    cases_of(today, before, options)
+    return (
+        f"bad cases of a day, {signals:,} signals against {before.num_rows:,} cases of {days} days: "
+        f"{time.process_time() - begun:.1f} CPU-s"
     )
 
 

@@ -27,6 +27,8 @@ from evalloop_assets.logs import assets as logs  # noqa: F401  declares its tabl
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
 from evalloop_assets.settings import Settings
 
+SOURCE = "benchmarks/"
+"""Of a delivery, before the name of the version."""
 GONE = ("saturated", "unsolved", "suspect")
 
 
@@ -38,26 +40,36 @@ def run_release(console: Console, base: str) -> None:
     lake = open_lake(settings)
     day, found = _newest(lake, "found_items")
     standing = _rows(lake, BENCHMARK_ITEMS.name)
-    before = newest(base, {row["benchmark"] for row in standing})
+    names = {row["benchmark"] for row in standing}
+    before = newest(base, names, _released_at(lake))
     previous = [row for row in standing if row["benchmark"] == before]
     former = [row for row in standing if row["benchmark"].startswith(f"{base}/")]
-    items = next_items(previous, found, former, _left_out(lake, found), settings.evaluation.bad_cases.near_duplicate)
+    left_out = _left_out(lake, found)
+    items = next_items(previous, found, former, left_out, settings.evaluation.bad_cases.near_duplicate)
     made = release(base, day, items)
-    if made.name == before:
-        raise UserError(f"benchmark {base}", f"{before} has the same items", "Release it when there are others.")
+    if made.name in names:
+        raise UserError(f"benchmark {base}", f"{made.name} has the same items", "Release it when there are others.")
     delivery = deliver_lines(
         lake,
         made.lines,
         BENCHMARK_ITEMS,
-        f"benchmarks/{made.name}",
+        SOURCE + made.name,
         now=datetime.now(UTC).replace(tzinfo=None),
         tolerance=timedelta(minutes=settings.logs.future_tolerance_minutes),
         batch_rows=settings.logs.batch_rows,
     )
     print_delivery(console, lake, delivery)
-    kept = len({row["item_id"] for row in items} & {row["item_id"] for row in previous})
+    chosen, told = {row["item_id"] for row in items}, {row["item_id"] for row in found}
+    kept = len(chosen & {row["item_id"] for row in previous})
     console.print(
         f"[green]released[/] {made.name}: {kept:,} items of {before or 'no version before'}, {len(items) - kept:,} new",
+        soft_wrap=True,
+    )
+    gone = len(told & left_out)
+    verb = "is" if gone == 1 else "are"
+    console.print(
+        f"of {len(told):,} found, {gone:,} {verb} left out (learned from, retired or suspected) "
+        f"and {len(told - left_out - chosen):,} ask what another item asks",
         soft_wrap=True,
     )
     with open_instance(settings) as instance:
@@ -90,6 +102,12 @@ def _left_out(lake: Lake, found: Sequence[Mapping[str, Any]]) -> set[str]:
     retired = [row["item_id"] for row in _newest_rows(lake, "item_statistics") if row["verdict"] in GONE]
     learned = [row["item_id"] for row in _newest_rows(lake, "item_contamination") if row["contaminated"]]
     return {*retired, *learned, *(row["item_id"] for row in found if row["contaminated"])}
+
+
+def _released_at(lake: Lake) -> dict[str, datetime]:
+    """When each version was delivered."""
+    told = [row for row in _rows(lake, "log_deliveries") if row["source"].startswith(SOURCE)]
+    return {row["source"].removeprefix(SOURCE): row["delivered_at"] for row in told}
 
 
 def _newest(lake: Lake, table: str) -> tuple[Any, list[dict[str, Any]]]:

@@ -38,6 +38,7 @@ from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.lake.store import Lake
+from evalloop_assets.policy_iteration.candidates import BEST_OF_N
 from evalloop_assets.reward_model.gated import Gate
 from evalloop_assets.reward_model.registry import find_champion, load_version
 from evalloop_assets.settings import Settings
@@ -227,13 +228,17 @@ def _chromium() -> str | None:
 
 def _candidate(lake: Lake, model_id: str) -> dict[str, object]:
     view = lake.view("policy_candidates")
-    query = "SELECT * FROM policy_candidates WHERE model_id = $model_id ORDER BY day DESC LIMIT 1"
-    rows = (
-        lake.reader.fetch(query, {"policy_candidates": view}, {"model_id": model_id}).to_pylist() if view.files else []
-    )
-    if not rows:
-        raise UserError(f"policy {model_id}", "no candidate has that name", "Look at policy_candidates for the names.")
-    return dict(rows[0])
+    query = "SELECT * FROM policy_candidates ORDER BY day DESC, model_id"
+    rows = lake.reader.fetch(query, {"policy_candidates": view}, {}).to_pylist() if view.files else []
+    found = next((row for row in rows if row["model_id"] == model_id), None)
+    if found is None:
+        names = dict.fromkeys(row["model_id"] for row in rows if row["kind"] != BEST_OF_N)
+        mend = f"There are {', '.join(names)}." if names else "None that writes replies by itself was made yet."
+        raise UserError(f"policy {model_id}", "no candidate has that name", mend)
+    if found["kind"] == BEST_OF_N:
+        why = f"it chooses among replies of {found['base_model_id']}, which only the product can draw"
+        raise UserError(f"policy {model_id}", why, "Talk with it where it is served: --model or --page.")
+    return dict(found)
 
 
 def _endpoint(options: Options, model: str) -> Endpoint:

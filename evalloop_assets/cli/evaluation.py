@@ -100,10 +100,13 @@ def gate(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file of the numbers agreed (docs/evaluation)")],
     model: Annotated[list[str] | None, typer.Option(help="a model, may be repeated; else every candidate")] = None,
 ) -> None:
-    """Hold candidates against the numbers agreed before a launch: pass, fail or not enough data, line by line."""
+    """Hold candidates against the numbers agreed before a launch, line by line.
+
+    Exit status: 0 all pass, 1 one fails, 3 else (not enough data, or a changed gate is not agreed); 2 is a mistake.
+    """
     from evalloop_assets.cli.gate import show_gate
 
-    show_gate(console, path, model or [])
+    raise typer.Exit(show_gate(console, path, model or []))
 
 
 @annotate.command("export")

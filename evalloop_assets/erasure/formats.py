@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evalloop_assets.erasure.needles import ERASED, is_distinctive
-from evalloop_assets.erasure.person import Person
+from evalloop_assets.erasure.person import TEXTS, Person
 
 JSON_LINES = (".jsonl", ".ndjson")
 SEPARATED = (".csv", ".tsv")
@@ -23,6 +23,8 @@ JSON = ".json"
 DELIMITERS = ",;\t|"
 USER = re.compile("user|participant|customer|member|player|visitor|author", re.IGNORECASE)
 """Part of the name of a column or key whose values are people."""
+ITEM = re.compile(rb'"item_id"\s*:\s*"([0-9A-Za-z-]+)"')
+TEXT = re.compile(rb'"(?:' + "|".join(TEXTS).encode() + rb')"\s*:')
 FIELD_BYTES = 2**31 - 1
 """Longest field of a CSV file; the csv module's own limit is shorter than some replies."""
 
@@ -70,7 +72,13 @@ def _listed(content: bytes) -> list[object] | None:
 def _json_lines(content: bytes, person: Person) -> Iterator[tuple[bytes, bool]]:
     value = _value(person.user_id)
     for line in content.splitlines(keepends=True):
-        yield line, bool(person.needles.count(line) or value.search(line))
+        yield line, bool(person.needles.count(line) or value.search(line) or _tells_an_item(line, person))
+
+
+def _tells_an_item(line: bytes, person: Person) -> bool:
+    """Whether an item that was made of the person's words is told with a text, however short: as in a table."""
+    items = person.terms.get("item", frozenset())
+    return any(found.decode() in items for found in ITEM.findall(line)) and TEXT.search(line) is not None
 
 
 def _separated(form: str, content: bytes, person: Person) -> Iterator[tuple[bytes, bool]]:

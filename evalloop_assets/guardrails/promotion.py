@@ -54,9 +54,10 @@ def carry_out(
 
     Refused are advice, any other verdict or none, a second step within a day, experiments that no longer run or whose
     widening a person has taken back, and days other than the newest complete one, so that recomputing the past serves
-    nobody anything. Where a launch gate is set, also a candidate that it failed when it last judged it, and the
-    promotion of one that it did not pass. It takes effect `now`, so that conversations that are running keep their
-    model; where the ledger serves past days, at the time of the reading. Repeating it changes nothing.
+    nobody anything. Where a launch gate is set, also the promotion of a candidate that it did not pass when it last
+    judged it, and any step of one for which it lacks more than data. It takes effect `now`, so that conversations that
+    are running keep their model; where the ledger serves past days, at the time of the reading. Repeating it changes
+    nothing.
     """
     readings = {row["experiment_id"]: row for row in inputs.query(VERDICTS).to_pylist()}
     gated = _gated(inputs) if settings.evaluation.launch.gate else None
@@ -147,7 +148,7 @@ def _held_at_the_gate(gated: Mapping[str, Mapping[str, Any]], model: str, action
     row = gated.get(model)
     if row is None:
         return f"the launch gate has not judged {model}" if action == "promote" else None
-    if row["verdict"] == "pass" or (row["verdict"] != "fail" and action != "promote"):
+    if row["verdict"] == "pass" or (row["verdict"] == "not enough data" and action != "promote"):
         return None
     said = "failed" if row["verdict"] == "fail" else "did not pass"
     return f"{model} {said} the launch gate {row['gate']} on {row['day']}: {row['reason']}"

@@ -115,12 +115,13 @@ class DuckDBEngine:
         if not view.files:
             return {}
         exact = ", ".join(identifier(name) for name in view.columns if name != "day" and not _is_float(view, name))
-        whole = ", ".join(["exact", *(identifier(name) for name in view.columns if _is_float(view, name))])
+        exact = f"hash({exact or 'day'})"
+        whole = ", ".join([exact, *(identifier(name) for name in view.columns if _is_float(view, name))])
         with self._cursor() as connection:
             self._create(connection, {"t": view})
             found = connection.execute(f"""
-                SELECT day, count(*), sum(exact::HUGEINT), sum(hash({whole})::HUGEINT)
-                FROM (SELECT *, hash({exact or "day"}) AS exact FROM t) GROUP BY day""").fetchall()
+                SELECT day, count(*), sum({exact}::HUGEINT), sum(hash({whole})::HUGEINT)
+                FROM t GROUP BY day""").fetchall()
         return {day: Fingerprint(rows, int(exact_sum), int(digest)) for day, rows, exact_sum, digest in found}
 
     def same_floats(self, old: View, new: View, key: Sequence[str]) -> set[date]:

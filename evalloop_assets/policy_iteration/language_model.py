@@ -158,6 +158,13 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     gpu = torch.cuda.is_available()
+    name = f"language model {base}" + (f" with the adapters {', '.join(map(str, adapters))}" if adapters else "")
+    mend = (
+        "Set policy.training.base_model, or the arm's model, to a folder or a Hugging Face model with safetensors "
+        "weights; a folder in `policies` of the home is learned anew once it is removed"
+    )
+    if gone := [path for path in map(str, (base, *adapters)) if Path(path).is_absolute() and not Path(path).is_dir()]:
+        raise UserError(name, f"it cannot be loaded (there is no folder {gone[0]})", mend)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(base))
         model = AutoModelForCausalLM.from_pretrained(
@@ -171,12 +178,7 @@ def load_language_model(base: str | Path, decoding: Decoding, adapters: Sequence
                 model = model.merge_and_unload()
     except Exception as error:  # a damaged folder raises whatever its reader's library raises
         why = (str(error) or repr(error)).splitlines()[0]
-        raise UserError(
-            f"language model {base}" + (f" with the adapters {', '.join(map(str, adapters))}" if adapters else ""),
-            f"it cannot be loaded ({why})",
-            "Set policy.training.base_model, or the arm's model, to a folder or a Hugging Face model with safetensors "
-            "weights; a folder in `policies` of the home is learned anew once it is removed",
-        ) from error
+        raise UserError(name, f"it cannot be loaded ({why})", mend) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LanguageModel(
@@ -188,7 +190,10 @@ def require_packages() -> None:
     """UserError where the extra `policy` is not installed; else its packages are told to be quiet."""
     import importlib.util
     import os
+    import warnings
 
+    # peft asks transformers by a former name, which concerns nobody here.
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     names = ("transformers", "trl", "peft", "accelerate", "datasets")

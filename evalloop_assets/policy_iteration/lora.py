@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from evalloop_assets.settings import PolicySettings, TrainingSettings
 
 PROBE_SEED = 7
+FOLDERS = ("policies", "mlflow")
+"""Where a home keeps weights: what lay there and is gone is no name to ask Hugging Face for."""
 
 
 class Untrainable(Exception):
@@ -51,7 +53,7 @@ class Weights(NamedTuple):
         """The paths of what `within` wrote."""
 
         def path(place: str) -> str:
-            return str(home / place) if (home / place).is_dir() else place
+            return str(home / place) if (home / place).is_dir() or Path(place).parts[0] in FOLDERS else place
 
         return Weights(path(self.base), tuple(map(path, self.adapters)))
 

@@ -15,6 +15,12 @@ class LaunchSettings(Section):
     """Results by slice, and the gate before a launch."""
 
     gate: str = Field("", description="YAML file of the launch gate (docs/evaluation/launch.md); empty: no gate")
+    agreed: str = Field(
+        "",
+        pattern="^([0-9a-f]{12,64})?$",
+        description="first digits, twelve or more, of the SHA-256 of a gate file that was changed after models were "
+        "judged by it and then agreed anew; without it none of these models passes",
+    )
     minimum_users: int = Field(
         100, ge=2, description="users that a model must have in a slice before its figure there is told or compared"
     )

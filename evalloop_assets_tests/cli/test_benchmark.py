@@ -40,6 +40,10 @@ def test_versions_follow_each_other(found: Path, evalloop: Evalloop):
     said = evalloop("benchmark", "release")
     assert said.status == 0
     assert "0 items of no version before, 29 new" in said.printed
+    assert (
+        "of 30 found, 1 is left out (learned from, retired or suspected) and 0 ask what another item asks"
+        in said.printed
+    )
     [(first, items)] = versions(found).items()
     assert items == {f"i{at}" for at in range(29)}
     assert first.startswith(f"found/{DAY}/")
@@ -48,11 +52,32 @@ def test_versions_follow_each_other(found: Path, evalloop: Evalloop):
     write(stage, "found_items", [item(30), item(0)], NEXT)
     write(stage, "item_statistics", [{"benchmark": first, "item_id": "i1", "verdict": "saturated"}], NEXT)
     write(stage, "item_contamination", [{"benchmark": first, "item_id": "i2", "contaminated": True}], NEXT)
-    assert "27 items" in evalloop("benchmark", "release").printed
+    said = evalloop("benchmark", "release")
+    assert "27 items" in said.printed
+    assert (
+        "of 2 found, 0 are left out (learned from, retired or suspected) and 0 ask what another item asks"
+        in said.printed
+    )
     second = versions(found)
     assert second[first] == items, "a version that was released stays as it is"
     [name] = second.keys() - {first}
     assert second[name] == items - {"i1", "i2"} | {"i30"}
+
+
+def test_of_one_day_the_next_version_follows_the_last_one(found: Path, evalloop: Evalloop):
+    """Whatever their names: one item retires after another, and one is found, all on one day."""
+    assert evalloop("benchmark", "release").status == 0
+    [last], stage = versions(found), stage_at(found)
+    before = {last}
+    for gone in range(5):
+        write(stage, "found_items", [item(100 + gone)])
+        rows = [{"benchmark": "found", "item_id": f"i{at}", "verdict": "saturated"} for at in range(gone + 1)]
+        write(stage, "item_statistics", rows)
+        assert f"28 items of {last}, 1 new" in evalloop("benchmark", "release").printed
+        [last] = set(versions(found)) - before
+        before.add(last)
+    assert versions(found)[last] == {*(f"i{at}" for at in range(5, 29)), *(f"i{100 + at}" for at in range(5))}
+    assert "same items" in line(evalloop("benchmark", "release"))
 
 
 def test_the_hidden_half_never_leaves(found: Path, evalloop: Evalloop, monkeypatch: pytest.MonkeyPatch):
@@ -77,7 +102,9 @@ def test_mistakes_are_one_line(found: Path, evalloop: Evalloop, tmp_path: Path, 
     monkeypatch.setenv("BENCHMARK_KEY", KEY)
     assert "no items" in line(evalloop("benchmark", "export", "found/x"))
     assert ".jsonl" in line(evalloop("benchmark", "export", name, "--out", tmp_path / "x.csv"))
-    assert "slash" in line(evalloop("benchmark", "release", "a/b"))
+    assert "no name" in line(evalloop("benchmark", "release", "a/b"))
+    write(stage_at(found), "found_items", [item(at, contaminated=True) for at in range(3)])
+    assert "there is no item for it" in line(evalloop("benchmark", "release", "other"))
 
 
 def test_without_findings_it_says_what_to_run(home: Path, evalloop: Evalloop):

@@ -8,11 +8,13 @@ import duckdb
 import pytest
 import yaml
 
+import evalloop_assets.policy_iteration.assets  # noqa: F401 - declares its tables
 from evalloop_assets.cli.converse import InProcess
 from evalloop_assets.evaluation.dynamic.plan import Plan
 from evalloop_assets.reward_model.gate import Verdict
 from evalloop_assets.reward_model.registry import Notes, register
 from evalloop_assets_tests.cli.conftest import line
+from evalloop_assets_tests.evaluation.bad_cases.world import stage_at, write
 from evalloop_assets_tests.evaluation.dynamic.chat_page import SELECTORS, chat_page
 from evalloop_assets_tests.evaluation.judges.chat_server import HTML, chat_server, completion
 from evalloop_assets_tests.reward_model.scored import small_model
@@ -173,6 +175,14 @@ def test_a_conversation_is_the_same_whatever_is_held_beside_it():
     both, alone = held(seed=1, seeds=2), held(seed=2)
     assert len(both) == 2 * len(alone)
     assert {pair: both[pair] for pair in alone} == alone
+
+
+def test_what_cannot_be_talked_with_here_is_named(home, evalloop):
+    made = [("best", "best_of_n"), ("trained", "lora"), ("told", "arm")]
+    rows = [{"model_id": name, "kind": kind, "base_model_id": "incumbent"} for name, kind in made]
+    write(stage_at(home), "policy_candidates", rows)
+    assert "Talk with it where it is served" in line(evalloop("converse", "--policy", "best"))
+    assert "There are told, trained." in line(evalloop("converse", "--policy", "traind"))
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,22 @@ def test_answers_about_a_pair_of_theirs_and_items_of_their_words_are_theirs(
     assert lake.reader.fetch(f"SELECT item_id FROM marks WHERE {theirs}", views, {}).to_pydict() == {"item_id": found}
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_of_an_exported_benchmark_items_of_their_words_go_and_what_was_scored_on_them_stays(name: str, tmp_path: Path):
+    lines = [
+        {"item_id": "i-1", "text": "I am Anna"},
+        {"item_id": "i-1", "score": 1.0},
+        {"item_id": "i-2", "text": "I am Anna"},
+    ]
+    path, person = tmp_path / name, Person("u-1", {"item": frozenset({"i-1"})})
+    path.write_text(json.dumps(lines) if name == "a.json" else "".join(json.dumps(line) + "\n" for line in lines))
+    assert left_in(path, person)
+    clean(path, person)
+    kept = path.read_text()
+    assert (json.loads(kept) if name == "a.json" else [*map(json.loads, kept.splitlines())]) == lines[1:]
+    assert left_in(path, person) is None
+
+
 def test_of_a_json_list_whole_records_go(tmp_path: Path):
     text = "My grandmother Aurelia lives in Bremen and misses me."
     theirs, quoting = (

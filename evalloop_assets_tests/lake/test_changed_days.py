@@ -55,6 +55,26 @@ def test_only_days_with_other_rows_are_changed(lake: Lake, rows: list[Row], chan
     assert put(lake, *rows) == changed
 
 
+@pytest.mark.parametrize("name", ["exact", "whole", "t", "n", "old", "digest"])
+def test_a_column_may_have_any_name(lake: Lake, name: str):
+    """Another text, as many rows, the same value under that name."""
+    columns = (Column("id", "VARCHAR", "it"), Column(name, "BOOLEAN", "said of it"), Column("kg", "DOUBLE", "weight"))
+    schema = declare(TableSchema(f"named_{name}", "one fruit", columns, ("id",)))
+
+    def written(*ids: str, said: bool | None) -> tuple[date, ...]:
+        days = pa.array([D1] * len(ids), pa.date32())
+        table = pa.table(
+            {"day": days, "id": ids, name: pa.array([said] * len(ids), pa.bool_()), "kg": [0.1] * len(ids)}
+        )
+        return lake.replace(schema, Days.one(D1), {}, lambda inputs: table).changed
+
+    assert written("a", "b", said=True) == (D1,)
+    assert written("b", "a", said=True) == ()
+    assert written("a", "c", said=True) == (D1,)
+    assert written("a", "c", said=None) == (D1,)
+    assert written("a", "d", said=None) == (D1,)
+
+
 def test_files_are_read_again_only_where_the_numbers_of_rows_agree(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     read: list[int] = []
     fingerprints = DuckDBEngine.fingerprints

@@ -299,6 +299,18 @@ def test_damaged_weights_are_one_line(stage: Stage, tmp_path: Path, damaged: str
         load_weights(moved, row)
 
 
+def test_a_base_that_is_gone_from_the_home_is_not_asked_for_elsewhere(stage: Stage, tmp_path: Path):
+    """Its place there, policies/base, would be a name on Hugging Face too."""
+    base = base_model(stage.settings.home / "policies")
+    training = TrainingSettings(base_model=str(base), max_reply_tokens=30, probe_prompts=10, **SHORT)
+    (row,) = made(stage, asked(stage, kinds=("lora",), training=training))
+    moved = copy_of(stage, tmp_path / "gone")
+    shutil.rmtree(weights_of(moved, row["model_id"]).base)
+    assert weights_of(moved, row["model_id"]).base == str(moved.home / "policies" / "base")
+    with pytest.raises(UserError, match=r"there is no folder .*policies/base"):
+        load_weights(moved, row)
+
+
 @pytest.mark.parametrize(
     ("ends", "told"),
     [(" We met on telegram.", "safety words"), (" and on and on" * 20 + ".", "times as long"), (" and", "well-formed")],

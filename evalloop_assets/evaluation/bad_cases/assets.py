@@ -10,7 +10,18 @@ from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
 
 GROUP = "evaluation"
-KNOWN = "day, event_id, dedup_group, side, conversation_id, same_prefix, user_text, reply_text, better_reply"
+KNOWN = """
+    SELECT
+      event_id, dedup_group, side, said_grams, better_grams,
+      CASE WHEN trim(user_text) <> '' THEN concat(conversation_id, chr(10), user_text) END AS turn,
+      CASE WHEN said_grams IS NULL THEN conversation_id END AS conversation_id,
+      CASE WHEN said_grams IS NULL THEN same_prefix END AS same_prefix,
+      CASE WHEN said_grams IS NULL THEN user_text END AS user_text,
+      CASE WHEN said_grams IS NULL THEN reply_text END AS reply_text,
+      CASE WHEN said_grams IS NULL THEN better_reply END AS better_reply
+    FROM bad_cases ORDER BY day, event_id
+"""
+"""Cases of all days by their n-grams; by their texts where a row was written without."""
 UNSEEN = "day, event_id, user_id, dedup_group, side, by_behaviour, pair_id"
 LEADS = """
     SELECT
@@ -37,8 +48,7 @@ def bad_cases(inputs: Inputs, day: date, settings: Settings) -> Frame:
     from evalloop_assets.evaluation.bad_cases.daily import cases_of
 
     signals = inputs.query("SELECT * FROM bad_signals ORDER BY event_id").to_pandas()
-    known = inputs.query(f"SELECT {KNOWN} FROM bad_cases ORDER BY day, event_id").to_pandas()
-    cases = cases_of(signals, known, settings.evaluation.bad_cases)
+    cases = cases_of(signals, inputs.query(KNOWN), settings.evaluation.bad_cases)
     sides = cases.drop_duplicates("dedup_group")["side"].value_counts()
     told = {
         "signals": len(signals),

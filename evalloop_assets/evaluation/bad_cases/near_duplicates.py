@@ -1,4 +1,9 @@
-"""Texts that say nearly the same: the Jaccard index of their n-grams (Broder, 1997), by `reward_model.lexical`."""
+"""Texts that say nearly the same: the Jaccard index of their runs of one to three words (Broder, 1997).
+
+Of two sets that are near, one of the rarest members of either is in both: of m members, at least threshold × m are in
+the other set too, so any m − threshold × m + 1 of them hold one that is (Chaudhuri, Ganti and Kaushik, 2006, ICDE). The
+rarest of the left texts are indexed and the right texts, of which there may be a year, are looked up one by one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.reward_model.lexical import signatures
+from evalloop_assets.evaluation.bad_cases.gram_sets import GramSets, gram_sets
 
 Numbers = NDArray[np.int64]
 
@@ -22,45 +27,111 @@ class Links(NamedTuple):
 
 
 def near_duplicates(left: Sequence[str], right: Sequence[str], threshold: float) -> Links:
-    """Every pair whose Jaccard index is at least `threshold`, in (0, 1]; texts without a word are all alike.
+    """Every pair whose Jaccard index is at least `threshold`, in (0, 1]; texts without a word are all alike."""
+    return near_sets(gram_sets(left), gram_sets(right), threshold)
 
-    The index is over the bits of the signatures: n-grams that share a bit by chance raise it, never by much
-    (`lexical.share_within`).
-    """
-    ours, theirs = signatures(left), signatures(right)
-    sizes, others = (np.bitwise_count(bits).sum(axis=1, dtype=np.int64) for bits in (ours, theirs))
-    order = np.argsort(others, kind="stable")
-    theirs, others = theirs[order], others[order]
-    low = np.searchsorted(others, np.floor(sizes * threshold), "left")
-    high = np.searchsorted(others, np.ceil(sizes / threshold), "right")
-    found = np.array(_linked()(ours, sizes, theirs, others, low, high, threshold), np.int64).reshape(-1, 2)
-    return Links(found[:, 0], order[found[:, 1]])
+
+def near_sets(left: GramSets, right: GramSets, threshold: float) -> Links:
+    """As `near_duplicates`, of the sets of texts."""
+    members, positions = np.unique(left.keys, return_inverse=True)
+    found = [np.zeros((0, 2), np.int64)]
+    if len(members):
+        # The rarest member first, and of equally rare ones the least.
+        rank = np.empty(len(members), np.int64)
+        rank[np.argsort(np.bincount(positions), kind="stable")] = np.arange(len(members))
+        pairs = _linked()(left.keys, left.starts, rank[positions], members, rank, right.keys, right.starts, threshold)
+        found.append(np.array(pairs, np.int64).reshape(-1, 2))
+    empty, others = (np.flatnonzero(np.diff(sets.starts) == 0) for sets in (left, right))
+    found.append(np.stack(np.meshgrid(empty, others, indexing="ij"), axis=-1).reshape(-1, 2))
+    both = np.concatenate(found)
+    return Links(both[:, 0], both[:, 1])
 
 
 @cache
 def _linked() -> Callable[..., list[tuple[int, int]]]:
-    """Text by text, against those of like size: with fewer than `threshold` times the n-grams none is near."""
     from numba import njit
 
-    ones, twos, fours, bytes_ = (
-        np.uint64(bits) for bits in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x0101010101010101)
-    )
-    one, two, four, top = (np.uint64(shift) for shift in (1, 2, 4, 56))
+    @njit(nogil=True)
+    def looked_at(size: int, threshold: float) -> int:
+        """How many of the rarest members hold one that is in every set that is near."""
+        return size - int(np.ceil(threshold * size - 1e-9)) + 1
 
     @njit(nogil=True)
-    def run(ours, sizes, theirs, others, low, high, threshold):  # type: ignore[no-untyped-def]
+    def index(starts, ranks, members, threshold):  # type: ignore[no-untyped-def]
+        """For each rank the last text that has it among its rarest, and for each such entry the one before it."""
+        last = np.full(members, -1, np.int64)
+        before = np.empty(len(ranks), np.int64)
+        text = np.empty(len(ranks), np.int64)
+        entries = 0
+        for at in range(len(starts) - 1):
+            size = starts[at + 1] - starts[at]
+            if size:
+                for rank in np.sort(ranks[starts[at] : starts[at + 1]])[: looked_at(size, threshold)]:
+                    before[entries], text[entries], last[rank] = last[rank], at, entries
+                    entries += 1
+        return last, before, text
+
+    @njit(nogil=True)
+    def shared(one, other):  # type: ignore[no-untyped-def]
+        """Members of both, each ascending."""
+        both = mine = theirs = 0
+        while mine < len(one) and theirs < len(other):
+            both += one[mine] == other[theirs]
+            less = one[mine] <= other[theirs]
+            theirs += one[mine] >= other[theirs]
+            mine += less
+        return both
+
+    @njit(nogil=True)
+    def slots(members):  # type: ignore[no-untyped-def]
+        """A hash table of the members: place in `members`, or -1; more than half of it is free."""
+        size = 1
+        while size < 2 * len(members) + 2:
+            size *= 2
+        table = np.full(size, -1, np.int64)
+        for at in range(len(members)):
+            slot = np.int64(members[at]) & (size - 1)
+            while table[slot] >= 0:
+                slot = (slot + 1) & (size - 1)
+            table[slot] = at
+        return table
+
+    @njit(nogil=True)
+    def run(keys, starts, ranks, members, rank, others, other_starts, threshold):  # type: ignore[no-untyped-def]
+        last, before, text = index(starts, ranks, len(members), threshold)
+        table = slots(members)
+        mask = len(table) - 1
         found = [(at, at) for at in range(0)]  # the type of its elements
-        for at in range(len(ours)):
-            for other in range(low[at], high[at]):
-                both = np.int64(0)
-                for word in range(ours.shape[1]):
-                    bits = ours[at, word] & theirs[other, word]
-                    bits -= (bits >> one) & ones
-                    bits = (bits & twos) + ((bits >> two) & twos)
-                    bits = (bits + (bits >> four)) & fours
-                    both += np.int64((bits * bytes_) >> top)
-                if both >= threshold * (sizes[at] + others[other] - both):
-                    found.append((at, other))
+        met = np.full(len(starts) - 1, -1, np.int64)
+        for other in range(len(other_starts) - 1):
+            theirs = others[other_starts[other] : other_starts[other + 1]]
+            known = np.empty(len(theirs), np.int64)
+            count = 0
+            for key in theirs:
+                slot = np.int64(key) & mask
+                while table[slot] >= 0 and members[table[slot]] != key:
+                    slot = (slot + 1) & mask
+                if table[slot] >= 0:
+                    known[count] = rank[table[slot]]
+                    count += 1
+            # What no left text has is rarer than all that one has.
+            left = looked_at(len(theirs), threshold) - (len(theirs) - count)
+            if len(theirs) == 0 or left <= 0:
+                continue
+            for rarest in np.sort(known[:count])[:left]:
+                entry = last[rarest]
+                while entry >= 0:
+                    at = text[entry]
+                    entry = before[entry]
+                    size = starts[at + 1] - starts[at]
+                    if met[at] == other or size < threshold * len(theirs) - 1e-9:
+                        continue
+                    met[at] = other
+                    if len(theirs) < threshold * size - 1e-9:
+                        continue
+                    both = shared(keys[starts[at] : starts[at + 1]], theirs)
+                    if both >= threshold * (size + len(theirs) - both):
+                        found.append((at, other))
         return found
 
     return run

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.evaluation.bad_cases.near_duplicates import Links, near_duplicates
+from evalloop_assets.evaluation.bad_cases.gram_sets import GramSets, gram_sets, joined
+from evalloop_assets.evaluation.bad_cases.near_duplicates import Links, near_sets
 from evalloop_assets.reward_model.pairs import place_of
 
 TRAINING, EVALUATION, WITHHELD = "training", "evaluation", "withheld"
@@ -23,21 +24,30 @@ SIDES = (TRAINING, EVALUATION, WITHHELD)
 
 
 class Cases(NamedTuple):
-    """What tells that two cases are the same, one entry each."""
+    """What tells that two cases are the same."""
 
-    texts: Sequence[str]
-    """The message and the bad reply to it."""
-    better: Sequence[str | None]
-    """The message and the reply to it that behaviour preferred; None where there is none."""
+    said: GramSets
+    """Of the message and the bad reply to it, one entry a case."""
+    better: GramSets
+    """Of the message and the reply to it that behaviour preferred, one entry a case that has one."""
+    has_better: NDArray[np.bool_]
+    """Which cases have one."""
     turns: Sequence[str | None]
-    """Names the message within its conversation; None where it is not known."""
+    """Names the message within its conversation, one entry a case; None where it is not known."""
+
+
+def cases(texts: Sequence[str], better: Sequence[str | None], turns: Sequence[str | None]) -> Cases:
+    """Cases from the texts of message and bad reply, and of message and better reply."""
+    told = [text for text in better if text is not None]
+    return Cases(gram_sets(texts), gram_sets(told), np.array([text is not None for text in better], bool), turns)
 
 
 class Known(NamedTuple):
-    """Cases that were given before, one entry each."""
+    """Cases that were given before."""
 
     cases: Cases
     groups: Sequence[str]
+    """One entry a case, as `sides`."""
     sides: Sequence[str]
 
 
@@ -49,7 +59,7 @@ class Given(NamedTuple):
     sides: list[str]
 
 
-NOTHING_KNOWN = Known(Cases((), (), ()), (), ())
+NOTHING_KNOWN = Known(cases((), (), ()), (), ())
 
 
 def give(ids: Sequence[str], cases: Cases, known: Known, threshold: float, evaluation_share: float) -> Given:
@@ -59,16 +69,11 @@ def give(ids: Sequence[str], cases: Cases, known: Known, threshold: float, evalu
     `near_duplicates`, `evaluation_share` the share of new groups that go to evaluation.
     """
     component = components(cases, threshold)
-    used = [at for at, side in enumerate(known.sides) if side != WITHHELD]
-    before = Cases(
-        [known.cases.texts[at] for at in used],
-        [known.cases.better[at] for at in used],
-        [known.cases.turns[at] for at in used],
-    )
-    links = same(cases, before, threshold)
+    links = same(cases, known.cases, threshold)
     met: dict[int, set[tuple[str, str]]] = {}
     for mine, theirs in zip(component[links.left].tolist(), links.right.tolist(), strict=True):
-        met.setdefault(mine, set()).add((known.groups[used[theirs]], known.sides[used[theirs]]))
+        if known.sides[theirs] != WITHHELD:
+            met.setdefault(mine, set()).add((known.groups[theirs], known.sides[theirs]))
     least: dict[int, str] = {}
     for name, of in zip(ids, component.tolist(), strict=True):
         least[of] = min(least.get(of, name), name)
@@ -82,7 +87,7 @@ def components(cases: Cases, threshold: float) -> NDArray[np.int64]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    size = len(cases.texts)
+    size = len(cases.turns)
     if not size:
         return np.zeros(0, np.int64)
     links = same(cases, cases, threshold)
@@ -93,7 +98,7 @@ def components(cases: Cases, threshold: float) -> NDArray[np.int64]:
 def same(left: Cases, right: Cases, threshold: float) -> Links:
     """Every pair of cases that share a turn, or of which any two texts, of either reply, are near duplicates."""
     (ours, mine), (theirs, yours) = _all_texts(left), _all_texts(right)
-    near = near_duplicates(ours, theirs, threshold)
+    near = near_sets(ours, theirs, threshold)
     places: dict[str, list[int]] = {}
     for at, turn in enumerate(right.turns):
         if turn is not None:
@@ -103,11 +108,10 @@ def same(left: Cases, right: Cases, threshold: float) -> Links:
     return Links(np.concatenate([mine[near.left], by_turn[:, 0]]), np.concatenate([yours[near.right], by_turn[:, 1]]))
 
 
-def _all_texts(cases: Cases) -> tuple[list[str], NDArray[np.int64]]:
+def _all_texts(cases: Cases) -> tuple[GramSets, NDArray[np.int64]]:
     """Texts with both replies, and whose each is."""
-    better = [(at, text) for at, text in enumerate(cases.better) if text is not None]
-    owner = np.array([*range(len(cases.texts)), *(at for at, _ in better)], np.int64)
-    return [*cases.texts, *(text for _, text in better)], owner
+    owner = np.concatenate([np.arange(len(cases.turns)), np.flatnonzero(cases.has_better)])
+    return joined([cases.said, cases.better]), owner
 
 
 def _placed(name: str, met: set[tuple[str, str]], evaluation_share: float) -> tuple[str, str]:

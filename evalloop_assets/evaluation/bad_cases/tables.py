@@ -33,6 +33,8 @@ BAD_CASES = TableSchema(
         Column("better_reply", "VARCHAR", "the reply that behaviour preferred"),
         Column("user_text", "VARCHAR", "the message that it answers"),
         Column("reply_text", "VARCHAR", "the reply"),
+        Column("said_grams", "INTEGER[]", "hashes of the n-grams of message and reply, for days to come"),
+        Column("better_grams", "INTEGER[]", "of message and better reply; NULL where that answers another message"),
     ),
 )
 

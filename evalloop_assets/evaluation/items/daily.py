@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalloop_assets.evaluation.bad_cases.sides import EVALUATION
-from evalloop_assets.evaluation.items.contamination import Training, contamination
+from evalloop_assets.evaluation.items.contamination import Contamination, Training, contamination
 from evalloop_assets.evaluation.items.item_response import ItemParameters, item_parameters
 from evalloop_assets.evaluation.items.release import item_id
 from evalloop_assets.evaluation.items.retirement import UNKNOWN, verdicts
@@ -28,7 +28,7 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
     `cases` are rows of `bad_cases`, `pairs` have user_id, message and reply, one row a side; what users who are held
     out of training said is no training data. A pair of anybody else was learned from on its own day, whether or not it
     is among these, and its group with it. A reply that behaviour preferred is a reference where it answers the same
-    message.
+    message. An item without one is its message alone, and is held against the training data as that, too.
     """
     usable = cases[(cases["side"] == EVALUATION) & (cases["user_text"].fillna("").str.strip() != "")]
     surest = usable.sort_values(["certainty", "day", "event_id"], ascending=[False, True, True])
@@ -38,7 +38,10 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
     answer = better.fillna(chosen["reply_text"])
     fitted = usable[usable["pair_id"].notna() & ~is_held_out(usable["user_id"].tolist())]
     own = chosen["dedup_group"].isin(fitted["dedup_group"]).to_numpy()
-    found = contamination((chosen["user_text"] + "\n" + answer).tolist(), learned(pairs), encoder)
+    found = _worse(
+        contamination((chosen["user_text"] + "\n" + answer).tolist(), learned(pairs), encoder),
+        contamination(chosen["user_text"].where(references.isna(), "").tolist(), learned(pairs), encoder),
+    )
     return chosen.assign(
         item_id=[item_id(*one) for one in zip(chosen["dedup_group"], chosen["user_text"], references, strict=True)],
         text=chosen["user_text"],
@@ -51,6 +54,12 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
         alike=found.alike,
         contaminated=found.contaminated | own,
     )
+
+
+def _worse(whole: Contamination, alone: Contamination) -> Contamination:
+    """Of each item the reading that contaminates it; that of the `whole` where both or neither do."""
+    alone_counts = alone.contaminated & ~whole.contaminated
+    return Contamination(*(np.where(alone_counts, *both) for both in zip(alone, whole, strict=True)))
 
 
 def learned(pairs: pd.DataFrame) -> Training:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
@@ -19,6 +20,8 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.logs.evaluation_contract import BENCHMARK_ITEMS
 
 LEAST_KEY = 16
+NAME = re.compile(r"\w[\w.-]{0,99}")
+"""Of a benchmark; its versions are named after it, and files after them."""
 
 
 class Release(NamedTuple):
@@ -41,9 +44,10 @@ def item_id(group: str, text: str, reference: str | None) -> str:
 
 
 def release(base: str, day: date, rows: Sequence[Mapping[str, Any]]) -> Release:
-    """The version of these items; UserError where there are none, or a slash in the name of the benchmark."""
-    if "/" in base or not base.strip():
-        raise UserError(f"benchmark {base!r}", "that is no name for one", "Use a word without a slash.")
+    """The version of these items; UserError where there are none, or where the name of the benchmark is no word."""
+    if not NAME.fullmatch(base):
+        why = "that is no name for one"
+        raise UserError(f"benchmark {base!r}", why, "Use up to 100 letters, digits, dots, hyphens and underscores.")
     if not rows:
         raise UserError(f"benchmark {base}", "there is no item for it", "Wait for findings that are not contaminated.")
     items = sorted({str(row["item_id"]): row for row in rows}.items())
@@ -92,9 +96,12 @@ def next_items(
     return [*kept, *added]
 
 
-def newest(base: str, names: Iterable[str]) -> str | None:
-    """The newest version of a benchmark among these names; of one day, the last by name. None where there is none."""
-    return max((name for name in names if name.startswith(f"{base}/") and name.count("/") == 2), default=None)
+def newest(base: str, names: Iterable[str], released_at: Mapping[str, datetime]) -> str | None:
+    """The newest version of a benchmark among these names; of one day, the last that was released, as far as that is
+    known of it. None where there is none.
+    """
+    versions = (name for name in names if name.startswith(f"{base}/") and name.count("/") == 2)
+    return max(versions, key=lambda name: (name.split("/")[1], released_at.get(name, datetime.min), name), default=None)
 
 
 def _content(row: Mapping[str, Any]) -> str:

@@ -88,12 +88,12 @@ def model_dimensions(inputs: Inputs, day: date, settings: Settings) -> Frame:
     return Frame(rows_of_day(MODEL_DIMENSIONS, day, rows), {"dimensions": MetadataValue.md(dimension_table(rows))})
 
 
-@frame_asset(schema=LAUNCH_GATES, reads=READS, group=GROUP, once=True)
+@frame_asset(schema=LAUNCH_GATES, reads=READS, group=GROUP, once=True, own=(None, None))
 def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """Every candidate held against the numbers that were agreed in the file of `evaluation.launch.gate`: pass, fail or
-    not enough data, line by line. Promotion reads it: whose newest gate is no pass is not promoted, whose is a
-    fail is not served to more people either. A gate that was
-    changed after a candidate was first judged by it is named. Without a file nothing is judged.
+    not enough data, line by line. Promotion reads it: whose newest gate is no pass is not promoted, and only while
+    there is not enough data are more people served. By a gate that was changed after a candidate was first judged it
+    does not pass until that gate is agreed anew (`evaluation.launch.agreed`). Without a file nothing is judged.
     """
     from dagster import MetadataValue
 
@@ -104,8 +104,9 @@ def launch_gates(inputs: Inputs, day: date, settings: Settings) -> Frame:
     if not path:
         return Frame(rows_of_day(LAUNCH_GATES, day, []), {"gate": "none is set (evaluation.launch.gate)"})
     gate = gate_of(path)
-    found = results(inputs, gate, candidates(inputs, day))
-    rows = gate_rows(gate, found, agreed_hashes(inputs))
+    agreed = agreed_hashes(inputs)
+    found = results(inputs, gate, candidates(inputs, day), agreed, settings.evaluation.launch.agreed)
+    rows = gate_rows(gate, found, agreed)
     return Frame(
         rows_of_day(LAUNCH_GATES, day, rows),
         {"gate": f"{gate.name} {gate.hash[:12]}", "card": MetadataValue.md(cards(inputs, found))},

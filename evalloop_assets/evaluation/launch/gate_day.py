@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,19 @@ CANDIDATES = """
       SELECT model_id FROM policy_candidates
     ) ORDER BY 1
 """
+MODELS = """
+    SELECT model_id FROM (
+      SELECT model_id, 0 AS place FROM models
+      UNION ALL SELECT model_id, 0 FROM policy_candidates
+      UNION ALL SELECT model_id, 0 FROM slice_results
+      UNION ALL SELECT model_id, 1 FROM benchmark_scores
+      UNION ALL SELECT family_a, 1 FROM judge_verdicts
+      UNION ALL SELECT family_b, 1 FROM judge_verdicts
+    ) WHERE model_id IS NOT NULL
+    GROUP BY model_id ORDER BY min(place), model_id
+"""
 AGREED = """
-    SELECT model_id, gate_hash FROM launch_gates WHERE line = 0
+    SELECT model_id, agreed_hash FROM launch_gates WHERE line = 0 AND ($gate IS NULL OR gate = $gate)
     QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY day) = 1
 """
 
@@ -38,21 +49,28 @@ def candidates(inputs: Inputs, day: date) -> list[str]:
     return found
 
 
-def results(inputs: Inputs, gate: Gate, models: Sequence[str]) -> list[GateResult]:
-    """Each of these models at the gate."""
-    agreed = agreed_hashes(inputs)
+def known_models(inputs: Inputs) -> list[str]:
+    """Models of which anything that a gate may read tells, those that are served or were made here first."""
+    found: list[str] = inputs.query(MODELS).column("model_id").to_pylist()
+    return found
+
+
+def results(
+    inputs: Inputs, gate: Gate, models: Sequence[str], agreed: Mapping[str, str], anew: str
+) -> list[GateResult]:
+    """Each of these models at the gate; `agreed` as of `agreed_hashes`, `anew` as of `result`."""
     return [
-        result(model, gate, [gate_metrics.figure(inputs, model, line) for line in gate.lines], agreed.get(model))
+        result(model, gate, [gate_metrics.figure(inputs, model, line) for line in gate.lines], agreed.get(model), anew)
         for model in models
     ]
 
 
-def agreed_hashes(inputs: Inputs) -> dict[str, str]:
-    """Of each model the gate by which it was first judged."""
-    return {row["model_id"]: row["gate_hash"] for row in inputs.query(AGREED).to_pylist()}
+def agreed_hashes(inputs: Inputs, gate: str | None = None) -> dict[str, str]:
+    """Of each model the gate by which it was first judged, by any gate or by those of that name."""
+    return {row["model_id"]: row["agreed_hash"] for row in inputs.query(AGREED, {"gate": gate}).to_pylist()}
 
 
-def gate_rows(gate: Gate, found: Sequence[GateResult], agreed: dict[str, str]) -> list[dict[str, Any]]:
+def gate_rows(gate: Gate, found: Sequence[GateResult], agreed: Mapping[str, str]) -> list[dict[str, Any]]:
     """Rows of `launch_gates`."""
     rows: list[dict[str, Any]] = []
     for one in found:

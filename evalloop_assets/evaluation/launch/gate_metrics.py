@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from evalloop_assets.days import BEFORE, Window
+from evalloop_assets.days import Window
 from evalloop_assets.evaluation.launch.figures import Figure, share_of_users, unknown
 from evalloop_assets.evaluation.launch.gate_file import EVERYWHERE, Line
 from evalloop_assets.evaluation.launch.item_means import benchmark_mean, judge_win_rate
@@ -26,7 +26,6 @@ READS: Mapping[str, Window] = {
     "benchmark_scores": (None, None),
     "judge_verdicts": (None, None),
     "gold_annotations": (None, None),
-    "launch_gates": BEFORE,
 }
 """What a gate is held against; what was delivered lies on the day of its delivery, after the days of an older log."""
 

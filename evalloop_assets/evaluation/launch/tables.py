@@ -104,7 +104,7 @@ LAUNCH_GATES = TableSchema(
         Column("low", "DOUBLE", "lower 95% bound"),
         Column("high", "DOUBLE", "upper 95% bound"),
         Column("n", "BIGINT", "users, items or prompts behind it"),
-        Column("verdict", "VARCHAR", "pass, fail or not enough data"),
+        Column("verdict", "VARCHAR", "pass, fail or not enough data; of the whole gate also not agreed"),
         Column("reason", "VARCHAR", "why, in plain words"),
         Column("gate", "VARCHAR", "name of the gate"),
         Column("gate_hash", "VARCHAR", "SHA-256 of the file's bytes"),

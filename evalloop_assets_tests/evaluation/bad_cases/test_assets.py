@@ -9,8 +9,9 @@ from evalloop_assets.days import Days
 from evalloop_assets.evaluation.bad_cases import assets
 from evalloop_assets.evaluation.bad_cases.checks import CHECKS, not_worse, on_one_side
 from evalloop_assets.evaluation.bad_cases.daily import alike_by
+from evalloop_assets.evaluation.bad_cases.gram_sets import to_lists
 from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
-from evalloop_assets.evaluation.bad_cases.sides import SIDES
+from evalloop_assets.evaluation.bad_cases.sides import SIDES, cases
 from evalloop_assets.lake.picture import drawn
 from evalloop_assets_tests.evaluation.bad_cases.world import DAY, sentence, signal, stage_at, write
 from evalloop_assets_tests.reward_model.stage import metadata, verdicts
@@ -106,9 +107,48 @@ def test_what_tells_that_two_cases_are_the_same():
         signal("b", "bad", conversation_id="c", session_id="s2", better_reply="other", same_prefix=False),
         signal("d", "bad", conversation_id="c", user_text=None, better_reply=None, same_prefix=None),
     ]
-    assert alike_by(pd.DataFrame(rows)) == (
+    found = alike_by(pd.DataFrame(rows))
+    expected = cases(
         ["hello\nbad", "hello\nbad", "\nbad"], ["hello\ngood", None, None], ["c\nhello", "c\nhello", None]
     )  # fmt: skip
+    assert [to_lists(sets)[0].tolist() for sets in (found.said, found.better)] == [
+        to_lists(sets)[0].tolist() for sets in (expected.said, expected.better)
+    ]
+    assert (found.has_better.tolist(), found.turns) == ([True, False, False], expected.turns)
+
+
+def test_a_day_is_held_against_what_earlier_days_kept_and_not_against_their_texts(stage):
+    """Stored n-grams decide, so that a day computes only its own; a row without them, of an older lake, is read."""
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at)) for at in range(4)])
+    stage.run(DAY, RUN)
+    first = by_event(stage)
+    assert all(row["said_grams"] for row in first.values())
+    lost = [row | {"reply_text": "gone"} for row in first.values()]
+    older = [row | {"said_grams": None, "better_grams": None} for row in first.values()]
+    for before in (lost, older):
+        write(stage, "bad_cases", before)
+        write(stage, "bad_signals", [signal(f"f{at}", sentence(at) + " again") for at in range(4)], NEXT)
+        stage.run(NEXT, RUN)
+        rows = by_event(stage)
+        assert all(rows[f"f{at}"]["dedup_group"] == first[f"e{at}"]["dedup_group"] for at in range(4))
+        write(stage, "bad_cases", [], NEXT)
+
+
+def test_what_is_near_an_evaluation_case_is_kept_from_training_however_little_harm_it_did(tmp_path):
+    """Else `policy_pairs` would not know of it, and learn what the case asks for."""
+    stage = stage_at(tmp_path, bad_cases={"most_a_day": 12})
+    write(stage, "bad_signals", [signal(f"e{at}", sentence(at)) for at in range(12)])
+    stage.run(DAY, RUN)
+    sides = {at: by_event(stage)[f"e{at}"]["side"] for at in range(12)}
+    worse = [signal(f"w{at}", sentence(50 + at), cost=9.0) for at in range(12)]
+    again = [signal(f"f{at}", sentence(at) + " again") for at in range(12)]
+    write(stage, "bad_signals", [*worse, *again], NEXT)
+    stage.run(NEXT, RUN)
+    rows = by_event(stage)
+    evaluated = {f"f{at}" for at, side in sides.items() if side == "evaluation"}
+    assert 0 < len(evaluated) < 12
+    assert {name for name in rows if name[0] == "f"} == evaluated
+    assert all(rows[name]["side"] == "evaluation" and rows[name]["rank"] > 12 for name in evaluated)
 
 
 def test_a_day_without_signals_and_signals_without_messages(stage):

@@ -102,7 +102,11 @@ def test_an_erasure_reaches_cases_of_either_side_and_the_benchmark_that_was_rele
     made = release("found", world.FIRST_DAY, rows)
     put(lake, "benchmark_items", map(json.loads, made.lines))
     put(lake, "benchmark_scores", [{"model_id": "m", "item_id": row["item_id"], "score": 1.0} for row in rows])
+    exported = home / "exports" / "found.jsonl"
+    exported.parent.mkdir()
+    exported.write_text("".join(f"{line}\n" for line in made.lines))
     world.erased(home, person.user_id)
+    assert [json.loads(line)["text"] for line in exported.read_text().splitlines()] == [other["user_text"]]
     lake = open_lake(world.settings(home))
     for table in (*DERIVED, "quoted"):
         assert [row["user_id"] for row in lake.read(table).to_pylist()] == [other["user_id"]], table

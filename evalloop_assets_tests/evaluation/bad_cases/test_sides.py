@@ -5,17 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalloop_assets.evaluation.bad_cases.gram_sets import from_arrow, gram_sets, joined, to_lists
 from evalloop_assets.evaluation.bad_cases.near_duplicates import near_duplicates
 from evalloop_assets.evaluation.bad_cases.sides import (
     EVALUATION,
     NOTHING_KNOWN,
     TRAINING,
     WITHHELD,
-    Cases,
     Known,
     components,
     give,
 )
+from evalloop_assets.evaluation.bad_cases.sides import cases as cases_of
 from evalloop_assets.reward_model.lexical import grams
 
 THRESHOLD = 0.6
@@ -31,7 +32,7 @@ def compiled() -> None:
 def cases(texts, better=None, turns=None):
     """Cases of these texts; without better replies and turns unless they are told."""
     nothing = [None] * len(texts)
-    return Cases(texts, better or nothing, turns or nothing)
+    return cases_of(texts, better or nothing, turns or nothing)
 
 
 def jaccard(one: str, other: str) -> float:
@@ -85,11 +86,11 @@ def test_the_order_of_the_cases_changes_nothing(texts, random):
 
 
 def test_what_links_both_sides_goes_to_neither_and_holds_nobody_else_up():
-    known = Known(cases(["a b c d e f", "c d e f g h"]), ["one", "two"], [TRAINING, EVALUATION])
-    bridge = "a b c d e f g h"
-    assert min(jaccard(bridge, text) for text in known.cases.texts) >= 0.6
+    texts, bridge = ["a b c d e f", "c d e f g h"], "a b c d e f g h"
+    known = Known(cases(texts), ["one", "two"], [TRAINING, EVALUATION])
+    assert min(jaccard(bridge, text) for text in texts) >= 0.6
     assert give(["x"], cases([bridge]), known, 0.6, 0.5).sides == [WITHHELD]
-    held = Known(cases([known.cases.texts[0], bridge]), ["one", "x"], [TRAINING, WITHHELD])
+    held = Known(cases([texts[0], bridge]), ["one", "x"], [TRAINING, WITHHELD])
     assert give(["y"], cases([bridge]), held, 0.6, 1.0) == (["one"], [TRAINING])
 
 
@@ -105,21 +106,49 @@ BAD, BETTER, OTHER = "a b c d e f", "g h i j k l", "m n o p q r"
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (cases([BAD], [BETTER]), cases([OTHER], [f"{BETTER} s"])),
-        (cases([BAD], [BETTER]), cases([BETTER], [OTHER])),
-        (cases([BAD], [BETTER]), cases([OTHER], [BAD])),
-        (cases([BAD], turns=["c1 hello"]), cases([OTHER], turns=["c1 hello"])),
+        (([BAD], [BETTER], [None]), ([OTHER], [f"{BETTER} s"], [None])),
+        (([BAD], [BETTER], [None]), ([BETTER], [OTHER], [None])),
+        (([BAD], [BETTER], [None]), ([OTHER], [BAD], [None])),
+        (([BAD], [None], ["c1 hello"]), ([OTHER], [None], ["c1 hello"])),
     ],
     ids=["same better reply", "better reply is bad elsewhere", "bad reply is better elsewhere", "same message"],
 )
 def test_what_is_to_be_chosen_in_one_case_is_not_asked_for_in_another(first, second):
     for side in (TRAINING, EVALUATION):
-        known = Known(first, ["one"], [side])
-        assert give(["x"], second, known, THRESHOLD, float(side == TRAINING)) == (["one"], [side])
-    both = Cases(*(one + other for one, other in zip(first, second, strict=True)))
+        known = Known(cases(*first), ["one"], [side])
+        assert give(["x"], cases(*second), known, THRESHOLD, float(side == TRAINING)) == (["one"], [side])
+    both = cases(*(one + other for one, other in zip(first, second, strict=True)))
     assert len(set(give(["x", "y"], both, NOTHING_KNOWN, THRESHOLD, 0.5).groups)) == 1
 
 
 def test_other_messages_and_cases_without_a_turn_are_not_the_same():
-    apart = Cases([BAD, OTHER, "s t u v w x"], [None, BETTER, None], ["c1 hello", "c2 hello", None])
+    apart = cases([BAD, OTHER, "s t u v w x"], [None, BETTER, None], ["c1 hello", "c2 hello", None])
     assert len(set(components(apart, THRESHOLD).tolist())) == 3
+
+
+@given(st.lists(WORDS, max_size=6), st.integers(0, 6))
+def test_n_grams_that_were_kept_are_those_of_the_texts(texts, cut):
+    import pyarrow as pa
+
+    expected = gram_sets(texts)
+    for found in (
+        joined([gram_sets(texts[:cut]), gram_sets(texts[cut:])]),
+        from_arrow(pa.chunked_array([to_lists(expected)], pa.list_(pa.int32()))),
+    ):
+        assert found.keys.tolist() == expected.keys.tolist()
+        assert found.starts.tolist() == expected.starts.tolist()
+
+
+def test_near_duplicates_among_many_long_texts_are_all_found():
+    """Sizes and wordings as people have them: the rarest members alone are looked up."""
+    rng = np.random.default_rng(1)
+    words = np.array([f"w{at}" for at in range(300)])
+    share = 1 / np.arange(1, 301)
+    texts = [rng.choice(words, rng.integers(3, 30), p=share / share.sum()) for _ in range(120)]
+    edited = [np.where(rng.random(len(text)) < rng.choice([0.02, 0.1, 0.2]), "new", text) for text in texts]
+    left, right = ([" ".join(text) for text in side] for side in (texts, edited))
+    links = near_duplicates(left, right, THRESHOLD)
+    found = set(zip(links.left.tolist(), links.right.tolist(), strict=True))
+    expected = {(i, j) for i, one in enumerate(left) for j, other in enumerate(right) if jaccard(one, other) >= 0.6}
+    assert found == expected
+    assert 40 < len(expected) < 120

@@ -53,6 +53,22 @@ def test_items_are_evaluation_cases_one_a_group_and_known_ones_are_marked(stage)
     assert metadata(done, "found_items")["contaminated"] == 1
 
 
+def test_what_is_found_clean_is_clean_as_the_item_that_is_released_too(stage):
+    """An item without a reference is its message alone, which may have been learned with another answer."""
+    bare = {"better_reply": None, "reply_text": f"{sentence(3)} {sentence(4)}"}
+    write(stage, "bad_cases", [case("learned", 1, **bare), case("new", 2, **bare)])
+    pair = {"user_id": FITTED, "user_text_a": sentence(1), "reply_a": sentence(7), "reply_b": sentence(8)}
+    write(stage, "preference_pairs", [{"pair_id": "p"} | pair])
+    stage.run(DAY, [assets.found_items])
+    found = {row["event_id"]: row for row in stage.rows("found_items")}
+    write(stage, "benchmark_items", [row | {"benchmark": "found"} for row in found.values()])
+    stage.run(DAY, [assets.item_contamination])
+    released = {row["item_id"]: row for row in stage.rows("item_contamination")}
+    assert all(row["exact"] == released[row["item_id"]]["exact"] for row in found.values())
+    assert all(row["contaminated"] == released[row["item_id"]]["contaminated"] for row in found.values())
+    assert [found[name]["contaminated"] for name in ("learned", "new")] == [True, False]
+
+
 def test_a_reply_to_another_message_is_no_reference(stage):
     write(stage, "bad_cases", [case("apart", 1, same_prefix=False)])
     stage.run(DAY, [assets.found_items])

@@ -107,11 +107,14 @@ def test_what_is_near_an_item_that_retired_long_ago_does_not_come_back():
 
 def test_the_newest_version_is_found_among_others():
     names = ["found/2026-05-03/aa", "found/2026-05-04/00", "foundling/2026-06-01/aa", "found", "found/x"]
-    assert newest("found", names) == "found/2026-05-04/00"
-    assert newest("other", names) is None
+    assert newest("found", names, {}) == "found/2026-05-04/00"
+    assert newest("other", names, {}) is None
+    noon = datetime(2026, 5, 4, 12)
+    later = {"found/2026-05-04/00": noon + timedelta(hours=1), "found/2026-05-04/ff": noon}
+    assert newest("found", [*names, "found/2026-05-04/ff"], later) == "found/2026-05-04/00"
 
 
-@pytest.mark.parametrize("base", ["a/b", " "])
-def test_a_name_with_a_slash_or_without_a_letter_is_refused(base):
+@pytest.mark.parametrize("base", ["a/b", " ", "", "two words", "two\nlines", "..", "-x", "x" * 101])
+def test_a_name_that_is_no_word_is_refused(base):
     with pytest.raises(UserError, match="no name"):
         release(base, DAY, ITEMS)

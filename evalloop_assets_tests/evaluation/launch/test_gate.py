@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from evalloop_assets.cli import main
 from evalloop_assets.cli.gate import show_gate
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.launch.assets import launch_gates
@@ -69,7 +70,14 @@ def test_one_line_that_fails_fails_the_gate_and_one_that_is_open_leaves_it_open(
     failed = result("m", gate, [open_, bad])
     assert (failed.verdict, failed.reason) == ("fail", "not reached: return_next_day at least 0.31")
     assert "nobody knows" in failed.to_markdown()
-    assert "The gate was changed after the first evaluation" in result("m", gate, [good, good], "other").reason
+    changed = result("m", gate, [good, good], "other")
+    assert changed.verdict == result("m", gate, [good, open_], "other").verdict == "not agreed"
+    assert "The gate was changed after the first evaluation" in changed.reason
+    assert "set evaluation.launch.agreed to hhhhhhhhhhhh" in changed.reason
+    assert result("m", gate, [bad, bad], "other").verdict == "fail"
+    anew = [result("m", gate, [good, figure], "other", "h" * 12).verdict for figure in (good, open_)]
+    assert anew == ["pass", "not enough data"]
+    assert result("m", gate, [good, good], "other", "hhhhhhhhhhhx").verdict == "not agreed"
 
 
 def test_at_the_threshold_either_mistake_is_made_in_a_fortieth():
@@ -177,13 +185,35 @@ def test_a_gate_that_was_changed_after_the_first_evaluation_is_named(stage: Stag
     known_of(stage, 0.1, 0.2, later)
     stage.run(later, [launch_gates])
     whole = next(row for row in stage.rows("launch_gates") if row["day"] == later and row["line"] == 0)
-    assert (whole["verdict"], whole["changed"], whole["agreed_hash"]) == ("pass", True, first)
+    assert (whole["verdict"], whole["changed"], whole["agreed_hash"]) == ("not agreed", True, first)
     assert f"The gate was changed after the first evaluation, from {first[:12]}" in whole["reason"]
     latest = later + timedelta(days=1)
     known_of(stage, 0.1, 0.2, latest)
+    launch = stage.settings.evaluation.launch
+    agreed = launch.model_copy(update={"agreed": whole["gate_hash"][:12]})
+    evaluation = stage.settings.evaluation.model_copy(update={"launch": agreed})
+    stage = stage._replace(settings=stage.settings.model_copy(update={"evaluation": evaluation}))
     stage.run(latest, [launch_gates])
     again = next(row for row in stage.rows("launch_gates") if row["day"] == latest and row["line"] == 0)
-    assert (again["changed"], again["agreed_hash"]) == (True, first)
+    assert (again["verdict"], again["changed"], again["agreed_hash"]) == ("pass", True, first)
+    assert again["reason"].endswith(", and agreed anew")
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_a_gate_that_was_changed_is_named_on_the_same_day_and_on_one_before_it_too(stage: Stage, days: int):
+    """An hour later, or in a backfill, it is no other gate than a day later."""
+    known_of(stage, 0.1, 0.2)
+    stage.run(DAY, [launch_gates])
+    first = stage.rows("launch_gates")[0]
+    assert first["verdict"] == "fail"
+    file = Path(stage.settings.evaluation.launch.gate)
+    file.write_text(file.read_text().replace("0.3", "0.05"))
+    day = DAY + timedelta(days=days)
+    known_of(stage, 0.1, 0.2, day)
+    for _ in range(2):
+        stage.run(day, [launch_gates])
+        whole = next(row for row in stage.rows("launch_gates") if row["day"] == day and row["line"] == 0)
+        assert (whole["verdict"], whole["agreed_hash"]) == ("not agreed", first["gate_hash"])
 
 
 def test_without_a_file_nobody_is_judged_and_what_is_not_known_is_open(tmp_path: Path, stage: Stage):
@@ -328,13 +358,16 @@ def gated(loop: Loop, verdict: str, day: date, gate: str = "gate.yaml", model: s
     loop.world.write("launch_gates", [row], day)
 
 
+@pytest.mark.parametrize(("verdict", "said"), [("fail", "failed"), ("not agreed", "did not pass")])
 @pytest.mark.parametrize(("action", "weight"), [("advance", 5.0), ("promote", 50.0)])
-def test_whom_the_gate_failed_last_is_served_to_nobody_more(tmp_path: Path, action: str, weight: float):
+def test_whom_the_gate_failed_last_is_served_to_nobody_more(
+    tmp_path: Path, action: str, weight: float, verdict: str, said: str
+):
     loop = Loop(tmp_path, weight)
-    gated(loop, "fail", SERVED)
+    gated(loop, verdict, SERVED)
     outcome = loop.carry_out(action)
     assert outcome.done is None
-    assert outcome.reason == f"new failed the launch gate spring on {SERVED}: abrupt_end at most 0.1"
+    assert outcome.reason == f"new {said} the launch gate spring on {SERVED}: abrupt_end at most 0.1"
     assert len(loop.ledger.history()) == 2
 
 
@@ -384,9 +417,34 @@ def test_the_command_prints_every_line_and_says_what_is_missing(
     write(stage, "slice_results", RETURN | {"mean": 0.45, "low": 0.4, "high": 0.5, "users": 400})
     with pytest.raises(UserError, match="there is no candidate on 2026-05-03"):
         show_gate(console, file, [])
-    show_gate(console, file, ["new", "else"])
+    with pytest.raises(UserError, match=r"model neu: nothing is known of it. Did you mean new\? There are new\."):
+        show_gate(console, file, ["new", "neu"])
+    write(stage, "benchmark_scores", {"model_id": "else", "benchmark": "b", "item_id": "i", "score": 1.0})
+    assert show_gate(console, file, ["new", "else"]) == 3
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "gate spring" in said
     assert "0.450 [0.400, 0.500]" in said
     assert "new: pass" in said
     assert "else: not enough data" in said
+
+
+@pytest.mark.parametrize(
+    ("low", "arguments", "status"),
+    [
+        (0.4, [], 0),
+        (0.1, [], 1),
+        (0.25, [], 3),
+        (0.1, ["--model", "new", "--model", "old"], 1),
+        (0.4, ["--model", "neu"], 2),
+    ],
+    ids=["pass", "fail", "open", "one fails, one is open", "a mistake"],
+)
+def test_a_pipeline_reads_the_verdict_from_the_exit_status(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, low: float, arguments: list[str], status: int
+):
+    known_of(stage, low, low + 0.1)
+    monkeypatch.setenv("EVALLOOP_HOME", str(stage.settings.home))
+    monkeypatch.setattr("sys.argv", ["evalloop", "gate", stage.settings.evaluation.launch.gate, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
