@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,8 @@ MOST_WORDS = 2_000
 """Words of a text that are looked at, the first: a longer one costs no more, and never all of the memory."""
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+ASCII_WORD = re.compile(r"\w+", re.ASCII)
+"""The same in a text of ASCII characters only, found in half the time."""
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 Matrix = NDArray[np.float32]
@@ -40,10 +44,11 @@ class Grams(NamedTuple):
 
 def grams(texts: Sequence[str]) -> Grams:
     """Runs of one, two and three words; case does not count, the same text gives the same in every process."""
-    words = [WORD.findall(text.casefold(), 0)[:MOST_WORDS] for text in texts]
-    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(word for text in words for word in text))}
-    hashes = np.fromiter((_hashed(word) for word in vocabulary), np.uint64, len(vocabulary))
-    numbers = np.fromiter((vocabulary[word] for text in words for word in text), np.int64)
+    words = [_words(text.casefold())[:MOST_WORDS] for text in texts]
+    said = list(chain.from_iterable(words))
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(said))}
+    hashes = np.fromiter(map(_hashed, vocabulary), np.uint64, len(vocabulary))
+    numbers = np.fromiter(map(vocabulary.__getitem__, said), np.int64, len(said))
     owner = np.repeat(np.arange(len(texts)), [len(text) for text in words])
     one = hashes[numbers] if len(numbers) else np.zeros(0, np.uint64)
     keys, owners = [_mixed(one)], [owner]
@@ -88,6 +93,11 @@ def share_within(bits: Signatures, others: Signatures) -> Matrix:
     return np.asarray(both / np.maximum(size, 1), np.float32)
 
 
+def _words(text: str) -> list[str]:
+    return ASCII_WORD.findall(text) if text.isascii() else WORD.findall(text)
+
+
+@lru_cache(100_000)
 def _hashed(word: str) -> int:
     value = 0xCBF29CE484222325
     for byte in word.encode("utf-8", "surrogatepass"):
