@@ -76,6 +76,18 @@ def beside_log() -> list[str]:
     return [*alone, *(table for table, step in STEPS.items() if table not in alone and step.reads.keys() & ANSWERS)]
 
 
+def unlearned() -> list[str]:
+    """Recomputed tables that rest on deliveries and on each other alone: what a run learns or decides leaves them."""
+    found: list[str] = []
+    while more := [
+        table
+        for table in recomputed()
+        if table not in found and all(read in (*found, table) for read in STEPS[table].reads if read in STEPS)
+    ]:
+        found += more
+    return found
+
+
 def any_stale(lake: Lake, settings: Settings, tables: Sequence[str], day: date) -> bool:
     """Whether one of these tables is not what it would be now on that day."""
     clock = lake.clock()

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from evalloop_assets.cli.daemon import daemon, daemon_log
 from evalloop_assets.cli.demo_settings import FIRST_DAY
 from evalloop_assets.cli.home import clear_for_demo, marker
-from evalloop_assets.cli.instance import execute, instance_home, open_instance, require_success
+from evalloop_assets.cli.instance import execute, open_instance, require_success
 from evalloop_assets.cli.run import planned
 from evalloop_assets.cli.serving import entry_line
 from evalloop_assets.days import Days
+from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
@@ -41,6 +39,9 @@ if TYPE_CHECKING:
 SEED = 20260302
 MOST_DAYS = 8
 ROLLBACK_WAIT_S = 120
+TRAINED_EVERY = 2
+"""Days. Another reward model on each day would tell the same story, and score the days before it anew."""
+LEARNING = ("reward_model_report", "policy_pairs", "policy_candidates", "policy_screen")
 PADDED = "padded-replies"
 BEST_OF = "best-of-n"
 ACTOR = "demo"
@@ -82,10 +83,12 @@ class Demo:
         self._execute("ingest", Days.one(day))
 
     def loop(self, day: date) -> None:
-        """Take the day in, relabel what matured, and run every stage on the day."""
+        """Take the day in, relabel what matured, and run the stages on the day; on every second one they learn."""
         self.take_in(day)
+        trains = (day - FIRST_DAY).days % TRAINED_EVERY == 0
         for one in planned(self.lake, self.settings, day, day):
-            self._execute(one.job, one.days, one.tables)
+            tables = [table for table in one.tables or STEPS if trains or table not in LEARNING]
+            self._execute(one.job, one.days, tables)
 
     def report(self, day: date) -> list[str]:
         """Print the day's verdicts and decisions; gives the experiments to be rolled back."""
@@ -118,7 +121,7 @@ class Demo:
         raise UserError(
             f"rollback of {experiment}",
             f"no run of the guardrail sensor wrote it within {ROLLBACK_WAIT_S} s",
-            f"Look at the daemon's log {_daemon_log(self.settings)} and run the demo again.",
+            f"Look at the daemon's log {daemon_log(self.settings)} and run the demo again.",
         )
 
     def start_candidate(self, day: date) -> bool:
@@ -194,7 +197,7 @@ def run_demo(console: Console) -> None:
     from evalloop_assets.definitions import build_definitions
 
     begun = time.monotonic()
-    with open_instance(settings) as instance, _daemon(settings):
+    with open_instance(settings) as instance, daemon(settings):
         shop = Demo(console, settings, build_definitions(settings), instance)
         shop.open_shop()
         console.print(
@@ -203,7 +206,8 @@ def run_demo(console: Console) -> None:
             f"{settings.ab.planned_users:,} users instead of 20,000; it is planned "
             f"to see {100 * settings.guardrails.planned_effect:g} points of return instead of 2, and a promotion "
             "does not wait for return a week after the assignment, as the demo is over by then; the red flags of "
-            "padding, repetition and latency, which would be first, are off, so that time and return decide\n"
+            "padding, repetition and latency, which would be first, are off, so that time and return decide; a reward "
+            "model is trained on every second day\n"
             "experiment padded-replies: a model that pads its replies, on half of the users\n",
             soft_wrap=True,
         )
@@ -253,31 +257,3 @@ def _summary(console: Console, settings: Settings, shop: Demo, rolled_back: Entr
         markup=True,
         soft_wrap=True,
     )
-
-
-@contextmanager
-def _daemon(settings: Settings) -> Iterator[None]:
-    """Dagster's daemon beside the demo: it evaluates the sensors and launches the runs that they request."""
-    home = instance_home(settings)
-    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run"]
-    workspace = Path("workspace.yaml")
-    command += ["-w", str(workspace)] if workspace.exists() else ["-m", "evalloop_assets.definitions"]
-    log = _daemon_log(settings)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as out:
-        process = subprocess.Popen(
-            command, env={**os.environ, "DAGSTER_HOME": str(home)}, stdout=out, stderr=subprocess.STDOUT
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _daemon_log(settings: Settings) -> Path:
-    return settings.home / "dagster" / "daemon.log"

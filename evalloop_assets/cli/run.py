@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
-from evalloop_assets.backfill.plan import Span
-from evalloop_assets.backfill.staleness import any_stale, beside_log, evidence_days, log_days, without_log, work
+from evalloop_assets.backfill.plan import Span, spans
+from evalloop_assets.backfill.staleness import (
+    any_stale,
+    beside_log,
+    evidence_days,
+    log_days,
+    unlearned,
+    without_log,
+    work,
+)
 from evalloop_assets.cli.home import open_home
 from evalloop_assets.cli.instance import Ran, execute, open_instance, require_success
 from evalloop_assets.cli.plan_table import plan_table
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
 from evalloop_assets.definitions import build_definitions
-from evalloop_assets.lake.assets import STEPS, TRANSFORMS
+from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.catalogue import catalogue_path, rebuild_catalogue
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.freshness import NEVER
@@ -89,7 +97,8 @@ def _carry_out(console: Console, lake: Lake, settings: Settings, first: date | N
 def planned(lake: Lake, settings: Settings, first: date | None, last: date | None) -> list[Planned]:
     """The runs to do: stale days before the range relabelled, then the whole loop over the range.
 
-    What is relabelled together with the range reaches to its end, since labels look ahead at the days after theirs.
+    What is relabelled together with the range reaches to its end, since labels look ahead at the days after theirs; of
+    that, what rests on what the loop learns or decides is left to the loop on the days of the range.
     Without a range it is the days never computed, to the end of the log; where none is, the newest day if it is stale,
     since decisions rest on it. What judges, people and benchmarks delivered since is worked on in any case, and where
     there is no log it is all there is to work on.
@@ -107,7 +116,8 @@ def planned(lake: Lake, settings: Settings, first: date | None, last: date | Non
     due = work(lake, settings, end)
     newest = dict.fromkeys(reason for one in due.stale if one.day == end for reason in one.reasons)
     start = max(first, begin) if first else due.new.first if due.new else end if newest else None
-    relabel = [_relabelled(span) for span in due.spans if start is None or span.first < start]
+    overdue = [span for span in due.spans if start is None or span.first < start]
+    relabel = [_relabelled(span) for one in overdue for span in (_split(one, start) if start else [one])]
     why = "asked for" if first else NEVER if due.new else ", ".join(newest)
     if start is None:
         changed = any_stale(lake, settings, beside_log(), end)
@@ -120,10 +130,19 @@ def _relabelled(span: Span) -> Planned:
     return Planned("relabel", Days(span.first, span.last), ", ".join(span.reasons), span, span.tables)
 
 
+def _split(span: Span, start: date) -> list[Span]:
+    """What is stale, the loop's range too: what rests on the log alone, and of the rest the days before `start`."""
+    if span.last < start:
+        return [span]
+    alone = set(unlearned())
+    rest = [item for item in span.stale if item.table not in alone and item.day < start]
+    return [*spans([item for item in span.stale if item.table in alone]), *spans(rest)]
+
+
 def _left(relabel: Sequence[Planned], days: Days) -> tuple[str, ...]:
-    """The tables of the loop but for the queries that runs before have computed on all of the days."""
+    """The tables of the loop but for those that runs before have computed on all of the days."""
     before = [one for one in relabel if one.days.first <= days.first and days.last <= one.days.last]
-    done = {table for one in before for table in one.tables or () if table in TRANSFORMS}
+    done = {table for one in before for table in one.tables or ()}
     return tuple(table for table in STEPS if table not in done)
 
 

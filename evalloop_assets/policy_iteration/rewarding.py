@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.gated import Gate, gated_rewards
+from evalloop_assets.reward_model.going_on import LastRead, Readers
 from evalloop_assets.reward_model.history import History
 from evalloop_assets.reward_model.model import RewardModel
 from evalloop_assets.reward_model.registry import load_version
@@ -30,12 +32,13 @@ class Rewards(Protocol):
 
 
 def gated_by(model: RewardModel, at: Gate) -> Rewards:
-    """What the model says, behind the gate."""
+    """What the model says, behind the gate; from call to call conversations may go on."""
+    encoder, readers = LastRead(find_encoder(model.config.encoder)), Readers(at.novelty_tau)
 
     def rewards(
         messages: Sequence[str], replies: Sequence[str], histories: Sequence[History] | None = None
     ) -> NDArray[np.float64]:
-        return gated_rewards(model, messages, replies, histories, at=at).reward
+        return gated_rewards(model, messages, replies, histories, at=at, encoder=encoder, readers=readers).reward
 
     return rewards
 

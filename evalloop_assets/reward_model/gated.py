@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalloop_assets.reward_model.encoder import Encoder
+from evalloop_assets.reward_model.going_on import Readers
 from evalloop_assets.reward_model.history import History
-from evalloop_assets.reward_model.reader import Judgement, Reader
 
 if TYPE_CHECKING:
     from evalloop_assets.settings import RewardSettings
@@ -84,28 +84,6 @@ def through_gate(r_temporal: ArrayLike, q: ArrayLike, penalty: ArrayLike, at: Ga
     return Gated(r, quality, discount, opened, gated(r, opened))
 
 
-def judged(
-    messages: Sequence[str | None],
-    replies: Sequence[str | None],
-    histories: Sequence[History] | None,
-    novelty_tau: float,
-) -> list[Judgement | None]:
-    """Each reply judged after its own history; without histories each is the first of its conversation.
-
-    Replies that follow each other here and share one history object are held against one memory of it.
-    """
-    found: list[Judgement | None] = []
-    reader, read = Reader(novelty_tau), ()  # type: tuple[Reader, History]
-    for at, (message, reply) in enumerate(zip(messages, replies, strict=True)):
-        history = histories[at] if histories is not None else ()
-        if history is not read:
-            reader, read = Reader(novelty_tau), history
-            for said, answer, seconds in history:
-                reader.remember(said, answer, -seconds)
-        found.append(reader.judge(message, reply, 0.0))
-    return found
-
-
 def gated_rewards(
     model: Scores,
     messages: Sequence[str | None],
@@ -113,15 +91,18 @@ def gated_rewards(
     histories: Sequence[History] | None = None,
     *,
     at: Gate,
+    encoder: Encoder | None = None,
+    readers: Readers | None = None,
 ) -> Gated:
     """What each reply would be worth as an answer to its message: what policies are chosen and trained by.
 
     Messages, replies and histories have one entry each a reply; ValueError where the lengths differ.
-    `Gate.of(settings.reward)` is the gate of the settings.
+    `Gate.of(settings.reward)` is the gate of the settings. Whoever asks again as conversations go on gives a cache in
+    front of the model's encoder and the readers of the last call.
     """
     if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
         raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
-    read = judged(messages, replies, histories, at.novelty_tau)
+    read = (readers or Readers(at.novelty_tau)).judged(messages, replies, histories)
     q = [np.nan if found is None else found.q for found in read]
     penalty = [np.nan if found is None else found.penalty.product for found in read]
-    return through_gate(model.score(messages, replies, histories=histories), q, penalty, at)
+    return through_gate(model.score(messages, replies, encoder, histories), q, penalty, at)

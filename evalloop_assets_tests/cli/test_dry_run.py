@@ -2,17 +2,23 @@
 
 import json
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from evalloop_assets.cli.instance import open_instance
+from evalloop_assets.cli.run import planned
+from evalloop_assets.days import Days
+from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.cli.conftest import MAPPING, reply, status_of, written
 from evalloop_assets_tests.homes import copy_of, run
 
 pytestmark = pytest.mark.long
+
+NEW = date(2026, 3, 6)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +67,24 @@ def test_it_names_the_late_delivery_the_tables_and_the_days_and_does_nothing(com
     assert "nothing to do" in computed("run", "--dry-run").printed
     assert "nothing to do" in computed("run").printed
     assert state(home) == after
+
+
+def test_no_table_is_computed_twice_on_a_new_day_and_none_before_what_it_reads(computed, log, mapping, home):
+    more = log(reply(7, at="2026-03-05T23:50:00Z"), reply(8, at="2026-03-06T10:00:00Z"))
+    assert computed("ingest", more, "--map", mapping()).status == 0
+    settings = Settings(home=home)
+    runs = planned(open_lake(settings), settings, None, None)
+    assert {one.job for one in runs} == {"relabel", "daily"}
+    assert runs[-1].days == Days.one(NEW)
+    whole = [one for one in runs if NEW in one.days]
+    on_the_day = [table for one in whole for table in one.tables]
+    assert sorted(on_the_day) == sorted(STEPS)
+    for number, one in enumerate(whole):
+        met = {*STEPS} - {table for later in whole[number:] for table in later.tables}
+        assert all(read in {*met, *one.tables} for table in one.tables for read in STEPS[table].reads if read in STEPS)
+    learned = [one for one in runs if "rewards" in one.tables]
+    assert [NEW in one.days for one in learned] == [False, True]
+    assert learned[0].days.last == NEW - timedelta(days=1)
 
 
 def test_it_names_the_old_and_the_new_definition(computed, home, monkeypatch):

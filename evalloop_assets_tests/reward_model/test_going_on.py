@@ -1,0 +1,95 @@
+"""What is kept from the last call changes nothing: the oracle is a reader that begins anew each time."""
+
+import numpy as np
+import pytest
+
+from evalloop_assets.reward_model.encoder import HashedNgrams
+from evalloop_assets.reward_model.going_on import LastRead, Readers
+from evalloop_assets.reward_model.history import Exchange
+from evalloop_assets.reward_model.lexical import ASCII_WORD, WORD
+from evalloop_assets_tests.reward_model.test_quality import ADVANCING, EMPTY
+
+TAU = 600.0
+SAID = [
+    ("Hello", ADVANCING[0]),
+    ("Go on", ADVANCING[1]),
+    (None, None),
+    ("And then?", ADVANCING[0]),
+    ("Hm", EMPTY),
+]
+
+
+class Chat:
+    """A conversation whose exchanges were told at these seconds."""
+
+    def __init__(self, *told: float) -> None:
+        self.told = told
+
+    def before(self, turn: int, now: float) -> list[Exchange]:
+        """The first exchanges, as they are told of at that moment."""
+        return [Exchange(*SAID[at], now - self.told[at]) for at in range(turn)]
+
+
+def judged(readers: Readers, histories: list[list[Exchange]]) -> list[tuple[float, ...]]:
+    """Two candidates after each history."""
+    shared = [history for history in histories for _ in range(2)]
+    replies = [ADVANCING[0], EMPTY] * len(histories)
+    found = readers.judged(["And then?"] * len(shared), replies, shared)
+    return [(*one[:3], *one.penalty) for one in found]
+
+
+def test_histories_that_grow_are_judged_as_if_read_from_their_start():
+    chats = [Chat(0, 10, 20, 30, 40), Chat(0, 10, 20, 30, 40), Chat(0, 500, 1_000, 2_000, 4_000)]
+    readers = Readers(TAU)
+    for turn in range(len(SAID) + 1):
+        histories = [chat.before(turn, chat.told[turn - 1] + 7.25 if turn else 0.0) for chat in chats]
+        found = judged(readers, histories)
+        assert np.allclose(found, judged(Readers(TAU), histories), atol=1e-9)
+    assert not np.allclose(found[0:2], found[4:6], atol=1e-3)  # of the same words an older memory is another one
+
+
+@pytest.mark.parametrize("turn", [2, 3])
+def test_a_reply_written_anew_and_a_later_moment_have_the_same_history(turn: int):
+    chat, readers = Chat(0, 10, 20, 30, 40), Readers(TAU)
+    for now in (25.0, 60.0, 900.0):
+        history = chat.before(turn, now)
+        assert np.allclose(judged(readers, [history]), judged(Readers(TAU), [history]), atol=1e-9)
+
+
+def test_the_same_words_at_other_times_are_another_history():
+    readers = Readers(TAU)
+    judged(readers, [Chat(0, 10, 20).before(2, 15.0)])
+    other = Chat(0, 5_000, 5_010).before(3, 5_020.0)
+    assert np.allclose(judged(readers, [other]), judged(Readers(TAU), [other]), atol=1e-9)
+
+
+def test_what_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch):
+    from evalloop_assets.reward_model.reader import Reader
+
+    remembered = []
+    remember = Reader.remember
+    monkeypatch.setattr(Reader, "remember", lambda *given: (remembered.append(given[2]), remember(*given)))
+    chat, readers = Chat(0, 10, 20, 30, 40), Readers(TAU)
+    for turn in range(len(SAID) + 1):
+        judged(readers, [chat.before(turn, 50.0)])
+    assert remembered == [reply for _, reply in SAID]
+
+
+def test_vectors_are_those_of_the_encoder_and_encoded_once():
+    asked: list[str] = []
+
+    class Counting(HashedNgrams):
+        def encode(self, texts):
+            asked.extend(texts)
+            return super().encode(texts)
+
+    kept = LastRead(Counting())
+    for texts in (["a b", "c d", "a b"], ["c d", "e f", ""], ["a b"], []):
+        assert (kept.encode(texts) == HashedNgrams().encode(texts)).all()
+    assert asked == ["a b", "c d", "e f", "", "a b"]
+
+
+def test_words_of_ascii_are_the_same_either_way():
+    text = "".join(map(chr, range(128))) + " it's snake_case, 42 times; don't\tstop\n\x1c__ a-b"
+    assert ASCII_WORD.findall(text) == WORD.findall(text)
+    assert len(WORD.findall(text)) > 10
