@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from evalloop_assets.lake.errors import UserError
@@ -208,8 +208,6 @@ def _registry(home: Path, writing: bool = False) -> Iterator[MlflowClient | None
 
     folder = store_folder(home)
     database = folder / "mlflow.sqlite"
-    if "?" in str(folder) or unquote(str(folder)) != str(folder):
-        raise _unusable(folder, ValueError("its path holds `?` or `%` with two digits, which MLflow takes for its own"))
     if not writing and not (folder / "ready").exists():
         yield None
         return

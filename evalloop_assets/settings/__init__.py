@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_folder(cls, value: Path | str) -> Path | str:
         """Delta, DuckDB and MLflow give these characters of a local path a meaning of their own."""
-        folder = "" if "://" in str(value) else str(Path(value).resolve())
+        folder = str(Path(value).resolve()) if value and "://" not in str(value) else ""
         odd = _ODD_IN_PATHS.search(folder)
         if odd:
             raise ValueError(f"its path {folder} holds {odd[0]}, which names files by a pattern or ends a URL")

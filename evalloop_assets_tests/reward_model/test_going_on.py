@@ -6,7 +6,7 @@ import pytest
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.going_on import LastRead, Readers
 from evalloop_assets.reward_model.history import Exchange
-from evalloop_assets.reward_model.lexical import ASCII_WORD, WORD
+from evalloop_assets.reward_model.lexical import WORD, WORD_ASCII
 from evalloop_assets_tests.reward_model.test_quality import ADVANCING, EMPTY
 
 TAU = 600.0
@@ -91,5 +91,5 @@ def test_vectors_are_those_of_the_encoder_and_encoded_once():
 
 def test_words_of_ascii_are_the_same_either_way():
     text = "".join(map(chr, range(128))) + " it's snake_case, 42 times; don't\tstop\n\x1c__ a-b"
-    assert ASCII_WORD.findall(text) == WORD.findall(text)
+    assert WORD_ASCII.findall(text) == WORD.findall(text)
     assert len(WORD.findall(text)) > 10
