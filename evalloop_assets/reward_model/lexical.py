@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,8 @@ WORDS_OF_BITS = BITS // 64
 TEXTS_AT_ONCE = 2_048
 MOST_WORDS = 2_000
 """Words of a text that are looked at, the first: a longer one costs no more, and never all of the memory."""
+MOST_KEPT = 1_000
+"""Characters of a text whose words are kept for the next time: what was said is looked at again as history."""
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 WORD_ASCII = re.compile(r"\w+", re.ASCII)
@@ -44,13 +45,9 @@ class Grams(NamedTuple):
 
 def grams(texts: Sequence[str]) -> Grams:
     """Runs of one, two and three words; case does not count, the same text gives the same in every process."""
-    words = [(WORD_ASCII if text.isascii() else WORD).findall(text.casefold())[:MOST_WORDS] for text in texts]
-    run_on = list(chain.from_iterable(words))
-    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(run_on))}
-    hashes = np.fromiter(map(_hashed, vocabulary), np.uint64, len(vocabulary))
-    numbers = np.fromiter(map(vocabulary.__getitem__, run_on), np.int64, len(run_on))
+    words = [_words(text) if len(text) > MOST_KEPT else _kept_words(text) for text in texts]
     owner = np.repeat(np.arange(len(texts)), [len(text) for text in words])
-    one = hashes[numbers] if len(numbers) else np.zeros(0, np.uint64)
+    one = np.concatenate(words) if words else np.zeros(0, np.uint64)
     keys, owners = [_mixed(one)], [owner]
     run = one
     for length in (2, 3):
@@ -91,6 +88,15 @@ def share_within(bits: Signatures, others: Signatures) -> Matrix:
     size = np.bitwise_count(bits).sum(axis=-1, dtype=np.int64)
     both = np.bitwise_count(bits & others).sum(axis=-1, dtype=np.int64)
     return np.asarray(both / np.maximum(size, 1), np.float32)
+
+
+def _words(text: str) -> NDArray[np.uint64]:
+    """A hash of each word, in their order."""
+    words = (WORD_ASCII if text.isascii() else WORD).findall(text.casefold())[:MOST_WORDS]
+    return np.fromiter(map(_hashed, words), np.uint64, len(words))
+
+
+_kept_words = lru_cache(maxsize=50_000)(_words)
 
 
 @lru_cache(maxsize=100_000)
