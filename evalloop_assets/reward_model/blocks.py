@@ -1,13 +1,15 @@
 """A pure function of blocks of rows, in several processes: the same results as in one, in the same order.
 
 Rules over texts are Python, so that threads would wait for each other. A process takes a second to start: a single
-block is computed here. Processes end with this one, however that ends.
+block is computed here. Processes end with this one, however that ends, and never run its script again, as those that
+Python's own pool spawns do (loky).
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 Work = Callable[["pa.Table"], "pa.Table"]
 WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
+WATCHED_EVERY_S = 1.0
 
 
 def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
@@ -48,20 +51,19 @@ def each(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.T
 
 
 def _apart(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.Table]:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from loky import ProcessPoolExecutor
 
     futures: deque[Future[bytes]] = deque()
-    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
-        try:
-            for block in given:
-                futures.append(pool.submit(_worked, work, _packed(block)))
-                if len(futures) == WAITING * processes:
-                    yield _unpacked(futures.popleft().result())
-            while futures:
+    pool = ProcessPoolExecutor(processes, initializer=_end_with, initargs=(os.getpid(),))
+    try:
+        for block in given:
+            futures.append(pool.submit(_worked, work, _packed(block)))
+            if len(futures) == WAITING * processes:
                 yield _unpacked(futures.popleft().result())
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while futures:
+            yield _unpacked(futures.popleft().result())
+    finally:
+        pool.shutdown(kill_workers=True)
 
 
 def _worked(work: Work, block: bytes) -> bytes:
@@ -84,15 +86,12 @@ def _unpacked(rows: bytes) -> pa.Table:
     return pa.ipc.open_stream(rows).read_all()
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """A process whose parent was killed would wait for work for ever."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    assert parent is not None
 
     def watch() -> None:
-        parent.join()
+        while os.getppid() == parent:
+            time.sleep(WATCHED_EVERY_S)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

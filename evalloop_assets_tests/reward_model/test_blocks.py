@@ -101,6 +101,22 @@ def test_no_process_outlives_a_parent_that_was_killed(tmp_path: Path):
     assert waited(lambda: not any(map(alive, children)))
 
 
+def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path):
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "import pyarrow as pa\n"
+        "from evalloop_assets.reward_model.blocks import each\n"
+        "from evalloop_assets_tests.reward_model.test_blocks import ROWS, blocks, doubled\n"
+        "print('begun')\n"
+        "print(pa.concat_tables(each(doubled, blocks(ROWS, 'key', 9), 2)).num_rows)\n"
+    )
+    root = Path(module.__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    assert ran.stdout.split() == ["begun", "60"], ran.stderr
+
+
 def alive(process: int) -> bool:
     state = Path(f"/proc/{process}/stat")
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
