@@ -72,15 +72,17 @@ def _linked() -> Callable[..., list[tuple[int, int]]]:
         return last, before, text
 
     @njit(nogil=True)
-    def shared(one, other):  # type: ignore[no-untyped-def]
-        """Members of both, each ascending."""
+    def shares(one, other, least):  # type: ignore[no-untyped-def]
+        """Whether so many members or more are in both, each ascending; ends once too many were missed."""
         both = mine = theirs = 0
-        while mine < len(one) and theirs < len(other):
+        while both + min(len(one) - mine, len(other) - theirs) >= least:
+            if mine == len(one) or theirs == len(other):
+                return True
             both += one[mine] == other[theirs]
             less = one[mine] <= other[theirs]
             theirs += one[mine] >= other[theirs]
             mine += less
-        return both
+        return False
 
     @njit(nogil=True)
     def slots(members):  # type: ignore[no-untyped-def]
@@ -129,8 +131,8 @@ def _linked() -> Callable[..., list[tuple[int, int]]]:
                     met[at] = other
                     if len(theirs) < threshold * size - 1e-9:
                         continue
-                    both = shared(keys[starts[at] : starts[at + 1]], theirs)
-                    if both >= threshold * (size + len(theirs) - both):
+                    least = threshold * (size + len(theirs)) / (1 + threshold) - 1e-9
+                    if shares(keys[starts[at] : starts[at + 1]], theirs, least):
                         found.append((at, other))
         return found
 
