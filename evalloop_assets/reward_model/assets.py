@@ -125,6 +125,7 @@ def breaks(inputs: Inputs, day: date, settings: Settings) -> Frame:
     schema=REWARD_MODEL_REPORT,
     reads={
         "preference_pairs": (-13, 0),
+        "horizon_labels": (-13, 0),
         "turn_embeddings": (-14 - EMBEDDED_FOR, 1),
         "reading": (-14, 0),
         "turns": (-14, 1),
@@ -137,6 +138,7 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """A reward model is trained at the end of every run on the pairs of two weeks, and tested on users it never saw.
 
     Bradley-Terry per horizon with censored labels masked; length is a covariate of the training and dropped at scoring.
+    Where labels of single replies rise within sessions is one more direction for the fit, weighed by the pairs.
     The model goes to the MLflow registry as challenger and becomes champion if it tells the held-out preferences no
     worse than the champion does. Too few pairs, or only ties and censored ones: one row `skipped` with the reason, and
     the champion stays.

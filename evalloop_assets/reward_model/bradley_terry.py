@@ -60,6 +60,8 @@ class Fitted(NamedTuple):
     weights: Weights
     length: NDArray[np.float64]
     """Coefficient of the log length ratio per horizon: how much the labels go by length."""
+    along: NDArray[np.float64]
+    """Coefficient of the direction per horizon, in logits by standard deviation of the pairs; part of the weights."""
     learned: tuple[bool, ...]
     """Per horizon; the output of one not learned means nothing."""
     losses: tuple[float, ...]
@@ -73,8 +75,13 @@ def learnable(pairs: Pairs, min_labels: int) -> tuple[bool, ...]:
     return tuple(bool(count >= min_labels) for count in pairs.decided.sum(axis=0))
 
 
-def fit(pairs: Pairs, tune: Pairs, training: Training, checkpoints: Path | None = None) -> Fitted:
+def fit(
+    pairs: Pairs, tune: Pairs, training: Training, checkpoints: Path | None = None, direction: Matrix | None = None
+) -> Fitted:
     """Fits the heads whose horizon has enough labels; ValueError where none has, or where a feature is not finite.
+
+    A `direction` [f] of the scaled features (`within_sessions.py`) is one more column, and its share is added to the
+    weights: beside it the other coefficients tell what it does not.
 
     With a folder for `checkpoints`, a run that was killed goes on from its last epoch when it is called again with the
     same pairs, and ends with the same weights. UserError where the folder cannot be written or a GPU is too small.
@@ -89,7 +96,8 @@ def fit(pairs: Pairs, tune: Pairs, training: Training, checkpoints: Path | None 
 
     with _threads(training.threads):
         try:
-            return _fit(_learned_only(pairs, learned), _learned_only(tune, learned), learned, training, checkpoints)
+            parts = (_learned_only(pairs, learned), _learned_only(tune, learned))
+            return _fit(*parts, learned, training, checkpoints, direction)
         except torch.OutOfMemoryError as error:
             raise UserError(
                 "training of the reward model",
@@ -115,14 +123,30 @@ def scale_of(difference: Matrix) -> Matrix:
     return scale
 
 
-def _fit(pairs: Pairs, tune: Pairs, learned: tuple[bool, ...], training: Training, folder: Path | None) -> Fitted:
+def _unit(direction: Matrix | None, difference: Matrix, scale: Matrix) -> Matrix:
+    """The direction with standard deviation 1 over the pairs [f]; zeros where there is none."""
+    if direction is None:
+        return np.zeros_like(scale)
+    spread = float(np.std(difference @ (direction * scale)))
+    return np.asarray(direction / spread if spread > 1e-9 else np.zeros_like(scale), np.float32)
+
+
+def _fit(
+    pairs: Pairs,
+    tune: Pairs,
+    learned: tuple[bool, ...],
+    training: Training,
+    folder: Path | None,
+    direction: Matrix | None,
+) -> Fitted:
     import torch
 
     scale = scale_of(pairs.difference)
+    unit = _unit(direction, pairs.difference, scale)
     data, check = _tensors(pairs, _own_rows()), _tensors(tune, slice(None))
     labels = _over_processes(data.known.sum())
-    size = (len(HORIZONS), len(scale) + 1)
-    factors = torch.from_numpy(scale).to(data.known.device)
+    size = (len(HORIZONS), len(scale) + 2)
+    factors, along = (torch.from_numpy(column).to(data.known.device) for column in (scale, unit))
     weights = torch.zeros(size, device=data.known.device, requires_grad=True)
     optimiser = torch.optim.LBFGS(
         [weights], max_iter=STEPS, history_size=MEMORY, tolerance_change=0.0, line_search_fn="strong_wolfe"
@@ -131,7 +155,7 @@ def _fit(pairs: Pairs, tune: Pairs, learned: tuple[bool, ...], training: Trainin
     def loss() -> torch.Tensor:
         """Mean over the labels of all processes, penalty included; leaves its gradient."""
         optimiser.zero_grad()
-        own = _loss(weights, factors, data)
+        own = _loss(weights, factors, along, data)
         own.backward()  # type: ignore[no-untyped-call]
         assert weights.grad is not None
         summed = _over_processes(torch.cat([weights.grad.flatten(), own.detach().reshape(1)]))
@@ -141,21 +165,22 @@ def _fit(pairs: Pairs, tune: Pairs, learned: tuple[bool, ...], training: Trainin
             found: torch.Tensor = summed[-1] / labels + training.penalty / labels * weights[:, :-1].square().sum()
         return found
 
-    kept = Checkpoints.of(folder, (*pairs, *tune), training)
+    kept = Checkpoints.of(folder, (*pairs, *tune, unit), training)
     losses, tuning = kept.restore(weights, optimiser)
     while len(losses) < training.epochs and not _settled(losses):
         losses.append(float(optimiser.step(loss)))  # type: ignore[no-untyped-call]
         if len(check.length):
             with torch.no_grad():
-                tuning.append(float(_loss(weights, factors, check) / check.known.sum().clamp(min=1.0)))
+                tuning.append(float(_loss(weights, factors, along, check) / check.known.sum().clamp(min=1.0)))
         if _rank() == 0:
             kept.keep(weights, optimiser, losses, tuning)
     if _rank() == 0:
         kept.remove()
     found = weights.detach().cpu().numpy()
     return Fitted(
-        {SCALE: scale, LINEAR: np.ascontiguousarray(found[:, :-1].T, np.float32)},
+        {SCALE: scale, LINEAR: np.ascontiguousarray((found[:, :-2] + found[:, -2:-1] * unit).T, np.float32)},
         found[:, -1].astype(np.float64),
+        found[:, -2].astype(np.float64),
         learned,
         tuple(losses),
         tuple(tuning),
@@ -192,7 +217,7 @@ def _tensors(pairs: Pairs, rows: slice) -> _Data:
     return _Data(*(torch.from_numpy(np.ascontiguousarray(column, np.float32)).to(device) for column in columns))
 
 
-def _loss(weights: torch.Tensor, scale: torch.Tensor, data: _Data) -> torch.Tensor:
+def _loss(weights: torch.Tensor, scale: torch.Tensor, along: torch.Tensor, data: _Data) -> torch.Tensor:
     """Summed cross-entropy of the labels that are not censored, in float32 on every device.
 
     With products in bfloat16 the line search stops short of the one best fit (`docs/reward-model.md`).
@@ -200,7 +225,8 @@ def _loss(weights: torch.Tensor, scale: torch.Tensor, data: _Data) -> torch.Tens
     import torch
 
     # Heads come first: the gradient's product with the long side last takes ten times as long.
-    logits = (weights[:, :-1] * scale) @ data.difference.t() + weights[:, -1:] * data.length
+    linear = (weights[:, :-2] + weights[:, -2:-1] * along) * scale
+    logits = linear @ data.difference.t() + weights[:, -1:] * data.length
     losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, data.targets, reduction="none")
     return (losses * data.known).sum()
 

@@ -22,7 +22,8 @@ from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_by_user
 from evalloop_assets.reward_model.registry import INPUT, Dataset, Notes, register
 from evalloop_assets.reward_model.report import Report, findings_of, picture_of, report, skipped
-from evalloop_assets.reward_model.training import Skipped, Trained, train
+from evalloop_assets.reward_model.training import Skipped, Trained, fitted_on, train
+from evalloop_assets.reward_model.within_sessions import read_labelled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,10 +44,22 @@ ANCHORS = """
 
 SAMPLE = "SELECT * FROM preference_pairs ORDER BY md5(pair_id), pair_id LIMIT $pairs"
 
+LABELLED = """
+    SELECT h.user_id, h.day, h.session_id, h.event_id, h.conversation_id, h.position, h.immediate,
+        t.user_text, t.reply_text
+    FROM horizon_labels AS h JOIN turns AS t ON t.event_id = h.event_id
+    WHERE h.immediate IS NOT NULL AND trim(t.reply_text) <> ''
+    ORDER BY md5(h.session_id), h.session_id, h.position, h.event_id
+    LIMIT $replies
+"""
+"""Sessions are drawn by the hash of their id, whole but for the last."""
+
 CONVERSATIONS = f"SELECT conversation_id FROM ({SAMPLE}) UNION SELECT conversation_id FROM ({ANCHORS})"
 
+LEARNED_FROM = f"{CONVERSATIONS} UNION SELECT conversation_id FROM ({LABELLED})"
+
 STORED = f"""
-    WITH sample AS ({SAMPLE}), talks AS ({CONVERSATIONS}), said AS (
+    WITH sample AS ({SAMPLE}), talks AS ({{conversations}}), said AS (
         SELECT md5(reply_a) AS text_hash FROM sample UNION SELECT md5(reply_b) FROM sample
         UNION SELECT md5(user_text_a) FROM sample UNION SELECT md5(user_text_b) FROM sample
         UNION SELECT md5(user_text) FROM turns WHERE conversation_id IN (SELECT conversation_id FROM talks)
@@ -74,14 +87,17 @@ SLICES = f"""
 def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     """Trains on the window's pairs, registers the model, and reports on it; a skip is reported likewise."""
     options = settings.reward
-    drawn = {"pairs": options.max_pairs, "anchors": options.anchors, "day": day}
+    drawn = {"pairs": options.max_pairs, "anchors": options.anchors, "day": day, "replies": options.max_labelled}
     table = inputs.query(f"SELECT {', '.join(PAIR_COLUMNS)} FROM ({SAMPLE})", {"pairs": options.max_pairs})
     bare = find_encoder(options.encoder)
-    encoder = CachedEncoder(bare, inputs.query(STORED, {**drawn, "encoder": bare.name}))
-    log = read_log(inputs, CONVERSATIONS, drawn)
+    encoder = CachedEncoder(
+        bare, inputs.query(STORED.format(conversations=LEARNED_FROM), {**drawn, "encoder": bare.name})
+    )
+    log = read_log(inputs, LEARNED_FROM, drawn)
     pairs = read_pairs(table, encoder, log)
     replies = inputs.query(ANCHORS, {"anchors": options.anchors, "day": day})
     anchors = _anchors(replies, table, log, encoder, options.anchors)
+    labelled = read_labelled(inputs.query(LABELLED, {"replies": options.max_labelled}), encoder, log)
     result = train(
         pairs,
         anchors,
@@ -90,6 +106,7 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
         encoder.name,
         day.isoformat(),
         settings.home / "training",
+        labelled,
     )
     if isinstance(result, Skipped):
         return skipped(result, table.num_rows)
@@ -97,7 +114,8 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     def verdict(champion: RewardModel | None) -> Verdict:
         return _verdict(result, champion, table, log, options.promotion_slack)
 
-    pushed = sweep(result.split.fit, anchors, training(options), mix(options), options.encoder)
+    taught = fitted_on(labelled, pairs)
+    pushed = sweep(result.split.fit, anchors, training(options), mix(options), options.encoder, taught)
     found = findings_of(result, inputs.query(SLICES, {"pairs": options.max_pairs}), pushed)
     picture = picture_of(result, found)
     notes = _notes(result, found.readings, settings, inputs.versions, picture)
@@ -144,6 +162,7 @@ def _notes(
     metrics |= {f"weight.{head.horizon}": head.weight for head in heads}
     metrics |= {f"temperature.{head.horizon}": head.temperature for head in heads}
     metrics |= {f"length_coefficient.{name}": value for name, value in trained.length_coefficients.items()}
+    metrics |= {f"direction_coefficient.{name}": value for name, value in trained.direction_coefficients.items()}
     metrics |= {
         "pairs.fit": float(len(trained.split.fit.ids)),
         "pairs.tune": float(len(trained.split.tune.ids)),

@@ -17,12 +17,14 @@ import numpy as np
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit
+from evalloop_assets.reward_model.encoder import Matrix
 from evalloop_assets.reward_model.pairs import Pairs
 
 PAIRS, TRAINING, FITTED = "pairs.npz", "training.json", "fitted.npz"
+DIRECTION = "direction"
 
 
-def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training) -> None:
+def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training, direction: Matrix | None = None) -> None:
     """What is to be trained, into a folder that is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = {
@@ -30,6 +32,8 @@ def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training) -> No
         for part, of in (("fit", pairs), ("tune", tune))
         for name, column in of._asdict().items()
     }
+    if direction is not None:
+        parts[DIRECTION] = direction
     np.savez(folder / PAIRS, **parts)
     (folder / TRAINING).write_text(json.dumps(asdict(training)))
 
@@ -40,7 +44,7 @@ def read_result(folder: Path) -> Fitted:
         with np.load(folder / FITTED) as found:
             weights = {name.removeprefix("weights."): found[name] for name in found if name.startswith("weights.")}
             losses = (tuple(found[name].tolist()) for name in ("learned", "losses", "tuning_losses"))
-            return Fitted(weights, found["length"], *losses)
+            return Fitted(weights, found["length"], found["along"], *losses)
     except OSError as error:
         raise UserError(f"training in {folder}", f"it left no result ({error})", "Run it with torchrun") from error
 
@@ -54,11 +58,12 @@ def main(folder: Path) -> None:
         training = Training(**json.loads((folder / TRAINING).read_text()))
         with np.load(folder / PAIRS) as file:
             pairs, tune = (Pairs(*(file[f"{part}.{name}"] for name in Pairs._fields)) for part in ("fit", "tune"))
+            direction = file.get(DIRECTION)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"training job in {folder}", f"it cannot be read ({error})", "Write it anew") from error
     group.init_process_group("nccl" if torch.cuda.device_count() >= group_size() else "gloo")
     try:
-        found = fit(pairs, tune, training, folder / "checkpoints")
+        found = fit(pairs, tune, training, folder / "checkpoints", direction)
         if group.get_rank() == 0:
             weights = {f"weights.{name}": value for name, value in found.weights.items()}
             rest = {name: np.array(value) for name, value in found._asdict().items() if name != "weights"}

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable
+from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.model import HORIZONS, Floats, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, place_of
+from evalloop_assets.reward_model.within_sessions import Labelled, direction
 
 DRAWS = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = 400
@@ -49,18 +51,28 @@ def falls(gold: Sequence[tuple[float, float]]) -> bool:
     return best - last > 2 * float(np.hypot(best_se, last_se))
 
 
-def sweep(pairs: Pairs, anchors: Anchors, training: Training, mix: Mix, encoder: str) -> Sweep:
-    """Trains both models on halves of the users of `pairs` and draws groups of replies from the anchors."""
-    half = np.array([place_of(user, "over-optimisation") < 0.5 for user in pairs.users.tolist()], np.bool_)
+def sweep(
+    pairs: Pairs, anchors: Anchors, training: Training, mix: Mix, encoder: str, replies: Labelled | None = None
+) -> Sweep:
+    """Trains both models on halves of the users of pairs and replies, and draws groups of replies from the anchors."""
     models: list[RewardModel] = []
-    for part in (pairs.where(half), pairs.where(~half)):
+    for first in (True, False):
+        part = pairs.where(_of_half(pairs.users, first))
         able = learnable(part, training.min_labels)
         if not any(able[at] and mix.horizons[horizon] > 0 for at, horizon in enumerate(HORIZONS)):
             return Sweep(())
         nobody = part.where(slice(0))
-        models.append(assemble(fit(part, nobody, training), nobody, anchors, mix, encoder, "halves"))
+        known = None
+        if replies is not None:
+            known = direction(replies.where(_of_half(replies.users, first)), scale_of(part.difference))
+        fitted = fit(part, nobody, training, direction=known)
+        models.append(assemble(fitted, nobody, anchors, mix, encoder, "halves"))
     proxy, gold = (model.temporal(model.reward_parts(model.parts(anchors.features))) for model in models)
     return Sweep(best_of_n(proxy, gold, np.random.default_rng(0)))
+
+
+def _of_half(users: NDArray[np.str_], first: bool) -> NDArray[np.bool_]:
+    return np.array([(place_of(user, "over-optimisation") < 0.5) == first for user in users.tolist()], np.bool_)
 
 
 def best_of_n(proxy: Floats, gold: Floats, rng: np.random.Generator) -> tuple[Point, ...]:

@@ -34,7 +34,7 @@ def score_pairs(inputs: Inputs, day: date, settings: Settings) -> Scored:
         return Scored(schema.empty_table(), {"skipped": "no reward model was ever promoted"})
     drawn = {"pairs": ALL_PAIRS, "anchors": 0, "day": day}
     table = inputs.query(f"SELECT {', '.join(PAIR_COLUMNS)} FROM ({SAMPLE})", {"pairs": ALL_PAIRS})
-    stored = inputs.query(STORED, {**drawn, "encoder": champion.config.encoder})
+    stored = inputs.query(STORED.format(conversations=CONVERSATIONS), {**drawn, "encoder": champion.config.encoder})
     encoder = CachedEncoder(find_encoder(champion.config.encoder), stored)
     pairs = read_pairs(table, encoder, read_log(inputs, CONVERSATIONS, drawn))
     rows = {

@@ -169,6 +169,11 @@ def is_held_out(users: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([_place(user) < HELD_OUT_SHARE for user in users], np.bool_)
 
 
+def is_fitted(users: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each of these users [n] is one that models are fitted on: neither held out nor tuned on."""
+    return np.array([_place(user) >= HELD_OUT_SHARE + TUNE_SHARE for user in users], np.bool_)
+
+
 def _place(user: str) -> float:
     return place_of(user, "reward-model-split")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, learnable
+from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, learnable, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.evaluation import Reading, evaluate
 from evalloop_assets.reward_model.model import HORIZONS, RewardModel
-from evalloop_assets.reward_model.pairs import Pairs, Split, split_by_user
+from evalloop_assets.reward_model.pairs import Pairs, Split, is_fitted, last_fitted_day, split_by_user
+from evalloop_assets.reward_model.within_sessions import Labelled, direction
 
 
 class Skipped(NamedTuple):
@@ -28,6 +29,8 @@ class Trained(NamedTuple):
     fitted: Fitted
     length_coefficients: dict[str, float]
     """Per learned horizon: how much the labels go by length, which the reward does not."""
+    direction_coefficients: dict[str, float]
+    """Per learned horizon: how much the value goes by what labels of single replies say."""
 
 
 def train(
@@ -38,8 +41,11 @@ def train(
     encoder: str,
     trained_through: str,
     checkpoints: Path | None = None,
+    replies: Labelled | None = None,
 ) -> Trained | Skipped:
     """Fits on most users, calibrates on some, evaluates on the held-out ones.
+
+    Of labelled `replies`, those of the fitted users and days say where the fit looks first (`within_sessions.py`).
 
     Skipped where there are no pairs, where every label is a tie or censored, or where there are too few of the others.
     """
@@ -47,10 +53,19 @@ def train(
     reason = _no_training(pairs, split, anchors, training, mix)
     if reason:
         return Skipped(reason)
-    fitted = fit(split.fit, split.tune, training, checkpoints)
+    known = None if replies is None else direction(fitted_on(replies, pairs), scale_of(split.fit.difference))
+    fitted = fit(split.fit, split.tune, training, checkpoints, known)
     model = assemble(fitted, split.tune, anchors, mix, encoder, trained_through)
-    length = {horizon: float(fitted.length[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
-    return Trained(model, evaluate(model, split.held_out), split, fitted, length)
+    length, along = (
+        {horizon: float(values[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
+        for values in (fitted.length, fitted.along)
+    )
+    return Trained(model, evaluate(model, split.held_out), split, fitted, length, along)
+
+
+def fitted_on(replies: Labelled, pairs: Pairs) -> Labelled:
+    """Those of the users and days on which the pairs are fitted."""
+    return replies.where(is_fitted(replies.users.tolist()) & (replies.days <= last_fitted_day(pairs.days)))
 
 
 def _no_training(pairs: Pairs, split: Split, anchors: Anchors, training: Training, mix: Mix) -> str:

@@ -392,6 +392,22 @@ def test_a_champion_whose_encoder_is_gone_is_replaced(tmp_path):
     assert load_champion(stage.settings).version == found["reward_version"]
 
 
+def test_the_days_training_learns_from_labels_of_single_replies_in_the_drawn_sessions(tmp_path):
+    """The same pairs with labels of 400 replies, with those of a few sessions only, and without."""
+    told, learned = [], []
+    for replies in (400, 40, 0):
+        stage = Stage.at(tmp_path / str(replies), reward={"max_labelled": replies})
+        fill(stage.lake, pair_rows(300), turn_rows(400))
+        report = train_day(stage.inputs(DAY, **TRAINING), DAY, stage.settings)
+        told.append(json.dumps(report.rows.select(["metric", "value"]).to_pylist()))
+        with open_store(stage.settings.home) as client:
+            (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()])
+        learned.append(run.data.metrics["direction_coefficient.immediate"])
+    assert len(set(told)) == 3
+    assert learned[0] > 0.5
+    assert learned[2] == 0.0
+
+
 def test_a_worse_challenger_does_not_replace_the_champion(stage: Stage, result: ExecuteInProcessResult):
     """The next days' labels are noise for all but the held-out users: what is learned from them is worse."""
     from evalloop_assets.reward_model.pairs import HELD_OUT_SHARE, _place

@@ -92,7 +92,8 @@ def test_a_checkpoint_is_gone_on_from_and_not_begun_anew(parts: tuple[Pairs, Pai
 def test_a_damaged_checkpoint_and_a_half_written_one_are_left_behind(
     parts: tuple[Pairs, Pairs], whole: Fitted, tmp_path: Path, content: bytes
 ):
-    path = Checkpoints.of(tmp_path, [*parts[0], *parts[1]], TRAINING).path
+    no_direction = np.zeros(parts[0].difference.shape[1], np.float32)
+    path = Checkpoints.of(tmp_path, [*parts[0], *parts[1], no_direction], TRAINING).path
     assert path
     path.write_bytes(content)
     path.with_suffix(".77.partial").write_bytes(b"half")
@@ -119,9 +120,11 @@ def test_a_gpu_without_memory_is_one_clear_line(parts: tuple[Pairs, Pairs], monk
         fit(*parts, TRAINING)
 
 
-def test_two_processes_find_what_one_finds(parts: tuple[Pairs, Pairs], whole: Fitted, tmp_path: Path):
+def test_two_processes_find_what_one_finds(parts: tuple[Pairs, Pairs], tmp_path: Path):
     """Real torchrun with gloo on loopback."""
-    write_job(tmp_path, *parts, TRAINING)
+    direction = np.arange(parts[0].difference.shape[1], dtype=np.float32)
+    whole = fit(*parts, TRAINING, direction=direction)
+    write_job(tmp_path, *parts, TRAINING, direction)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     run = subprocess.run(
         [*command, "-m", "evalloop_assets.reward_model.distributed", str(tmp_path)],
@@ -135,6 +138,7 @@ def test_two_processes_find_what_one_finds(parts: tuple[Pairs, Pairs], whole: Fi
     margins, same = ((parts[1].difference * one.weights["scale"]) @ one.weights["linear"] for one in (found, whole))
     np.testing.assert_allclose(margins, same, atol=0.02 * float(same.std()))
     assert found.learned == whole.learned
+    np.testing.assert_allclose(found.along, whole.along, atol=0.02)
     assert found.losses[-1] == pytest.approx(whole.losses[-1], abs=1e-4)
 
 

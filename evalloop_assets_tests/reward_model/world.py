@@ -52,6 +52,17 @@ READING_TABLE = TableSchema(
         Column("shown_at", "TIMESTAMP", ""),
     ),
 )
+LABELS_TABLE = TableSchema(
+    name="horizon_labels",
+    row="one kept reply",
+    key=("event_id",),
+    columns=(
+        *_text("event_id", "session_id", "user_id", "conversation_id"),
+        Column("position", "BIGINT", ""),
+        Column("immediate", "DOUBLE", ""),
+        Column("delayed_session", "DOUBLE", ""),
+    ),
+)
 FIRST_SEEN_TABLE = TableSchema(
     name="first_seen",
     row="one user",
@@ -77,6 +88,12 @@ def reply(draw: np.random.Generator, length: int = 12) -> tuple[str, float]:
             words.append(str(draw.choice(DULL)))
             quality -= 1
     return " ".join(words), quality / length
+
+
+def quality(text: str) -> float:
+    """True quality of a reply."""
+    words = text.split()
+    return (sum(word in CHEERFUL for word in words) - sum(word in DULL for word in words)) / max(len(words), 1)
 
 
 def pair_rows(count: int, seed: int = 0, users: int = 60, sharpness: float = 8.0) -> list[dict[str, Any]]:
@@ -156,7 +173,9 @@ def turn_rows(count: int, day: date = DAY, seed: int = 1, model_id: str = "incum
 
 
 def fill(lake: Lake, pairs: list[dict[str, Any]], turns: list[dict[str, Any]], day: date = DAY) -> None:
-    """Writes one day of pairs, turns and reading, and an empty day of battles.
+    """Writes one day of pairs, turns, reading and labels, and an empty day of battles.
+
+    A label is the quality of the reply and the mood of its session, which counts for more.
 
     Users whose name ends with an even digit are first seen on that day, the others on the day before.
     """
@@ -170,7 +189,19 @@ def fill(lake: Lake, pairs: list[dict[str, Any]], turns: list[dict[str, Any]], d
         }
         for at, turn in enumerate(turns)
     ]
-    tables = ((PAIRS_TABLE, pairs), (TURNS, turns), (READING_TABLE, reading), (EXITS_TABLE, []), (BATTLES, []))
+    labels = [
+        row | {"immediate": quality(turn["reply_text"] or "") + len(row["session_id"]) % 2}
+        for row, turn in zip(reading, turns, strict=True)
+        if row["position"] is not None
+    ]
+    tables = (
+        (LABELS_TABLE, labels),
+        (PAIRS_TABLE, pairs),
+        (TURNS, turns),
+        (READING_TABLE, reading),
+        (EXITS_TABLE, []),
+        (BATTLES, []),
+    )
     for schema, rows in tables:
         table = _table(schema, rows, day)
         lake.replace(schema, Days.one(day), {}, lambda inputs, table=table: table)

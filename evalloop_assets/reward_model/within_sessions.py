@@ -1,0 +1,90 @@
+"""What the labels of single replies say, compared within their session: a direction for the fit of the pairs.
+
+Pairs are few, since a session gives one or two, while nearly every kept reply has an immediate label. Across sessions
+such labels tell users and moods from each other rather than replies; within one session they compare replies as a pair
+does (`003_c9bb702ef28bd78d.txt`, section 6.2). The direction of features along which they rise is one more column of
+the fit (`bradley_terry.py`), whose coefficient the pairs decide, each horizon its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalloop_assets.reward_model.encoder import Encoder, Matrix
+from evalloop_assets.reward_model.features import features
+from evalloop_assets.reward_model.logged import Log, logged_situations
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PENALTY = 10.0
+"""Weight of the squared coefficients of the scaled features beside the summed squared error of the labels."""
+
+
+class Labelled(NamedTuple):
+    """n kept replies with their immediate label."""
+
+    users: NDArray[np.str_]
+    days: NDArray[np.datetime64]
+    sessions: NDArray[np.int64]
+    """[n] a number per session."""
+    features: Matrix
+    """[n, f]"""
+    nuisance: Matrix
+    """[n, 2] logarithms of position and length, by which labels go too; no part of the direction."""
+    labels: NDArray[np.float64]
+    """[n]"""
+
+    def where(self, chosen: NDArray[np.bool_]) -> Labelled:
+        return Labelled(
+            self.users[chosen],
+            self.days[chosen],
+            self.sessions[chosen],
+            self.features[chosen],
+            self.nuisance[chosen],
+            self.labels[chosen],
+        )
+
+
+def read_labelled(table: pa.Table, encoder: Encoder, log: Log) -> Labelled:
+    """Rows of `user_id, day, session_id, event_id, position, user_text, reply_text, immediate`, none of them NULL."""
+    events, messages, replies = (table.column(name).to_pylist() for name in ("event_id", "user_text", "reply_text"))
+    sessions = table.column("session_id").combine_chunks().dictionary_encode().indices
+    position = table.column("position").to_numpy().astype(np.float64)
+    length = np.fromiter(map(len, replies), np.float64, len(replies))
+    return Labelled(
+        np.array(table.column("user_id").to_pylist(), np.str_),
+        np.array(table.column("day").to_pylist(), "datetime64[D]"),
+        sessions.to_numpy(zero_copy_only=False).astype(np.int64),
+        features(logged_situations(log, events, messages, replies), encoder),
+        np.log1p(np.stack([position, length], axis=1)).astype(np.float32),
+        table.column("immediate").to_numpy().astype(np.float64),
+    )
+
+
+def direction(replies: Labelled, scale: Matrix) -> Matrix:
+    """Float32 [f]: ridge regression of the labels on the features times `scale` [f], both less their session's mean.
+
+    Sessions with one reply say nothing. All zeros where no session has two.
+    """
+    columns = np.concatenate([replies.features * scale, replies.nuisance], axis=1)
+    _, session = np.unique(replies.sessions, return_inverse=True)
+    columns, labels = _centred(columns, session), _centred(replies.labels[:, None], session)
+    penalty = np.full(columns.shape[1], PENALTY)
+    penalty[len(scale) :] = 1e-6
+    products = (columns.T @ columns).astype(np.float64) + np.diag(penalty)
+    found = np.linalg.solve(products, columns.T.astype(np.float64) @ labels[:, 0])
+    return np.asarray(found[: len(scale)], np.float32)
+
+
+def _centred(columns: NDArray[np.floating], session: NDArray[np.int64]) -> NDArray[np.floating]:
+    """[n, k] less the mean of its session."""
+    if not len(columns):
+        return columns
+    order = np.argsort(session, kind="stable")
+    starts = np.flatnonzero(np.diff(session[order], prepend=-1))
+    means = np.add.reduceat(columns[order], starts, axis=0) / np.bincount(session)[:, None]
+    return (columns - means[session]).astype(columns.dtype)

@@ -1,0 +1,156 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from evalloop_assets.reward_model.bradley_terry import Training, fit, scale_of
+from evalloop_assets.reward_model.calibration import Anchors, Mix
+from evalloop_assets.reward_model.encoder import HashedNgrams
+from evalloop_assets.reward_model.logged import NO_LOG
+from evalloop_assets.reward_model.model import HORIZONS
+from evalloop_assets.reward_model.over_optimisation import sweep
+from evalloop_assets.reward_model.pairs import is_fitted, is_held_out
+from evalloop_assets.reward_model.training import Trained, train
+from evalloop_assets.reward_model.within_sessions import PENALTY, Labelled, direction, read_labelled
+from evalloop_assets_tests.reward_model.world import DAY, FEATURES, planted
+
+MIX = Mix(dict.fromkeys(HORIZONS, 1.0))
+
+
+def labelled(count: int, mood: float = 0.0, drift: float = 0.0, noise: float = 1.0, seed: int = 5) -> Labelled:
+    """Replies of sessions of ten, with labels along the coefficients that `planted` gives the first horizon.
+
+    With `mood`, sessions whose features are high have low labels; with `drift`, labels and the first feature rise with
+    the position.
+    """
+    draw = np.random.default_rng(seed)
+    truth = np.random.default_rng(99).normal(size=(FEATURES, len(HORIZONS)))[:, 0]
+    session, position = np.arange(count) // 10, np.arange(count) % 10 + 1.0
+    high = draw.normal(size=session.max() + 1 if count else 0)[session]
+    features = draw.normal(size=(count, FEATURES)) + high[:, None] * np.sign(truth)
+    late = np.log1p(position)
+    features[:, 0] += drift * late
+    labels = features @ truth - mood * high + noise * draw.normal(size=count) + 10 * drift * late
+    return Labelled(
+        np.array([f"u{at % 80}" for at in session], np.str_),
+        np.full(count, np.datetime64(DAY)),
+        session.astype(np.int64),
+        features.astype(np.float32),
+        np.stack([late, np.zeros(count)], axis=1).astype(np.float32),
+        labels,
+    )
+
+
+def likeness(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(found @ truth / np.linalg.norm(found) / np.linalg.norm(truth))
+
+
+def test_direction_is_the_fixed_effects_ridge_regression():
+    """By least squares with a dummy variable for each session, the penalty written as rows that pull to 0."""
+    replies = labelled(400, mood=3.0, drift=1.0)
+    scale = scale_of(replies.features)
+    dummies = np.eye(replies.sessions.max() + 1)[replies.sessions]
+    design = np.hstack([replies.features * scale, replies.nuisance[:, :1], dummies])
+    pull = np.sqrt(PENALTY) * np.eye(FEATURES, design.shape[1])
+    oracle, *_ = np.linalg.lstsq(np.vstack([design, pull]), np.append(replies.labels, np.zeros(FEATURES)))
+    np.testing.assert_allclose(direction(replies, scale), oracle[:FEATURES], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize(("mood", "drift"), [(30.0, 0.0), (0.0, 3.0)])
+def test_neither_moods_of_sessions_nor_positions_turn_it(mood: float, drift: float):
+    """The planted confounders turn an ordinary regression away from the truth."""
+    replies = labelled(6000, mood, drift)
+    _, truth = planted(1)
+    ordinary, *_ = np.linalg.lstsq(replies.features, replies.labels)
+    assert likeness(ordinary, truth[:, 0]) < 0.9
+    assert likeness(direction(replies, np.ones(FEATURES, np.float32)), truth[:, 0]) > 0.99
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_sessions_with_one_reply_say_nothing(count: int):
+    assert not direction(labelled(count), np.ones(FEATURES, np.float32)).any()
+
+
+def test_fit_with_a_direction_is_a_logistic_regression_with_one_more_column():
+    pairs, _ = planted(2000)
+    scale = scale_of(pairs.difference)
+    along = direction(labelled(500), scale)
+    training = Training(epochs=60)
+    found = fit(pairs, pairs.where(slice(0)), training, direction=along)
+    scaled = pairs.difference * scale
+    column = scaled @ along
+    design = np.column_stack([scaled, column / column.std(), pairs.log_length_ratio])
+    for at in range(len(HORIZONS)):
+        oracle = LogisticRegression(C=1 / (2 * training.penalty), fit_intercept=False, tol=1e-8)
+        (expected,) = oracle.fit(design, pairs.targets[:, at]).coef_
+        assert found.along[at] == pytest.approx(expected[-2], abs=0.02)
+        whole = expected[:-2] + expected[-2] * along / column.std()
+        np.testing.assert_allclose(found.weights["linear"][:, at], whole, rtol=0.01, atol=0.03)
+
+
+def test_few_pairs_learn_more_from_a_true_direction_and_lose_nothing_by_a_false_one():
+    """Share of unseen preferences of the first horizon that are told, over ten draws of 80 pairs."""
+    unseen, truth = planted(4000, seed=2)
+    true = unseen.difference @ truth[:, 0]
+    false = labelled(2000)._replace(labels=np.random.default_rng(3).normal(size=2000))
+    gains = []
+    for seed in range(10):
+        pairs, _ = planted(80, seed=10 + seed)
+        scale = scale_of(pairs.difference)
+        told = []
+        for along in (None, direction(labelled(2000), scale), direction(false, scale)):
+            found = fit(pairs, pairs.where(slice(0)), Training(), direction=along)
+            lead = (unseen.difference * scale) @ found.weights["linear"][:, 0]
+            told.append(np.mean((lead > 0) == (true > 0)))
+        gains.append([told[1] - told[0], told[2] - told[0]])
+    (gain, loss), error = np.mean(gains, axis=0), np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
+    assert gain - 3 * error[0] > 0.05
+    assert loss > -0.01
+
+
+def test_replies_of_those_who_tune_or_are_held_out_or_of_later_days_are_not_learned_from():
+    pairs, _ = planted(600)
+    replies = labelled(800)
+    anchors = Anchors.of(pairs.difference)
+
+    def learned(labels: np.ndarray, days: np.ndarray = replies.days) -> np.ndarray:
+        told = replies._replace(labels=labels, days=days)
+        found = train(pairs, anchors, Training(), MIX, "e", "2026-03-05", replies=told)
+        assert isinstance(found, Trained)
+        return found.fitted.weights["linear"]
+
+    known = learned(replies.labels)
+    fitted = is_fitted(replies.users.tolist())
+    assert 0.5 < fitted.mean() < 0.8
+    assert not (fitted & is_held_out(replies.users.tolist())).any()
+    np.testing.assert_array_equal(learned(np.where(fitted, replies.labels, replies.labels[::-1])), known)
+    assert not np.array_equal(learned(np.where(fitted, replies.labels[::-1], replies.labels)), known)
+    tomorrow = np.where(replies.sessions % 2 == 0, replies.days, replies.days + 1)
+    today = replies.where(tomorrow == replies.days)
+    found = train(pairs, anchors, Training(), MIX, "e", "2026-03-05", replies=today)
+    assert isinstance(found, Trained)
+    np.testing.assert_array_equal(learned(replies.labels, tomorrow), found.fitted.weights["linear"])
+
+
+def test_each_half_of_the_over_optimisation_probe_has_a_direction_of_its_own_users():
+    pairs, _ = planted(600)
+    anchors, replies = Anchors.of(pairs.difference), labelled(800)
+
+    def pushed(told: Labelled | None) -> list[float]:
+        return [point.gold for point in sweep(pairs, anchors, Training(), MIX, "e", told).points]
+
+    assert pushed(replies) != pushed(None)
+    assert pushed(replies.where(np.zeros(800, bool))) == pushed(None)
+
+
+def test_rows_are_read_as_they_stand():
+    rows = [
+        {"user_id": f"u{at}", "day": DAY, "session_id": f"s{at // 2}", "event_id": f"e{at}", "position": at + 1,
+         "user_text": None, "reply_text": "one two three" * (at + 1), "immediate": at / 2}
+        for at in range(4)
+    ]  # fmt: skip
+    found = read_labelled(pa.Table.from_pylist(rows), HashedNgrams(), NO_LOG)
+    assert found.sessions.tolist() == [0, 0, 1, 1]
+    assert found.labels.tolist() == [0.0, 0.5, 1.0, 1.5]
+    np.testing.assert_allclose(np.expm1(found.nuisance), [[1, 13], [2, 26], [3, 39], [4, 52]], rtol=1e-5)
+    assert found.features.shape[0] == 4
