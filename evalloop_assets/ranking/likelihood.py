@@ -19,7 +19,8 @@ from evalloop_assets.ranking.battles import DRAW, WIN_A, Battles
 Floats = NDArray[np.float64]
 MU, SIGMA, BETA = 25.0, 25.0 / 3, 25.0 / 6
 MOST_DRAWS = 0.99
-TINY = 1e-300
+SMALLEST = 1e-12
+"""Smallest difference of the logarithms of two tails: without a margin there is no draw at all."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,17 @@ def _won(d: Floats, margin: float, s: float) -> Slopes:
 
 
 def _drawn(d: Floats, margin: float, s: float) -> Slopes:
-    """By symmetry as if d were positive, where both tails are small numbers and their difference keeps its digits."""
-    from scipy.special import ndtr
+    """By symmetry as if d were positive, and by logarithms: far from a draw both tails and densities are too small for
+    a float, while their ratios are not.
+    """
+    from scipy.special import log_ndtr
 
     sign, far = np.where(d < 0, -1.0, 1.0), np.abs(d)
     near, beyond = (margin - far) / s, (-margin - far) / s
-    density_near, density_beyond = (np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) for z in (near, beyond))
-    chance = np.maximum(ndtr(near) - ndtr(beyond), TINY)
-    by_d, by_m = (density_beyond - density_near) / s / chance, (density_near + density_beyond) / s / chance
-    steep = (beyond * density_beyond - near * density_near) / s**2 / chance
-    mixed = (beyond * density_beyond + near * density_near) / s**2 / chance
-    return Slopes(np.log(chance), sign * by_d, by_m, steep - by_d**2, sign * (mixed - by_d * by_m), steep - by_m**2)
+    log_near = log_ndtr(near)
+    log = log_near + np.log(-np.expm1(np.minimum(log_ndtr(beyond) - log_near, -SMALLEST)))
+    ratio_near, ratio_beyond = (np.exp(-(z**2) / 2 - np.log(2 * np.pi) / 2 - log) for z in (near, beyond))
+    by_d, by_m = (ratio_beyond - ratio_near) / s, (ratio_near + ratio_beyond) / s
+    steep = (beyond * ratio_beyond - near * ratio_near) / s**2
+    mixed = (beyond * ratio_beyond + near * ratio_near) / s**2
+    return Slopes(log, sign * by_d, by_m, steep - by_d**2, sign * (mixed - by_d * by_m), steep - by_m**2)

@@ -7,6 +7,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from evalloop_assets.ranking import batch
 from evalloop_assets.ranking.batch import cells, fit, skills
@@ -50,6 +51,18 @@ def test_slopes_are_the_derivatives_of_the_likelihood(d, outcome, margin):
     by_mm = (at(d, margin + STEP).by_m - at(d, margin - STEP).by_m) / (2 * STEP)
     for found, expected in zip(here[1:], (by_d, by_m, by_dd, by_dm, by_mm), strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("d", [-4000.0, -400.0, 400.0, 4000.0])
+def test_a_draw_that_could_not_be_is_as_unlikely_as_the_nearer_tail(d):
+    """Its chance is too small for a float, its logarithm and the slope of that are not."""
+    found = slopes(np.array([d]), np.array([DRAW]), 2.0)
+    near, s = (2.0 - abs(d)) / (np.sqrt(2) * BETA), np.sqrt(2) * BETA
+    assert found.log == pytest.approx(norm.logcdf(near), rel=1e-9)
+    inverse_mills = np.exp(norm.logpdf(near) - norm.logcdf(near)) / s
+    assert (found.by_d, found.by_m) == (pytest.approx(-np.sign(d) * inverse_mills), pytest.approx(inverse_mills))
+    assert found.by_dd == pytest.approx(-1 / s**2, rel=1e-2)
 
 
 @pytest.mark.parametrize("d", [-30.0, -1.0, 0.0, 0.5, 40.0])
