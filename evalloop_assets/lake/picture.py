@@ -51,15 +51,24 @@ def drawn(picture: Picture, rows: Sequence[Row]) -> bytes:
 
 
 def drawn_by(draw: Callable[[Any], None]) -> bytes:
-    """What `draw` draws into a matplotlib figure, as a PNG. A dollar sign is one: names from the data hold some."""
+    """What `draw` draws into a matplotlib figure, as a PNG. A dollar sign is one: names from the data hold some.
+
+    `savefig` would draw all twice, the first time for the layout alone.
+    """
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     written = io.BytesIO()
     with rc_context({"text.parse_math": False}):
         figure = Figure(dpi=DPI, layout="constrained")
         draw(figure)
-        figure.savefig(written, format="png")
+        layout = figure.get_layout_engine()
+        if layout is not None:  # else `draw` has laid it out
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        canvas: Any = FigureCanvasAgg(figure)  # its methods have no types
+        canvas.print_png(written)
     return written.getvalue()
 
 
