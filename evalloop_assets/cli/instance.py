@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -120,11 +121,11 @@ def execute(
 
 @contextmanager
 def _kept_open(instance: DagsterInstance, run_id: str) -> Iterator[None]:
-    """Holds a connection and an engine for each of the event logs that the run writes, where they are SQLite files.
+    """Holds a connection to each of the event logs that the run writes, where they are SQLite files.
 
     Dagster opens a connection for each event, and whichever is the last to close copies the write-ahead log into the
     database and waits for the disk: without this, a third of a run's time. It makes an engine for each connection too,
-    and a new engine compiles every statement anew.
+    and a new engine compiles every statement anew; and it asks for each event which tables and columns there are.
     """
     from dagster._core.storage.event_log import SqliteEventLogStorage
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
@@ -133,26 +134,35 @@ def _kept_open(instance: DagsterInstance, run_id: str) -> Iterator[None]:
     if not isinstance(storage, SqliteEventLogStorage):
         yield
         return
-    opens = storage._connect
+    opens, thread = storage._connect, threading.get_ident()
     with ExitStack() as held:
-        engines = {}
+        kept: dict[str, Connection] = {}
         for shard in (INDEX_SHARD_NAME, run_id):
             with opens(shard) as connection:  # the database of the run is made here
-                engines[shard] = connection.engine
-            kept = held.enter_context(closing(sqlite3.connect(storage.path_for_shard(shard))))
-            kept.execute("SELECT name FROM sqlite_master").fetchall()
+                engine = connection.engine
+            kept[shard] = held.enter_context(engine.connect())
 
         @contextmanager
         def connect(shard: str) -> Iterator[Connection]:
-            if shard not in engines:
+            if shard not in kept:
                 with opens(shard) as connection:
                     yield connection
                 return
-            with storage._db_lock, engines[shard].begin() as connection:
-                yield connection
+            with storage._db_lock:
+                if threading.get_ident() == thread:
+                    with kept[shard].begin():
+                        yield kept[shard]
+                else:  # a connection of SQLite is one thread's
+                    with kept[shard].engine.begin() as connection:
+                        yield connection
 
-        storage._connect = connect  # type: ignore[method-assign]
-        held.callback(delattr, storage, "_connect")
+        for name, answer in {
+            "_connect": connect,
+            "has_table": cache(storage.has_table),
+            "_has_asset_key_col_on_connection": cache(storage._has_asset_key_col_on_connection),
+        }.items():
+            setattr(storage, name, answer)
+            held.callback(delattr, storage, name)
         yield
 
 
