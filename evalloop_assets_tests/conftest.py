@@ -28,6 +28,8 @@ def roomy(folder: Path) -> bool:
 
 if "TMPDIR" not in os.environ and roomy(MEMORY):
     tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)  # one run of the loop waits for the disk 4,000 times
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a worker: more threads wait for one another and spin
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
