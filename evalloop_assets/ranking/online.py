@@ -8,9 +8,8 @@ the scipy backend. tau is 0: within one window a model does not change, and the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
-from math import erfc, exp, pi, sqrt
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from evalloop_assets.ranking.choices import rankings
 from evalloop_assets.ranking.likelihood import MU, SIGMA, Scale
 
 Floats = NDArray[np.float64]
-Update = Callable[[Floats, Floats, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], float, float], None]
 
 
 class State:
@@ -40,7 +38,10 @@ class State:
 
     def take(self, kinds: Cells, order: NDArray[Any]) -> None:
         """Choices between two models in order, each by its cell."""
-        update()(self.mu, self.variance, kinds.a, kinds.b, kinds.outcome, order, self._twice, self._margin)
+        from evalloop_assets.ranking.fold import fold
+
+        sides = (kinds.a, kinds.b, kinds.outcome, WIN_B, DRAW)
+        fold(self.mu, self.variance, *sides, order, self._twice, self._margin)
 
     def take_choice(self, members: Sequence[int], ranks: Sequence[int]) -> None:
         """One choice among several models by the `trueskill` package; a lower rank is better, equal ones are drawn."""
@@ -82,52 +83,3 @@ def _states(fought: Battles, scale: Scale, anchors: Mapping[str, float], ends: S
         state.take(kinds, kinds.place[begun:end][pair[begun:end]])
         begun = end
         yield state
-
-
-@cache
-def update() -> Update:
-    """The compiled update; compiling takes two seconds, once in a process."""
-    from numba import njit
-
-    root, norm = sqrt(2.0), 1 / sqrt(2 * pi)
-
-    @njit(nogil=True)
-    def below(x: float) -> float:
-        return 0.5 * erfc(-x / root)
-
-    @njit(nogil=True)
-    def density(x: float) -> float:
-        return norm * exp(-x * x / 2)
-
-    @njit(nogil=True, error_model="numpy")
-    def fold(mu, variance, a, b, outcome, order, twice, margin):  # type: ignore[no-untyped-def]
-        for place in range(len(order)):
-            k = order[place]
-            winner, loser = a[k], b[k]
-            if outcome[k] == WIN_B:
-                winner, loser = loser, winner
-            squared = twice + variance[winner] + variance[loser]
-            c = sqrt(squared)
-            t, epsilon = (mu[winner] - mu[loser]) / c, margin / c
-            if outcome[k] == DRAW:
-                near, beyond = epsilon - abs(t), -epsilon - abs(t)
-                chance = below(near) - below(beyond)
-                if chance > 0:
-                    at_near, at_beyond = density(near), density(beyond)
-                    v = (at_beyond - at_near) / chance
-                    w = v * v + (near * at_near - beyond * at_beyond) / chance
-                else:
-                    v, w = near, 1.0
-                if t < 0:
-                    v = -v
-            else:
-                x = t - epsilon
-                chance = below(x)
-                v = density(x) / chance if chance > 0 else -x
-                w = v * (v + x)
-            mu[winner] += variance[winner] / c * v
-            mu[loser] -= variance[loser] / c * v
-            variance[winner] *= 1 - variance[winner] / squared * w
-            variance[loser] *= 1 - variance[loser] / squared * w
-
-    return fold

@@ -19,7 +19,6 @@ from evalloop_assets.ranking.graph import components
 from evalloop_assets.ranking.likelihood import Floats, Scale
 from evalloop_assets.ranking.logistic import strengths
 from evalloop_assets.ranking.online import State
-from evalloop_assets.ranking.shuffle import shuffle
 
 
 class Stability(NamedTuple):
@@ -64,12 +63,14 @@ def shuffled_mu(
     fought: Battles, scale: Scale, anchors: Mapping[str, float], shuffles: int, seed: int, threads: int = 2
 ) -> Floats:
     """mu after a pass over each of so many random orders, (shuffles, models); rows of choices count as pairs."""
+    from evalloop_assets.ranking.shuffle import shuffle
+
     kinds = cells(fought)
     place = kinds.place.astype(np.min_scalar_type(len(kinds.a)))  # a small array shuffles in the cache
 
     def one(own_seed: np.uint64) -> Floats:
         state, order = State(fought.models, scale, anchors), place.copy()
-        shuffle()(order, own_seed)
+        shuffle(order, own_seed)
         state.take(kinds, order)
         return state.mu
 
