@@ -78,24 +78,30 @@ class World:
         return sorted(found.to_pylist(), key=repr)
 
     def run_to(self, name: str, first: str = "05-01", last: str | None = None) -> list[Row]:
-        """Compute every table of the chain up to this one over the range."""
-        for table in ORDER[: ORDER.index(name)]:
-            self.run(table, first, last)
-        return self.run(name, first, last)
-
-    def run_for(self, name: str, first: str = "05-01", last: str | None = None) -> list[Row]:
-        """Compute this table, and of those before it the ones that it needs."""
+        """Compute this table over the range, and of those before it the ones that it needs."""
         for table in needed(name):
             self.run(table, first, last)
         return self.run(name, first, last)
 
     def run_daily(self, name: str, first: str, last: str) -> list[Row]:
         """The same as `run_to`, one table after the other and each day for itself."""
+        self._run_days((*needed(name), name), first, last)
+        return sorted(self.tables[name].to_pylist(), key=repr)
+
+    def run_all(self, first: str, last: str) -> None:
+        """Compute every table over the range."""
+        for table in ORDER:
+            self.run(table, first, last)
+
+    def run_all_daily(self, first: str, last: str) -> None:
+        """The same as `run_all`, one table after the other and each day for itself."""
+        self._run_days(ORDER, first, last)
+
+    def _run_days(self, tables: Sequence[str], first: str, last: str) -> None:
         days = [f"{one:%m-%d}" for one in Days(day(first), day(last))]
-        for table in ORDER[: ORDER.index(name) + 1]:
+        for table in tables:
             for one in days:
                 self.run(table, one)
-        return sorted(self.tables[name].to_pylist(), key=repr)
 
 
 @functools.cache

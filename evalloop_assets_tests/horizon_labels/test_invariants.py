@@ -47,11 +47,11 @@ def chats(draw: st.DrawFn) -> list[Row]:
 @given(rows=chats(), random=st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_the_cut_into_runs_change_nothing(rows: list[Row], random: st.randoms):
     ranged = World(turns=rows)
-    ranged.run_to("preference_pairs", FIRST, LAST)
+    ranged.run_all(FIRST, LAST)
     shuffled = list(rows)
     random.shuffle(shuffled)
     daily = World(turns=shuffled)
-    daily.run_daily("preference_pairs", FIRST, LAST)
+    daily.run_all_daily(FIRST, LAST)
     for table in FROM_BEHAVIOUR:
         assert sorted(ranged.tables[table].to_pylist(), key=repr) == sorted(
             daily.tables[table].to_pylist(), key=repr
@@ -62,7 +62,7 @@ def test_the_order_of_rows_and_the_cut_into_runs_change_nothing(rows: list[Row],
 @given(rows=chats())
 def test_every_reply_has_its_place_and_every_label_its_bounds(rows: list[Row]):
     world = World(turns=rows)
-    pairs = world.run_to("preference_pairs", FIRST, LAST)
+    world.run_all(FIRST, LAST)
     found = {table: world.tables[table].to_pylist() for table in FROM_BEHAVIOUR}
     assert sorted(row["event_id"] for row in found["reading"]) == sorted(row["event_id"] for row in rows)
     assert sum(row["turns"] for row in found["sessions"]) == len(rows)
@@ -80,6 +80,6 @@ def test_every_reply_has_its_place_and_every_label_its_bounds(rows: list[Row]):
             assert row[name] is None or -1 <= row[name] <= 1
             assert (row[name] is None) == (row[f"{name}_strength"] is None)
             assert row[f"{name}_strength"] is None or 0 < row[f"{name}_strength"] <= 1
-    for row in pairs:
+    for row in found["preference_pairs"]:
         assert row["event_id_a"] != row["event_id_b"]
         assert {row["immediate"], row["delayed_5"], row["delayed_session"]} <= {"A", "B", "tie", "censored"}
