@@ -1,6 +1,7 @@
 """The command as a user calls it, in this process: its home, what it prints, its exit status."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from filelock import FileLock
+
+from evalloop_assets_tests.homes import copy_of
 
 MAPPING = """\
 format: {format}
@@ -49,6 +53,35 @@ def evalloop(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         return Said(status_of(monkeypatch, *arguments), *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="session")
+def five_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with five days of one user, computed once, whatever number of workers the tests are spread over."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "five-days"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            begun = folder.with_suffix(".partial")
+            begun.mkdir()
+            mapping = begun / "jsonl.yaml"
+            mapping.write_text(MAPPING.format(format="jsonl"))
+            days = [reply(number, at=f"2026-03-0{number}T10:00:00Z") for number in range(1, 6)]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("EVALLOOP_HOME", str(begun / "home"))
+                patch.delenv("DAGSTER_HOME", raising=False)
+                assert status_of(patch, "ingest", written(begun / "first.jsonl", days), "--map", mapping) == 0
+                assert status_of(patch, "run") == 0
+            begun.rename(folder)
+    return folder / "home"
+
+
+@pytest.fixture
+def computed(evalloop: Evalloop, five_days: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Evalloop:
+    """The command on a home of its own in which these five days are computed."""
+    monkeypatch.setenv("COLUMNS", "80")  # what is printed goes to no terminal, so causes are whole all the same
+    copy_of(five_days, home)
+    return evalloop
 
 
 def status_of(patch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -13,34 +13,12 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import STEPS
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
-from evalloop_assets_tests.cli.conftest import MAPPING, reply, status_of, written
-from evalloop_assets_tests.homes import copy_of, run
+from evalloop_assets_tests.cli.conftest import reply
+from evalloop_assets_tests.homes import run
 
 pytestmark = pytest.mark.long
 
 NEW = date(2026, 3, 6)
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory) -> Path:
-    """A home with five days of one user, computed."""
-    folder = tmp_path_factory.mktemp("computed")
-    mapping = folder / "jsonl.yaml"
-    mapping.write_text(MAPPING.format(format="jsonl"))
-    days = [reply(number, at=f"2026-03-0{number}T10:00:00Z") for number in range(1, 6)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EVALLOOP_HOME", str(folder / "home"))
-        patch.delenv("DAGSTER_HOME", raising=False)
-        assert status_of(patch, "ingest", written(folder / "first.jsonl", days), "--map", mapping) == 0
-        assert status_of(patch, "run") == 0
-    return folder / "home"
-
-
-@pytest.fixture
-def computed(evalloop, once, home, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")  # what is printed goes to no terminal, so causes are whole all the same
-    copy_of(once, home)
-    return evalloop
 
 
 def state(home: Path) -> tuple[dict[str, int | None], int]:
