@@ -7,6 +7,7 @@ from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.going_on import LastRead, Readers
 from evalloop_assets.reward_model.history import Exchange
 from evalloop_assets.reward_model.lexical import WORD, WORD_ASCII
+from evalloop_assets.reward_model.reader import Judgement, Reader
 from evalloop_assets_tests.reward_model.test_quality import ADVANCING, EMPTY
 
 TAU = 600.0
@@ -30,11 +31,28 @@ class Chat:
         return [Exchange(*SAID[at], now - self.told[at]) for at in range(turn)]
 
 
+ASKED = "And then?"
+CANDIDATES = [ADVANCING[0], EMPTY]
+
+
 def judged(readers: Readers, histories: list[list[Exchange]]) -> list[tuple[float, ...]]:
     """Two candidates after each history."""
-    shared = [history for history in histories for _ in range(2)]
-    replies = [ADVANCING[0], EMPTY] * len(histories)
-    found = readers.judged(["And then?"] * len(shared), replies, shared)
+    shared = [history for history in histories for _ in CANDIDATES]
+    return told(readers.judged([ASKED] * len(shared), CANDIDATES * len(histories), shared))
+
+
+def afresh(histories: list[list[Exchange]]) -> list[tuple[float, ...]]:
+    """The same by a reader that begins anew for each history, on a clock that stands at 0 when it judges."""
+    found = []
+    for history in histories:
+        reader = Reader(TAU)
+        for exchange in history:
+            reader.remember(exchange.user_text, exchange.reply, -exchange.seconds)
+        found += [reader.judge(ASKED, reply, 0.0) for reply in CANDIDATES]
+    return told(found)
+
+
+def told(found: list[Judgement]) -> list[tuple[float, ...]]:
     return [(*one[:3], *one.penalty) for one in found]
 
 
@@ -44,7 +62,7 @@ def test_histories_that_grow_are_judged_as_if_read_from_their_start():
     for turn in range(len(SAID) + 1):
         histories = [chat.before(turn, chat.told[turn - 1] + 7.25 if turn else 0.0) for chat in chats]
         found = judged(readers, histories)
-        assert np.allclose(found, judged(Readers(TAU), histories), atol=1e-9)
+        assert np.allclose(found, afresh(histories), atol=1e-9)
     assert not np.allclose(found[0:2], found[4:6], atol=1e-3)  # of the same words an older memory is another one
 
 
@@ -53,19 +71,25 @@ def test_a_reply_written_anew_and_a_later_moment_have_the_same_history(turn: int
     chat, readers = Chat(0, 10, 20, 30, 40), Readers(TAU)
     for now in (25.0, 60.0, 900.0):
         history = chat.before(turn, now)
-        assert np.allclose(judged(readers, [history]), judged(Readers(TAU), [history]), atol=1e-9)
+        assert np.allclose(judged(readers, [history]), afresh([history]), atol=1e-9)
 
 
 def test_the_same_words_at_other_times_are_another_history():
     readers = Readers(TAU)
     judged(readers, [Chat(0, 10, 20).before(2, 15.0)])
     other = Chat(0, 5_000, 5_010).before(3, 5_020.0)
-    assert np.allclose(judged(readers, [other]), judged(Readers(TAU), [other]), atol=1e-9)
+    assert np.allclose(judged(readers, [other]), afresh([other]), atol=1e-9)
+
+
+def test_one_history_twice_in_one_call_and_taken_up_twice_is_two_memories():
+    """Two conversations that began alike: one goes on, one stands, and each is another's beginning."""
+    chat, readers = Chat(0, 10, 20, 30, 40), Readers(TAU)
+    for turns in ([2, 2], [2, 3, 2], [3, 2, 4, 3], [5, 4, 3, 0, 4]):
+        histories = [chat.before(turn, 47.0) for turn in turns]
+        assert np.allclose(judged(readers, histories), afresh(histories), atol=1e-9)
 
 
 def test_what_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch):
-    from evalloop_assets.reward_model.reader import Reader
-
     remembered = []
     remember = Reader.remember
     monkeypatch.setattr(Reader, "remember", lambda *given: (remembered.append(given[2]), remember(*given)))
