@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalloop_assets.reward_model.encoder import Encoder, Matrix
+from evalloop_assets.reward_model.encoder import Encoder, Matrix, require_sound
 from evalloop_assets.reward_model.history import History
 from evalloop_assets.reward_model.reader import Judgement, Reader
 
@@ -83,9 +83,10 @@ class LastRead:
         self._vectors: Matrix = np.zeros((0, encoder.dimension), np.float32)
 
     def encode(self, texts: Sequence[str]) -> Matrix:
-        """One row per text, as the encoder itself gives it."""
+        """One row per text, as the encoder itself gives it; UserError where it gives unsound vectors."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._place]
-        both = np.concatenate([self._vectors, self._encoder.encode(missing)]) if missing else self._vectors
+        new = require_sound(self._encoder.encode(missing), self._encoder, len(missing)) if missing else self._vectors[:0]
+        both = np.concatenate([self._vectors, new])
         place = self._place | {text: len(self._vectors) + at for at, text in enumerate(missing)}
         vectors = both[[place[text] for text in texts]]
         self._place, self._vectors = {text: at for at, text in enumerate(texts)}, vectors

@@ -23,6 +23,10 @@ MOST_WORDS = 2_000
 """Words of a text that are looked at, the first: a longer one costs no more, and never all of the memory."""
 MOST_KEPT = 1_000
 """Characters of a text whose words are kept for the next time: what was said is looked at again as history."""
+TEXTS_KEPT = 8 * TEXTS_AT_ONCE
+"""Such texts, the newest: a block of replies with its history is looked at several times."""
+LONGEST_KEPT = 40
+"""Characters of a word whose hash is kept: a picture or a key in a text is one word of any length."""
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 WORD_ASCII = re.compile(r"\w+", re.ASCII)
@@ -93,18 +97,19 @@ def share_within(bits: Signatures, others: Signatures) -> Matrix:
 def _words(text: str) -> NDArray[np.uint64]:
     """A hash of each word, in their order."""
     words = (WORD_ASCII if text.isascii() else WORD).findall(text.casefold())[:MOST_WORDS]
-    return np.fromiter(map(_hashed, words), np.uint64, len(words))
+    hashes = (_kept_hash(word) if len(word) <= LONGEST_KEPT else _hashed(word) for word in words)
+    return np.fromiter(hashes, np.uint64, len(words))
 
 
-_kept_words = lru_cache(maxsize=50_000)(_words)
-
-
-@lru_cache(maxsize=100_000)
 def _hashed(word: str) -> int:
     value = 0xCBF29CE484222325
     for byte in word.encode("utf-8", "surrogatepass"):
         value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return value
+
+
+_kept_words = lru_cache(maxsize=TEXTS_KEPT)(_words)
+_kept_hash = lru_cache(maxsize=100_000)(_hashed)
 
 
 def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,8 +1,12 @@
 """What is kept from the last call changes nothing: the oracle is a reader that begins anew each time."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from evalloop_assets.lake.errors import UserError
+from evalloop_assets.reward_model import lexical
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.going_on import LastRead, Readers
 from evalloop_assets.reward_model.history import Exchange
@@ -111,6 +115,34 @@ def test_vectors_are_those_of_the_encoder_and_encoded_once():
     for texts in (["a b", "c d", "a b"], ["c d", "e f", ""], ["a b"], []):
         assert (kept.encode(texts) == HashedNgrams().encode(texts)).all()
     assert asked == ["a b", "c d", "e f", "", "a b"]
+
+
+def test_an_encoder_that_gives_no_vector_for_a_text_is_told_with_its_name():
+    class Short(HashedNgrams):
+        def encode(self, texts):
+            return super().encode(texts)[1:]
+
+    with pytest.raises(UserError, match=f"text encoder '{Short().name}': it gave an array of shape"):
+        LastRead(Short()).encode(["a b", "c d"])
+
+
+def test_what_is_kept_of_texts_has_a_bound_however_long_they_and_their_words_are():
+    han = ["".join(chr(0x4E00 + at + number) for at in range(lexical.MOST_KEPT)) for number in range(20)]
+    pictures = [f"{number}" + "f" * 20_000 for number in range(20)]
+    lexical.grams(han)  # the hashes of the words themselves are kept once
+    lexical._kept_words.cache_clear()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        lexical.grams(han)
+        a_text = (tracemalloc.get_traced_memory()[0] - before) / len(han)
+        before = tracemalloc.get_traced_memory()[0]
+        lexical.grams(pictures)
+        pictured = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 8 * lexical.MOST_KEPT < a_text < 200 * 2**20 / lexical._kept_words.cache_parameters()["maxsize"]
+    assert pictured < 100_000 < sum(map(len, pictures))
 
 
 def test_words_of_ascii_are_the_same_either_way():
