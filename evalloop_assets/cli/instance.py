@@ -162,7 +162,7 @@ def _kept_open(instance: DagsterInstance, run_id: str) -> Iterator[None]:
             "_has_asset_key_col_on_connection": cache(storage._has_asset_key_col_on_connection),
         }.items():
             setattr(storage, name, answer)
-            held.callback(delattr, storage, name)
+            held.callback(vars(storage).pop, name, None)  # by whichever of two runs at once ends first
         yield
 
 
