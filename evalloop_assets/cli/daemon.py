@@ -25,6 +25,8 @@ from evalloop_assets.settings import Settings
 LOCATION = "evalloop"
 """As workspace.yaml calls it: the UI then shows these sensors and runs as its own."""
 MODULE = "evalloop_assets.definitions"
+BOUND = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
+"""A command that Linux asks to end (PR_SET_PDEATHSIG, SIGTERM) when its parent was killed; other systems do not."""
 STARTS_WITHIN_S = 60
 ENDS_WITHIN_S = 20
 
@@ -53,8 +55,9 @@ def daemon_log(settings: Settings) -> Path:
 
 @contextmanager
 def _running(command: Sequence[str], environment: Mapping[str, str], out: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the block."""
-    process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    """A process that ends with the block, and on Linux also with this process, however that ends."""
+    bound = [sys.executable, "-c", BOUND, *command] if sys.platform == "linux" else command
+    process = subprocess.Popen(bound, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
         yield process
     finally:
