@@ -94,7 +94,7 @@ def _not_from_a_file(*setting: str) -> InitErrorDetails:
     return InitErrorDetails(type=why, loc=setting, input=None)
 
 
-_ODD_IN_PATHS = re.compile(r"[#?*\[\]]|%[0-9A-Fa-f]{2}")
+_ODD_IN_PATHS = re.compile(r"[#?*\[\]\\]|%[0-9A-Fa-f]{2}")
 
 
 class Settings(BaseSettings):
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_folder(cls, value: Path | str) -> Path | str:
         """Delta, DuckDB and MLflow give these characters of a local path a meaning of their own."""
-        folder = str(Path(value).resolve()) if value and "://" not in str(value) else ""
+        folder = Path(value).resolve().as_posix() if value and "://" not in str(value) else ""
         odd = _ODD_IN_PATHS.search(folder)
         if odd:
             raise ValueError(f"its path {folder} holds {odd[0]}, which names files by a pattern or ends a URL")
