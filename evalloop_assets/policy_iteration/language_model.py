@@ -100,7 +100,7 @@ class LanguageModel:
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[slice]:
         """Rows whose logits, padded to the longest of them, are few enough to be held at once; or a row alone."""
-        vocabulary = int(self.model.config.vocab_size)
+        vocabulary = int(self.model.config.get_text_config().vocab_size)
         first, longest = 0, 0
         for row, length in enumerate(lengths):
             longest = max(longest, length)

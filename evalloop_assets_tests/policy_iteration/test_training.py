@@ -128,6 +128,20 @@ def test_no_batch_holds_more_logits_than_allowed(base: Path, monkeypatch: pytest
     assert len(held) == 40
 
 
+def test_a_model_that_sees_too_tells_how_likely_a_text_is(base: Path):
+    """Its settings are in two parts, of what it sees and of what it says."""
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}
+    says = {**small, "num_key_value_heads": 1, "head_dim": 16, "vocab_size": 420}
+    sees = {**small, "image_size": 28, "patch_size": 14}
+    config = Gemma3Config(text_config=says, vision_config=sees, mm_tokens_per_image=4)
+    tokenizer = load_language_model(base, Decoding(0.8, 1.0, 40)).tokenizer
+    speaker = LanguageModel("seeing", Gemma3ForConditionalGeneration(config).eval(), tokenizer, Decoding(0.8, 1.0, 40))
+    found = speaker.likelihood(PROMPTS[:3], [one.reply for one in LOG.held_out[:3]])
+    assert (found.log < 0).all()
+
+
 def _precision(speaker: LanguageModel) -> float:
     """Of likelihoods: on a GPU the weights are in bfloat16."""
     return 1e-4 if speaker.model.device.type == "cpu" else 2e-2
