@@ -50,7 +50,7 @@ class Contamination(NamedTuple):
 
     exact: NDArray[np.bool_]
     """The same words in the same order, whatever their case and the marks between them; those of a short text count
-    where fewer than COMMON_USERS users have it."""
+    where fewer than COMMON_USERS users have it, and a text without a word is the same as none."""
     overlap: Floats
     """Largest share of its n-grams that one training text has with which it shares LEAST_SHARED that are not common;
     0 where there is none."""
@@ -91,7 +91,7 @@ def _exact(own: Sequence[str], words: NDArray[np.int64], training: Training) -> 
         if text in wanted:
             who.setdefault(text, set()).add(user)
     users = np.array([len(who.get(text, ())) for text in own], np.int64)
-    return (users > 0) & ((words >= LEAST_WORDS) | (users < COMMON_USERS))
+    return (users > 0) & (words > 0) & ((words >= LEAST_WORDS) | (users < COMMON_USERS))
 
 
 def _presence(items: Grams, training: Grams) -> tuple[csr_array, csr_array]:

@@ -69,6 +69,18 @@ def test_what_is_found_clean_is_clean_as_the_item_that_is_released_too(stage):
     assert [found[name]["contaminated"] for name in ("learned", "new")] == [True, False]
 
 
+@pytest.mark.parametrize("wordless", ["…", "👍", "???"])
+def test_a_message_without_a_word_contaminates_no_item(stage, wordless):
+    write(stage, "bad_cases", [case("referenced", 1), case("bare", 2, better_reply=None)])
+    pair = {"user_id": FITTED, "user_text_a": wordless, "reply_a": sentence(7), "reply_b": sentence(8)}
+    write(stage, "preference_pairs", [{"pair_id": "p"} | pair])
+    write(stage, "benchmark_items", [{"benchmark": "b", "item_id": "wordless", "text": "?!"}])
+    stage.run(DAY, [assets.found_items, assets.item_contamination])
+    for table in ("found_items", "item_contamination"):
+        assert stage.rows(table)
+        assert not any(row["exact"] or row["contaminated"] for row in stage.rows(table))
+
+
 def test_a_reply_to_another_message_is_no_reference(stage):
     write(stage, "bad_cases", [case("apart", 1, same_prefix=False)])
     stage.run(DAY, [assets.found_items])
