@@ -30,6 +30,12 @@ def faulty(block: pa.Table) -> pa.Table:
     raise ValueError(f"no {block['key'][0]}")
 
 
+def killed(block: pa.Table) -> pa.Table:
+    if block["key"][0].as_py() != "k0":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block
+
+
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(1, 10))
 def test_blocks_hold_all_rows_in_order_and_never_part_a_key(sizes: list[int], most: int):
     keys = [str(number) for number, size in enumerate(sizes) for _ in range(size)]
@@ -57,6 +63,11 @@ def test_a_single_block_starts_no_process():
 def test_what_a_block_raises_is_raised_here():
     with pytest.raises(ValueError, match="no k0"):
         list(each(faulty, blocks(ROWS, "key", 9), 2))
+
+
+def test_where_a_process_is_killed_no_block_is_lost_without_a_word():
+    with pytest.raises(RuntimeError, match="terminated"):
+        list(each(killed, blocks(ROWS, "key", 9), 2))
 
 
 def test_blocks_are_taken_as_they_are_needed():
