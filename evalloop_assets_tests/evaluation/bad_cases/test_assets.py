@@ -142,12 +142,13 @@ def test_what_is_near_an_evaluation_case_is_kept_from_training_however_little_ha
     sides = {at: by_event(stage)[f"e{at}"]["side"] for at in range(12)}
     worse = [signal(f"w{at}", sentence(50 + at), cost=9.0) for at in range(12)]
     again = [signal(f"f{at}", sentence(at) + " again") for at in range(12)]
-    write(stage, "bad_signals", [*worse, *again], NEXT)
+    alone = [signal(f"n{at}", sentence(70 + at)) for at in range(12)]
+    write(stage, "bad_signals", [*worse, *again, *alone], NEXT)
     stage.run(NEXT, RUN)
     rows = by_event(stage)
     evaluated = {f"f{at}" for at, side in sides.items() if side == "evaluation"}
     assert 0 < len(evaluated) < 12
-    assert {name for name in rows if name[0] == "f"} == evaluated
+    assert {name for name in rows if name[0] in "fn"} == evaluated, "what is near no earlier case is dropped"
     assert all(rows[name]["side"] == "evaluation" and rows[name]["rank"] > 12 for name in evaluated)
 
 
