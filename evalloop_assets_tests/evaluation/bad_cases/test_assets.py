@@ -8,7 +8,7 @@ import pytest
 from evalloop_assets.days import Days
 from evalloop_assets.evaluation.bad_cases import assets
 from evalloop_assets.evaluation.bad_cases.checks import CHECKS, not_worse, on_one_side
-from evalloop_assets.evaluation.bad_cases.daily import alike_by
+from evalloop_assets.evaluation.bad_cases.daily import alike_by, ranked
 from evalloop_assets.evaluation.bad_cases.gram_sets import to_lists
 from evalloop_assets.evaluation.bad_cases.pictures import PICTURES
 from evalloop_assets.evaluation.bad_cases.sides import SIDES, cases
@@ -132,6 +132,14 @@ def test_a_day_is_held_against_what_earlier_days_kept_and_not_against_their_text
         rows = by_event(stage)
         assert all(rows[f"f{at}"]["dedup_group"] == first[f"e{at}"]["dedup_group"] for at in range(4))
         write(stage, "bad_cases", [], NEXT)
+
+
+def test_below_the_most_harmful_only_what_must_not_train_is_kept():
+    sides = ["training", "withheld", "evaluation", "evaluation", "training"]
+    names = ["worst", "links both", "new", "as before", "trains as before"]
+    found = pd.DataFrame({"event_id": names, "dedup_group": names, "user_id": "u", "side": sides})
+    rows = ranked(found.assign(certainty=1.0, cost=[9.0, 1.0, 1.0, 1.0, 1.0]), 1, ["as before", "trains as before"])
+    assert rows.set_index("event_id")["rank"].to_dict() == {"worst": 1, "as before": 2, "links both": 3}
 
 
 def test_what_is_near_an_evaluation_case_is_kept_from_training_however_little_harm_it_did(tmp_path):
