@@ -428,6 +428,18 @@ def test_the_command_prints_every_line_and_says_what_is_missing(
     assert "else: not enough data" in said
 
 
+@pytest.mark.parametrize(("name", "status"), [("spring", 3), ("safety", 0)])
+def test_the_command_compares_a_changed_gate_with_those_of_its_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str, status: int
+):
+    known_of(stage, 0.4, 0.5)
+    stage.run(DAY, [launch_gates])
+    file = Path(stage.settings.evaluation.launch.gate)
+    file.write_text(file.read_text().replace("0.3", "0.05").replace("spring", name))
+    monkeypatch.setenv("EVALLOOP_HOME", str(stage.settings.home))
+    assert show_gate(Console(file=io.StringIO()), file, []) == status
+
+
 @pytest.mark.parametrize(
     ("low", "arguments", "status"),
     [
