@@ -85,7 +85,9 @@ class LastRead:
     def encode(self, texts: Sequence[str]) -> Matrix:
         """One row per text, as the encoder itself gives it; UserError where it gives unsound vectors."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._place]
-        new = require_sound(self._encoder.encode(missing), self._encoder, len(missing)) if missing else self._vectors[:0]
+        new = (
+            require_sound(self._encoder.encode(missing), self._encoder, len(missing)) if missing else self._vectors[:0]
+        )
         both = np.concatenate([self._vectors, new])
         place = self._place | {text: len(self._vectors) + at for at, text in enumerate(missing)}
         vectors = both[[place[text] for text in texts]]

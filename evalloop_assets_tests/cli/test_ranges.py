@@ -28,7 +28,9 @@ def test_an_empty_lake(evalloop, home):
 
 
 @pytest.mark.parametrize("name", ["EVALLOOP_HOME", "EVALLOOP_LAKE"])
-@pytest.mark.parametrize(("folder", "odd"), [("a#b", "#"), ("what?", "?"), ("[a]", "["), ("a%20b", "%20"), ("a*", "*"), ("a\\b", "\\")])
+@pytest.mark.parametrize(
+    ("folder", "odd"), [("a#b", "#"), ("what?", "?"), ("[a]", "["), ("a%20b", "%20"), ("a*", "*"), ("a\\b", "\\")]
+)
 def test_a_folder_that_could_not_be_read_back_is_refused(evalloop, monkeypatch, tmp_path, name, folder, odd):
     monkeypatch.setenv(name, str(tmp_path / folder))
     assert f"its path {tmp_path / folder} holds {odd}, which" in line(evalloop("status"))
