@@ -102,7 +102,7 @@ def gated_rewards(
     """
     if len(messages) != len(replies) or (histories is not None and len(histories) != len(replies)):
         raise ValueError(f"{len(messages)} messages, {len(replies)} replies: one of each is needed, and one history")
-    read = (readers or Readers(at.novelty_tau)).judged(messages, replies, histories)
+    read = (readers or Readers(at.novelty_tau, kept=0)).judged(messages, replies, histories)
     q = [np.nan if found is None else found.q for found in read]
     penalty = [np.nan if found is None else found.penalty.product for found in read]
     return through_gate(model.score(messages, replies, encoder, histories), q, penalty, at)

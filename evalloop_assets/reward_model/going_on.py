@@ -13,6 +13,8 @@ from evalloop_assets.reward_model.reader import Judgement, Reader
 
 SAME_S = 1e-6
 """Seconds by which two accounts of one moment may differ."""
+MOST_EXCHANGES_KEPT = 5_000
+"""Exchanges that are remembered from call to call, of all histories together: a memory holds every phrase."""
 
 Said = tuple[tuple[str | None, str | None], ...]
 
@@ -24,9 +26,11 @@ class Readers:
     found is what a fresh reader of each history would find, but for rounding of the times.
     """
 
-    def __init__(self, novelty_tau: float) -> None:
-        """`novelty_tau`: seconds after which a phrase that was read counts 1/e."""
-        self._tau = novelty_tau
+    def __init__(self, novelty_tau: float, kept: int = MOST_EXCHANGES_KEPT) -> None:
+        """`novelty_tau`: seconds after which a phrase that was read counts 1/e; `kept`: exchanges that are remembered
+        for the next call, those of the histories that come first.
+        """
+        self._tau, self._most = novelty_tau, kept
         self._kept: dict[Said, _Read] = {}
 
     def judged(
@@ -41,14 +45,17 @@ class Readers:
         """
         found: list[Judgement | None] = []
         met: dict[Said, _Read] = {}
+        room = self._most
         history: History = ()
         reader, now = Reader(self._tau), 0.0
         for at, (message, reply) in enumerate(zip(messages, replies, strict=True)):
             if histories is not None and histories[at] is not history:
                 history = histories[at]
                 said: Said = tuple((exchange.user_text, exchange.reply) for exchange in history)
-                met[said] = self._reader_of(history, said)
-                reader, now = met[said].reader, history[0].seconds if history else 0.0
+                read = self._reader_of(history, said)
+                reader, now = read.reader, history[0].seconds if history else 0.0
+                if len(said) <= room:
+                    met[said], room = read, room - len(said)
             found.append(reader.judge(message, reply, now))
         self._kept = met
         return found

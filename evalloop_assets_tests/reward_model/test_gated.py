@@ -1,4 +1,6 @@
 import math
+import tracemalloc
+from itertools import islice, permutations
 
 import numpy as np
 import pytest
@@ -50,6 +52,25 @@ def test_a_gate_withholds_reward_and_forgives_no_penalty(r: float, q: float, pen
     assert found == r if r <= 0 else 0 <= found <= r
     closed = float(gated(r, 0.0))
     assert closed == min(r, 0.0)
+
+
+def test_many_histories_in_one_call_need_the_memory_of_one():
+    """As in a file of dialogues that is scored."""
+    told = [" ".join(f"word{at + 7 * step}" for step in range(20)) for at in range(40)]
+    orders = list(islice(permutations(told), 100))
+
+    def most_held(count: int) -> int:
+        histories = [[Exchange(None, said, 60.0) for said in order] for order in orders[:count]]
+        tracemalloc.start()
+        try:
+            gated_rewards(Constant(), ["And then?"] * count, [EMPTY] * count, histories, at=AT)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    most_held(1)  # from here on its sentences are known
+    few = most_held(5)
+    assert most_held(100) < 10 * few
 
 
 def test_padding_earns_less_than_the_same_reply_alone():

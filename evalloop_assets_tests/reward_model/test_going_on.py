@@ -103,6 +103,18 @@ def test_what_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch):
     assert remembered == [reply for _, reply in SAID]
 
 
+@pytest.mark.parametrize(("kept", "again"), [(7, 0), (6, 4), (3, 4), (2, 7), (0, 7)])
+def test_no_more_exchanges_are_kept_than_allowed_and_those_that_are_not_are_read_again(monkeypatch, kept, again):
+    """A history of three exchanges and one of four."""
+    histories = [Chat(0, 10, 20, 30).before(3, 50.0), Chat(0, 11, 21, 31).before(4, 50.0)]
+    readers, remembered, remember = Readers(TAU, kept), [], Reader.remember
+    judged(readers, histories)
+    monkeypatch.setattr(Reader, "remember", lambda *given: (remembered.append(given), remember(*given)))
+    found = judged(readers, histories)
+    assert len(remembered) == again
+    assert np.allclose(found, afresh(histories), atol=1e-9)
+
+
 def test_vectors_are_those_of_the_encoder_and_encoded_once():
     asked: list[str] = []
 
