@@ -2,9 +2,12 @@
 
 import json
 import re
+from datetime import date
 
 import pytest
 
+from evalloop_assets.cli.run import Planned, _left
+from evalloop_assets.days import Days
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.cli.conftest import line, reply
@@ -35,6 +38,12 @@ def test_a_folder_that_could_not_be_read_back_is_refused(evalloop, monkeypatch, 
     monkeypatch.setenv(name, str(tmp_path / folder))
     assert f"its path {tmp_path / folder} holds {odd}, which" in line(evalloop("status"))
     assert not (tmp_path / folder).exists()
+
+
+@pytest.mark.parametrize(("first", "last", "left"), [(4, 5, False), (5, 5, False), (3, 5, True), (4, 6, True)])
+def test_the_loop_leaves_out_what_a_run_before_computes_on_all_of_its_days(first, last, left):
+    before = Planned("relabel", Days(date(2026, 3, 4), date(2026, 3, 5)), "late rows", tables=("sessions",))
+    assert ("sessions" in _left([before], Days(date(2026, 3, first), date(2026, 3, last)))) is left
 
 
 def test_a_range_that_ends_before_it_begins(evalloop):

@@ -114,6 +114,19 @@ def test_a_day_without_replies_has_no_rows(tmp_path: Path):
     assert stage.run(DAY, [personas, breaks, breaks_complete_and_sound]).success
 
 
+def test_a_persona_is_as_it_was_delivered_last_and_that_of_a_kept_reply(tmp_path: Path):
+    stage, who = Stage.at(tmp_path), ("spoke", "written anew", "silent")
+    for delivered, wording in ((20, "first"), (30, "last")):
+        told = [{"character_id": name, "persona": f"{name}, {wording}"} for name in who]
+        put(stage, CHARACTERS, told, on(delivered))
+    said = {"conversation_id": "c", "user_id": "u", "model_id": "m"}
+    put(stage, TURNS, [{"event_id": name, "character_id": name, **said} for name in who[:2]], DAY)
+    kept = {"spoke": 1, "written anew": None}
+    put(stage, READING_TABLE, [{"event_id": name, "position": place, **said} for name, place in kept.items()], DAY)
+    stage.run(DAY, [personas])
+    assert {row["character_id"]: row["persona"] for row in stage.rows("personas")} == {"spoke": "spoke, last"}
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [({"score": None}, "1 rows"), ({"score": 1.5}, "1 rows"), ({"kind": None}, "1 rows"), ({"kind": "odd"}, "1 rows"),
