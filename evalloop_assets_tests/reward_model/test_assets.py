@@ -173,7 +173,7 @@ def test_users_judged_apart_are_judged_as_together(
 ):
     rows = [row for row in stage.rows("reply_quality") if row["day"] == DAY]
     inputs = stage.inputs(DAY, reading=(-3, 0), turns=(-3, 1))
-    monkeypatch.setattr(judging, "READ_AT_ONCE", len(rows) // 3)
+    monkeypatch.setattr(judging, "READ_AT_ONCE", 1)
     assert stage.settings.engine.threads > 1
     assert judging.judge_day(inputs, DAY, stage.settings).to_pylist() == rows
 
