@@ -8,13 +8,14 @@ the fit (`bradley_terry.py`), whose coefficient the pairs decide, each horizon i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.encoder import Encoder, Matrix
-from evalloop_assets.reward_model.features import features
+from evalloop_assets.reward_model.features import ROWS_AT_ONCE, features
 from evalloop_assets.reward_model.logged import Log, logged_situations
 
 if TYPE_CHECKING:
@@ -70,21 +71,27 @@ def direction(replies: Labelled, scale: Matrix) -> Matrix:
 
     Sessions with one reply say nothing. All zeros where no session has two.
     """
-    columns = np.concatenate([replies.features * scale, replies.nuisance], axis=1)
-    _, session = np.unique(replies.sessions, return_inverse=True)
-    columns, labels = _centred(columns, session), _centred(replies.labels[:, None], session)
-    penalty = np.full(columns.shape[1], PENALTY)
+    width = len(scale) + replies.nuisance.shape[1]
+    products = np.zeros((width + 1, width + 1))
+    for rows, session in _whole_sessions(replies.sessions):
+        columns = [replies.features[rows] * scale, replies.nuisance[rows], replies.labels[rows, None]]
+        block = np.concatenate(columns, axis=1, dtype=np.float32)
+        starts = np.flatnonzero(np.diff(session, prepend=-1))
+        sizes = np.diff(starts, append=len(rows))
+        block -= np.repeat(np.add.reduceat(block, starts, axis=0) / sizes[:, None], sizes, axis=0)
+        products += block.T @ block
+    penalty = np.full(width, PENALTY)
     penalty[len(scale) :] = 1e-6
-    products = (columns.T @ columns).astype(np.float64) + np.diag(penalty)
-    found = np.linalg.solve(products, columns.T.astype(np.float64) @ labels[:, 0])
+    found = np.linalg.solve(products[:-1, :-1] + np.diag(penalty), products[:-1, -1])
     return np.asarray(found[: len(scale)], np.float32)
 
 
-def _centred(columns: NDArray[np.floating], session: NDArray[np.int64]) -> NDArray[np.floating]:
-    """[n, k] less the mean of its session."""
-    if not len(columns):
-        return columns
-    order = np.argsort(session, kind="stable")
-    starts = np.flatnonzero(np.diff(session[order], prepend=-1))
-    means = np.add.reduceat(columns[order], starts, axis=0) / np.bincount(session)[:, None]
-    return (columns - means[session]).astype(columns.dtype)
+def _whole_sessions(sessions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows in the order of their sessions, some thousand at once but no session apart, with their sessions."""
+    order = np.argsort(sessions, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(sessions[order])) + 1, len(order))
+    first = 0
+    while first < len(order):
+        last = int(ends[min(int(np.searchsorted(ends, first + ROWS_AT_ONCE)), len(ends) - 1)])
+        yield order[first:last], sessions[order[first:last]]
+        first = last

@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from evalloop_assets.reward_model import within_sessions
 from evalloop_assets.reward_model.bradley_terry import Training, fit, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix
 from evalloop_assets.reward_model.encoder import HashedNgrams
@@ -45,9 +46,13 @@ def likeness(found: np.ndarray, truth: np.ndarray) -> float:
     return float(found @ truth / np.linalg.norm(found) / np.linalg.norm(truth))
 
 
-def test_direction_is_the_fixed_effects_ridge_regression():
+@pytest.mark.parametrize("at_once", [1, 64, 2048])
+def test_direction_is_the_fixed_effects_ridge_regression(at_once: int, monkeypatch):
     """By least squares with a dummy variable for each session, the penalty written as rows that pull to 0."""
-    replies = labelled(400, mood=3.0, drift=1.0)
+    monkeypatch.setattr(within_sessions, "ROWS_AT_ONCE", at_once)
+    ordered = labelled(400, mood=3.0, drift=1.0)
+    mixed = np.random.default_rng(7).permutation(400)
+    replies = Labelled(*(column[mixed] for column in ordered))
     scale = scale_of(replies.features)
     dummies = np.eye(replies.sessions.max() + 1)[replies.sessions]
     design = np.hstack([replies.features * scale, replies.nuisance[:, :1], dummies])
