@@ -15,18 +15,23 @@ def looked_at(size: int, threshold: float) -> int:
 
 @compiled()
 def index(starts, ranks, members, threshold):  # type: ignore[no-untyped-def]
-    """For each rank the last text that has it among its rarest, and for each such entry the one before it."""
-    last = np.full(members, -1, np.int64)
-    before = np.empty(len(ranks), np.int64)
-    text = np.empty(len(ranks), np.int64)
+    """The texts that have a rank among their rarest, rank by rank, and where those of each rank begin."""
+    rarest, owner = np.empty(len(ranks), np.int64), np.empty(len(ranks), np.int32)
+    begins = np.zeros(members + 1, np.int64)
     entries = 0
     for at in range(len(starts) - 1):
         size = starts[at + 1] - starts[at]
         if size:
             for rank in np.sort(ranks[starts[at] : starts[at + 1]])[: looked_at(size, threshold)]:
-                before[entries], text[entries], last[rank] = last[rank], at, entries
+                rarest[entries], owner[entries] = rank, at
+                begins[rank + 1] += 1
                 entries += 1
-    return last, before, text
+    begins = np.cumsum(begins)
+    texts, place = np.empty(entries, np.int32), begins.copy()
+    for entry in range(entries):
+        texts[place[rarest[entry]]] = owner[entry]
+        place[rarest[entry]] += 1
+    return texts, begins
 
 
 @compiled()
@@ -60,11 +65,14 @@ def slots(members):  # type: ignore[no-untyped-def]
 
 @compiled()
 def linked(keys, starts, ranks, members, rank, others, other_starts, threshold):  # type: ignore[no-untyped-def]
-    last, before, text = index(starts, ranks, len(members), threshold)
+    """Pairs of a left and a right text that are near; of the left texts each key's rank is given, of `members` too."""
+    texts, begins = index(starts, ranks, len(members), threshold)
+    sizes = np.diff(starts)
     table = slots(members)
     mask = len(table) - 1
     found = [(at, at) for at in range(0)]  # the type of its elements
-    met = np.full(len(starts) - 1, -1, np.int64)
+    shared = np.zeros(len(starts) - 1, np.int64)
+    met = np.empty(len(starts) - 1, np.int64)
     for other in range(len(other_starts) - 1):
         theirs = others[other_starts[other] : other_starts[other + 1]]
         known = np.empty(len(theirs), np.int64)
@@ -80,18 +88,21 @@ def linked(keys, starts, ranks, members, rank, others, other_starts, threshold):
         left = looked_at(len(theirs), threshold) - (len(theirs) - count)
         if len(theirs) == 0 or left <= 0:
             continue
+        candidates = 0
         for rarest in np.sort(known[:count])[:left]:
-            entry = last[rarest]
-            while entry >= 0:
-                at = text[entry]
-                entry = before[entry]
-                size = starts[at + 1] - starts[at]
-                if met[at] == other or size < threshold * len(theirs) - 1e-9:
-                    continue
-                met[at] = other
-                if len(theirs) < threshold * size - 1e-9:
-                    continue
-                least = threshold * (size + len(theirs)) / (1 + threshold) - 1e-9
-                if shares(keys[starts[at] : starts[at + 1]], theirs, least):
-                    found.append((at, other))
+            for at in texts[begins[rarest] : begins[rarest + 1]]:
+                if shared[at] == 0:
+                    met[candidates] = at
+                    candidates += 1
+                shared[at] += 1
+        for at in met[:candidates]:
+            both, shared[at] = shared[at], 0
+            size = sizes[at]
+            if min(size, len(theirs)) < threshold * max(size, len(theirs)) - 1e-9:
+                continue
+            least = threshold * (size + len(theirs)) / (1 + threshold) - 1e-9
+            # Up to the lesser of the last ranks that were looked at, all that are in both are counted.
+            beyond = max(size - looked_at(size, threshold), len(theirs) - looked_at(len(theirs), threshold))
+            if both + beyond >= least and shares(keys[starts[at] : starts[at + 1]], theirs, least):
+                found.append((at, other))
     return found

@@ -1,6 +1,7 @@
 """No case trains and evaluates: near duplicates stay together on whatever days they come."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,8 +129,6 @@ def test_other_messages_and_cases_without_a_turn_are_not_the_same():
 
 @given(st.lists(WORDS, max_size=6), st.integers(0, 6))
 def test_n_grams_that_were_kept_are_those_of_the_texts(texts, cut):
-    import pyarrow as pa
-
     expected = gram_sets(texts)
     for found in (
         joined([gram_sets(texts[:cut]), gram_sets(texts[cut:])]),
