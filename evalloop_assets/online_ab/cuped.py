@@ -15,6 +15,7 @@ users in each arm and one unit each it is that of the analysis of covariance. Wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,26 +35,39 @@ def filled(covariates: Floats) -> Floats:
     return np.hstack([np.where(unknown, 0.0, covariates), indicators])
 
 
-def adjust(
-    effect: float, on_effect: Floats, covariates: Sequence[tuple[float, Floats]], users: int
-) -> tuple[float, Floats, float]:
-    """The adjusted effect, the influences of the users on it, and the share of the variance that is gone.
+class Known(NamedTuple):
+    """What the covariates of some users can take away from any effect among them."""
 
-    `on_effect` are influences, (users,); each covariate comes with its own effect and influences. The sum of the
-    squares of those handed back is the variance.
-    """
-    differences = np.array([difference for difference, _ in covariates])
+    differences: Floats
+    """(covariates,) the effect of each."""
+    axes: Floats
+    """(users, k): orthonormal influences that span theirs."""
+    back: Floats
+    """(k, covariates): from these axes to the covariates."""
+
+
+def known_of(covariates: Sequence[tuple[float, Floats]]) -> Known:
+    """Each covariate comes with its own effect and the influences of the users on it, (users,)."""
     influences = np.stack([influence for _, influence in covariates], axis=1)
     size = np.sqrt(np.sum(influences**2, axis=0))
     size[size == 0] = 1.0
     axes, strength, back = np.linalg.svd(influences / size, full_matrices=False)
     told = strength > LEAST_STRENGTH
-    if users < LEAST_USERS * np.count_nonzero(told):
+    differences = np.array([difference for difference, _ in covariates]) / size
+    return Known(differences, axes[:, told], back[told] / strength[told, None])
+
+
+def adjust(effect: float, on_effect: Floats, known: Known, users: int) -> tuple[float, Floats, float]:
+    """The adjusted effect, the influences of the users on it, and the share of the variance that is gone.
+
+    `on_effect` are influences, (users,); the sum of the squares of those handed back is the variance.
+    """
+    axes = known.axes
+    if users < LEAST_USERS * axes.shape[1]:
         return effect, on_effect, 0.0
-    axes, back = axes[:, told], back[told] / strength[told, None]
     along = axes.T @ on_effect
     rest = (on_effect - axes @ along) / (1 - np.sum(axes**2, axis=1))
     variance, left = float(np.sum(on_effect**2)), float(np.sum(rest**2))
     if left >= variance:
         return effect, on_effect, 0.0
-    return effect - float(differences / size @ (back.T @ along)), rest, 1 - left / variance
+    return effect - float(known.differences @ (known.back.T @ along)), rest, 1 - left / variance

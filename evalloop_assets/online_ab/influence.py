@@ -14,7 +14,7 @@ from math import erfc, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.cuped import adjust, filled
+from evalloop_assets.online_ab.cuped import Known, adjust, filled, known_of
 
 Z_95 = 1.959963984540054
 
@@ -74,17 +74,32 @@ def paired_user_effect(
     that were randomised; by default each user of `sums` is one in each epoch and arm. The units of `sums` would not do:
     where the treatment changes how many there are, covariates differ by it between the arms.
     """
+    if covariates is None or not compared(sums).any():
+        return user_effect(sums)
+    weighed = replace(sums, units=np.ones(len(sums.user))) if exposed is None else exposed
+    return user_effect(sums, known_before(filled(covariates), weighed))
+
+
+def known_before(covariates: NDArray[np.float64], exposed: UserSums) -> Known | None:
+    """What `covariates`, (users, covariates) without NaN, tell of the users that were `exposed`, for every metric of
+    theirs; None where no epoch has both arms.
+    """
+    if not compared(exposed).any():
+        return None
+    told = (_contrast(exposed, exposed.units * column[exposed.user], len(covariates)) for column in covariates.T)
+    return known_of([(one[1], one[2]) for one in told])
+
+
+def user_effect(sums: UserSums, known: Known | None = None) -> Effect | None:
+    """As `paired_user_effect`, adjusted by what is `known` of its users, whose number is that of `known.axes`."""
     counted = compared(sums)
     if not counted.any():
         return None
-    people = len(covariates) if covariates is not None else int(sums.user.max()) + 1
+    people = int(sums.user.max()) + 1 if known is None else len(known.axes)
     mean, effect, on_effect, on_control = _contrast(sums, sums.total, people)
     reduction = None
-    if covariates is not None:
-        weighed = replace(sums, units=np.ones(len(sums.user))) if exposed is None else exposed
-        told = (_contrast(weighed, weighed.units * column[weighed.user], people) for column in filled(covariates).T)
-        adjusted = adjust(effect, on_effect, [(one[1], one[2]) for one in told], _distinct(sums.user[counted]))
-        effect, on_effect, reduction = adjusted
+    if known is not None:
+        effect, on_effect, reduction = adjust(effect, on_effect, known, _distinct(sums.user[counted]))
     relative = relative_se = None
     if mean[0] != 0:
         relative = effect / mean[0]

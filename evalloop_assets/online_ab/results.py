@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, paired_user_effect, winsorised
+from evalloop_assets.online_ab.cuped import filled
+from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, known_before, user_effect, winsorised
 from evalloop_assets.online_ab.lan_demets import Spending, planned_bounds
 from evalloop_assets.online_ab.sequential import always_valid_bounds
 from evalloop_assets.online_ab.srm import EpochCount, always_valid_ratio_p
@@ -97,13 +98,13 @@ def compare(
     `models` maps arm to model id; `caps` tells at which quantile the users' means of a metric are cut.
     """
     srm_p = always_valid_ratio_p(_exposures(rows))
-    randomised = None if rows.covariates is None else exposed(rows, unit)
+    known = None if rows.covariates is None else known_before(filled(rows.covariates), exposed(rows, unit))
     results = []
     for number, metric in enumerate(rows.metrics):
         here = np.flatnonzero(rows.metric == number)
         sums = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
         sums = winsorised(sums, (caps or {}).get(metric, 1.0))
-        found = paired_user_effect(sums, None if metric == EXPOSURE else rows.covariates, randomised)
+        found = user_effect(sums, None if metric == EXPOSURE else known)
         if found is None:
             continue
         low, high = always_valid_bounds(found.effect, found.se, found.users, planned_users, alpha)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.online_ab.influence import Z_95, Effect, UserSums, paired_user_effect, winsorised
+from evalloop_assets.online_ab.cuped import filled
+from evalloop_assets.online_ab.influence import Z_95, Effect, UserSums, known_before, user_effect, winsorised
 from evalloop_assets.online_ab.results import EXPOSURE, Units, exposed
 
 
@@ -46,16 +47,14 @@ def sliced(
     A dimension of which a single value has as many is left out: it says what the whole says. `caps` are as in
     `results.compare`; what is cut is told by all users together.
     """
-    randomised = exposed(rows, unit)
-    found = []
+    sums = {}
     for number, metric in enumerate(rows.metrics):
-        if metric == EXPOSURE:
-            continue
-        here = np.flatnonzero(rows.metric == number)
-        sums = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
-        sums = winsorised(sums, (caps or {}).get(metric, 1.0))
-        found += _of_metric(experiment_id, unit, metric, rows, sums, randomised, minimum_users)
-    return found
+        if metric != EXPOSURE:
+            here = np.flatnonzero(rows.metric == number)
+            told = UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
+            sums[metric] = winsorised(told, (caps or {}).get(metric, 1.0))
+    effects = _effects(rows, unit, sums, minimum_users)
+    return [result for metric, told in effects.items() for result in _of_metric(experiment_id, unit, metric, told)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -80,26 +79,33 @@ def heterogeneity(effects: Sequence[Effect]) -> float | None:
     return float(chdtrc(len(effect) - 1, weight @ (effect - mean) ** 2))
 
 
-def _of_metric(
-    experiment_id: str, unit: str, metric: str, rows: Units, sums: UserSums, randomised: UserSums, minimum_users: int
-) -> list[SliceResult]:
-    told: dict[str, dict[str, Effect]] = {}
+def _effects(
+    rows: Units, unit: str, sums: Mapping[str, UserSums], minimum_users: int
+) -> dict[str, dict[str, dict[str, Effect]]]:
+    """By metric and dimension, the effect in each value with enough users, of dimensions with more than one such.
+
+    What was known of the users of a slice before is worked out once for all metrics.
+    """
+    randomised, covariates = exposed(rows, unit), None if rows.covariates is None else filled(rows.covariates)
+    found: dict[str, dict[str, dict[str, Effect]]] = {metric: {} for metric in sums}
     for dimension, (values, code) in rows.slices.items():
-        every = {
-            value: paired_user_effect(
-                _where(sums, code[sums.user] == number),
-                rows.covariates,
-                _where(randomised, code[randomised.user] == number),
-            )
-            for number, value in enumerate(values)
-        }
-        large = {
-            value: one
-            for value, one in every.items()
-            if one is not None and min(one.users_control, one.users_treatment) >= minimum_users
-        }
-        if len(large) > 1:
-            told[dimension] = large
+        large: dict[str, dict[str, Effect]] = {metric: {} for metric in sums}
+        for number, value in enumerate(values):
+            among = _where(randomised, code[randomised.user] == number)
+            known = None if covariates is None else known_before(covariates, among)
+            for metric, told in sums.items():
+                one = user_effect(_where(told, code[told.user] == number), known)
+                if one is not None and min(one.users_control, one.users_treatment) >= minimum_users:
+                    large[metric][value] = one
+        for metric, effects in large.items():
+            if len(effects) > 1:
+                found[metric][dimension] = effects
+    return found
+
+
+def _of_metric(
+    experiment_id: str, unit: str, metric: str, told: Mapping[str, Mapping[str, Effect]]
+) -> list[SliceResult]:
     different = {dimension: heterogeneity(list(effects.values())) for dimension, effects in told.items()}
     tested = [dimension for dimension, p in different.items() if p is not None]
     different |= zip(tested, holm([p for p in different.values() if p is not None]), strict=True)
