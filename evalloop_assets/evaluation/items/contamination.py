@@ -61,6 +61,12 @@ class Contamination(NamedTuple):
     """Users with a text of at least that likeness, LIKENESS."""
     words: NDArray[np.int64]
 
+    def rows(self, chosen: slice) -> Contamination:
+        """Those of some items."""
+        return Contamination(
+            self.exact[chosen], self.overlap[chosen], self.likeness[chosen], self.alike[chosen], self.words[chosen]
+        )
+
     @property
     def contaminated(self) -> NDArray[np.bool_]:
         like = (self.likeness >= LIKENESS) & (self.alike < COMMON_USERS)

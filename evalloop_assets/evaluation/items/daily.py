@@ -38,10 +38,9 @@ def found_items(cases: pd.DataFrame, pairs: pd.DataFrame, encoder: Encoder) -> p
     answer = better.fillna(chosen["reply_text"])
     fitted = usable[usable["pair_id"].notna() & ~is_held_out(usable["user_id"].tolist())]
     own = chosen["dedup_group"].isin(fitted["dedup_group"]).to_numpy()
-    found = _worse(
-        contamination((chosen["user_text"] + "\n" + answer).tolist(), learned(pairs), encoder),
-        contamination(chosen["user_text"].where(references.isna(), "").tolist(), learned(pairs), encoder),
-    )
+    whole, alone = chosen["user_text"] + "\n" + answer, chosen["user_text"].where(references.isna(), "")
+    read = contamination([*whole, *alone], learned(pairs), encoder)
+    found = _worse(read.rows(slice(len(chosen))), read.rows(slice(len(chosen), None)))
     return chosen.assign(
         item_id=[item_id(*one) for one in zip(chosen["dedup_group"], chosen["user_text"], references, strict=True)],
         text=chosen["user_text"],
