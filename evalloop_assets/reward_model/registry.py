@@ -106,10 +106,13 @@ def load_champion(settings: Settings) -> RewardModel:
 
 
 def find_champion(settings: Settings) -> RewardModel | None:
-    """The reward model in use, or None where none was ever promoted."""
-    with _registry(settings.home) as client:
-        found = client and _by_alias(client, CHAMPION)
-    return load(_folder(found)) if found else None
+    """The reward model in use, or None where none was ever promoted; without an import of MLflow."""
+    folder = store_folder(settings.home)
+    if not (folder / "ready").exists():
+        return None
+    _follow(folder)
+    found = _champion(folder, LOCK_SECONDS)
+    return load(_folder(found.source)) if found else None
 
 
 def champion_version(settings: Settings) -> str | None:
@@ -118,18 +121,30 @@ def champion_version(settings: Settings) -> str | None:
     Whoever plans asks this at every look, in processes that otherwise never load MLflow.
     """
     folder = store_folder(settings.home)
-    if not (folder / "ready").exists():
-        return None
+    found = _champion(folder, LOOK_SECONDS) if (folder / "ready").exists() else None
+    return found.reward_version if found else None
+
+
+class _Champion(NamedTuple):
+    reward_version: str
+    source: str
+    """Address of its artefacts."""
+
+
+def _champion(folder: Path, seconds: float) -> _Champion | None:
+    """What the store knows of the champion; UserError where a writer holds it for so long."""
     query = """
-        SELECT tags.value FROM registered_model_aliases AS aliases
+        SELECT tags.value, versions.source
+        FROM registered_model_aliases AS aliases
+        JOIN model_versions AS versions ON versions.name = aliases.name AND versions.version = aliases.version
         JOIN model_version_tags AS tags ON tags.name = aliases.name AND tags.version = aliases.version
         WHERE aliases.name = ? AND aliases.alias = ? AND tags.key = 'reward_version'"""
     try:
-        with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOOK_SECONDS)) as connection:
+        with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=seconds)) as connection:
             row = connection.execute(query, (NAME, CHAMPION)).fetchone()
     except sqlite3.Error as error:
         raise _unusable(folder, error) from error
-    return str(row[0]) if row else None
+    return _Champion(*row) if row else None
 
 
 def load_version(settings: Settings, reward_version: str) -> RewardModel:
@@ -142,7 +157,7 @@ def load_version(settings: Settings, reward_version: str) -> RewardModel:
             f"the registry in {store_folder(settings.home)} does not know it",
             "Materialise reward_model_report for the day it was trained, or take another candidate",
         )
-    return load(_folder(found))
+    return load(_folder(str(found.source)))
 
 
 def register(
@@ -266,19 +281,22 @@ def _require_usable(database: Path) -> None:
 
 def _follow(folder: Path) -> None:
     """Puts the artefacts' new place into a store whose home was moved or copied: MLflow keeps it as an absolute one."""
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     place, find = (folder / "artifacts").as_uri(), "SELECT artifact_location FROM experiments WHERE name = ?"
-    with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOCK_SECONDS)) as connection, _mended(folder):
-        if connection.execute(find, (NAME,)).fetchone() in (None, (place,)):
-            return
-        with FileLock(folder / "lock", timeout=LOCK_SECONDS), connection:
-            (before,) = connection.execute(find, (NAME,)).fetchone()
-            for table, column in PLACES:
-                connection.execute(
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
-                    (place, len(before) + 1, len(before), before),
-                )
+    try:
+        with closing(sqlite3.connect(folder / "mlflow.sqlite", timeout=LOCK_SECONDS)) as connection:
+            if connection.execute(find, (NAME,)).fetchone() in (None, (place,)):
+                return
+            with FileLock(folder / "lock", timeout=LOCK_SECONDS), connection:
+                (before,) = connection.execute(find, (NAME,)).fetchone()
+                for table, column in PLACES:
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                        (place, len(before) + 1, len(before), before),
+                    )
+    except (OSError, Timeout, sqlite3.Error) as error:
+        raise _unusable(folder, error) from error
 
 
 def _prepare(client: MlflowClient, folder: Path) -> None:
@@ -347,7 +365,7 @@ def _dataset_input(dataset: Dataset) -> DatasetInput:
 def _readable(champion: ModelVersion | None) -> RewardModel | None:
     """The champion; None where there is none, or where it is unusable: any model of today replaces it."""
     try:
-        return load(_folder(champion)) if champion else None
+        return load(_folder(str(champion.source))) if champion else None
     except Unusable:
         return None
 
@@ -373,5 +391,5 @@ def _reward_version(version: ModelVersion | None) -> str:
     return version.tags["reward_version"] if version else ""
 
 
-def _folder(version: ModelVersion) -> Path:
-    return Path(url2pathname(urlsplit(str(version.source)).path)) / "data" / DATA
+def _folder(source: str) -> Path:
+    return Path(url2pathname(urlsplit(source).path)) / "data" / DATA

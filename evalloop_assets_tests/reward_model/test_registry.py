@@ -232,7 +232,7 @@ def test_an_error_without_words_is_one_clear_line(settings: Settings, monkeypatc
     put(settings, numbered(next(NUMBERS)), YES)
     monkeypatch.setattr(registry, "_client", down)
     with pytest.raises(UserError, match=r"cannot be used \(OSError"):
-        find_champion(settings)
+        load_version(settings, "2026-01-01-00000000")
 
 
 def test_a_store_that_somebody_holds_is_one_clear_line(tmp_path: Path, monkeypatch):
@@ -249,6 +249,21 @@ def test_a_store_that_somebody_holds_is_one_clear_line(tmp_path: Path, monkeypat
             with pytest.raises(UserError, match="database is locked"):
                 look(settings)
     assert load_champion(settings).version == numbered(1.0).version
+
+
+def test_who_scores_never_loads_mlflow(settings: Settings):
+    put(settings, numbered(next(NUMBERS)), YES)
+    code = """
+        import sys
+        from pathlib import Path
+        from evalloop_assets.reward_model.registry import find_champion
+        from evalloop_assets.settings import Settings
+        print(find_champion(Settings(home=Path(sys.argv[1]))).version, "mlflow" in sys.modules)
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(settings.home)], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == [load_champion(settings).version, "False"]
 
 
 FRESH = """
