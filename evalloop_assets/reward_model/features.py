@@ -18,7 +18,7 @@ import numpy as np
 
 from evalloop_assets.reward_model.encoder import Encoder, Matrix, require_sound
 from evalloop_assets.reward_model.history import MOST_EXCHANGES, Situations
-from evalloop_assets.reward_model.lexical import COUNTS, Signatures, counts, share_within, signatures
+from evalloop_assets.reward_model.lexical import COUNTS, Signatures, Words, counts, share_within, signatures
 
 Array = TypeVar("Array", Matrix, Signatures)
 
@@ -68,16 +68,19 @@ class Cached(NamedTuple):
     """[m + 1, d] the same with length 1."""
     bits: Signatures
     """[m + 1, words of bits] which n-grams it has."""
-    words: Matrix | None
-    """[m + 1, COUNTS] counts of n-grams; None where they are counted when they are needed, to save memory."""
+    words: Words
+    """Of the m texts."""
+    counts: Matrix | None
+    """[m + 1, COUNTS] of n-grams; None where they are counted when they are needed, to save memory."""
 
     @classmethod
     def of(cls, texts: Sequence[str], encoder: Encoder, count: bool = True) -> Cached:
-        """Of these texts; without `count` the words are left out. UserError where the encoder gives unsound vectors."""
+        """Of these texts; without `count` no n-grams are counted. UserError where the encoder gives unsound vectors."""
         vectors = _with_blank(require_sound(encoder.encode(texts), encoder, len(texts)))
         norms = np.linalg.norm(vectors, axis=1)
         units = np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], np.float32)
-        return cls(vectors, units, _with_blank(signatures(texts)), _with_blank(counts(texts)) if count else None)
+        words = Words.of(texts)
+        return cls(vectors, units, _with_blank(signatures(words)), words, _with_blank(counts(words)) if count else None)
 
 
 def features(places: Situations, encoder: Encoder) -> Matrix:
@@ -104,13 +107,10 @@ def _features(places: Situations, cached: Cached) -> Matrix:
     repeated = share_within(own_bits[:, None], said_bits)
     back = TURN_KEPT ** np.arange(MOST_EXCHANGES, dtype=np.float32)
     past = _likenesses(reply, _means(forgotten, own))
-    if cached.words is None:
-        words = counts([places.texts[row] for row in places.reply.tolist()])
-    else:
-        words = cached.words[places.reply]
+    said = counts(cached.words.rows(places.reply)) if cached.counts is None else cached.counts[places.reply]
     return np.concatenate(
         [
-            words,
+            said,
             cached.vectors[places.reply],
             np.sum(message * reply, axis=1)[:, None],
             share_within(own_bits, cached.bits[places.message])[:, None],

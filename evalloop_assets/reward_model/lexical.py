@@ -37,6 +37,26 @@ Matrix = NDArray[np.float32]
 Signatures = NDArray[np.uint64]
 
 
+class Words(NamedTuple):
+    """The words of some texts, end to end; those of text i are `hashes[starts[i] : starts[i + 1]]`."""
+
+    hashes: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Words:
+        """Case does not count; the same text gives the same in every process."""
+        words = [_words(text) if len(text) > MOST_KEPT else _kept_words(text) for text in texts]
+        starts = np.cumsum([0, *(len(text) for text in words)], dtype=np.int64)
+        return cls(np.concatenate([np.zeros(0, np.uint64), *words]), starts)
+
+    def rows(self, chosen: NDArray[np.int64]) -> Words:
+        """Those of some texts, in this order."""
+        sizes = np.diff(self.starts)[chosen]
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        return Words(self.hashes[np.arange(starts[-1]) + np.repeat(self.starts[chosen] - starts[:-1], sizes)], starts)
+
+
 class Grams(NamedTuple):
     """All n-grams of some texts, end to end."""
 
@@ -48,10 +68,14 @@ class Grams(NamedTuple):
 
 
 def grams(texts: Sequence[str]) -> Grams:
-    """Runs of one, two and three words; case does not count, the same text gives the same in every process."""
-    words = [_words(text) if len(text) > MOST_KEPT else _kept_words(text) for text in texts]
-    owner = np.repeat(np.arange(len(texts)), [len(text) for text in words])
-    one = np.concatenate(words) if words else np.zeros(0, np.uint64)
+    """Runs of one, two and three words."""
+    return grams_of(Words.of(texts))
+
+
+def grams_of(words: Words) -> Grams:
+    """The same of the words of texts."""
+    texts, one = len(words.starts) - 1, words.hashes
+    owner = np.repeat(np.arange(texts), np.diff(words.starts))
     keys, owners = [_mixed(one)], [owner]
     run = one
     for length in (2, 3):
@@ -59,12 +83,12 @@ def grams(texts: Sequence[str]) -> Grams:
         whole = owner[: len(run)] == owner[length - 1 :]
         keys.append(_mixed(run[whole]))
         owners.append(owner[: len(run)][whole])
-    return Grams(np.concatenate(keys), np.concatenate(owners), len(texts))
+    return Grams(np.concatenate(keys), np.concatenate(owners), texts)
 
 
-def counts(texts: Sequence[str]) -> Matrix:
+def counts(words: Words) -> Matrix:
     """Float32 [n, COUNTS]: signed counts over the square root of how many n-grams a text has; blank gives 0."""
-    found = grams(texts)
+    found = grams_of(words)
     column = (found.keys & np.uint64(COUNTS - 1)).astype(np.int64)
     sign = np.where(found.keys >> np.uint64(63), 1.0, -1.0)
     size = np.bincount(found.owner, minlength=found.texts)
@@ -73,11 +97,12 @@ def counts(texts: Sequence[str]) -> Matrix:
     return flat.reshape(found.texts, COUNTS).astype(np.float32)
 
 
-def signatures(texts: Sequence[str]) -> Signatures:
-    """One bit set per text, uint64 [len(texts), BITS / 64]: a bit for each of its n-grams."""
-    packed = np.zeros((len(texts), WORDS_OF_BITS), np.uint64)
-    for first in range(0, len(texts), TEXTS_AT_ONCE):
-        found = grams(texts[first : first + TEXTS_AT_ONCE])
+def signatures(words: Words) -> Signatures:
+    """One bit set per text, uint64 [n, BITS / 64]: a bit for each of its n-grams."""
+    texts = len(words.starts) - 1
+    packed = np.zeros((texts, WORDS_OF_BITS), np.uint64)
+    for first in range(0, texts, TEXTS_AT_ONCE):
+        found = grams_of(words.rows(np.arange(first, min(first + TEXTS_AT_ONCE, texts))))
         bits = np.zeros((found.texts, BITS), np.uint8)
         bits[found.owner, (found.keys >> np.uint64(16)) & np.uint64(BITS - 1)] = 1
         packed[first : first + found.texts] = np.packbits(bits, axis=1).view(np.uint64)

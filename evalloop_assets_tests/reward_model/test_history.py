@@ -12,7 +12,7 @@ from evalloop_assets.logs.contract import TURNS
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.features import GROUPS, features, group_slices, width
 from evalloop_assets.reward_model.history import MOST_EXCHANGES, Exchange, situations
-from evalloop_assets.reward_model.lexical import counts, share_within, signatures
+from evalloop_assets.reward_model.lexical import Words, counts, share_within, signatures
 from evalloop_assets.reward_model.logged import NO_LOG, log_of, logged_situations, read_log
 from evalloop_assets_tests.reward_model.stage import Stage
 from evalloop_assets_tests.reward_model.world import DAY, READING_TABLE, _table
@@ -97,7 +97,7 @@ def test_a_longer_gap_weighs_less():
 def test_a_repetition_further_back_weighs_less():
     """Two replies ago weighs 0.7 of what the last one does."""
     history = [Exchange("hi", STORY[0], 100.0), Exchange("hi", STORY[1], 50.0)]
-    repeated = share_within(signatures(STORY[:1]), signatures(STORY[:2]))
+    repeated = share_within(signatures(Words.of(STORY[:1])), signatures(Words.of(STORY[:2])))
     assert parts(STORY[0], history)["progress"][4] == pytest.approx(0.7 * repeated[0] + repeated[1], rel=1e-5)
 
 
@@ -146,7 +146,7 @@ def test_shares_are_those_of_sets_of_n_grams():
         return {tuple(words[at : at + n]) for n in (1, 2, 3) for at in range(len(words) - n + 1)}
 
     texts = [*STORY, "The lantern went out again", "the lantern"]
-    bits = signatures(texts)
+    bits = signatures(Words.of(texts))
     found = share_within(bits[:, None], bits[None, :])
     for row, one in enumerate(texts):
         for column, other in enumerate(texts):
@@ -154,9 +154,9 @@ def test_shares_are_those_of_sets_of_n_grams():
 
 
 def test_chinese_characters_count_as_words_and_odd_texts_do_no_harm():
-    bits = signatures(["我想听故事", "我想听歌", "", "\ud800", "word " * 50_000])
+    bits = signatures(Words.of(["我想听故事", "我想听歌", "", "\ud800", "word " * 50_000]))
     assert 0.3 < share_within(bits[0], bits[1]) < 0.8
     assert share_within(bits[2], bits[0]) == 0
-    found = counts(["我想听故事", "", "\ud800", "word " * 50_000])
+    found = counts(Words.of(["我想听故事", "", "\ud800", "word " * 50_000]))
     assert np.isfinite(found).all()
     assert not found[1].any()
