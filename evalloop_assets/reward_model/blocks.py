@@ -1,7 +1,8 @@
 """A pure function of blocks of rows, in several processes: the same results as in one, in the same order.
 
 Rules over texts are Python, so that threads would wait for each other. A process takes a second to start: a single
-block is computed here. Processes end with this one, however that ends, and never run its script again, as those that
+block is computed here, and the steps that follow each other in a run share their processes. These end when they have
+had nothing to do for IDLE_S, or with this one, however that ends, and never run its script again, as those that
 Python's own pool spawns do (loky).
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Work = Callable[["pa.Table"], "pa.Table"]
 WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
+IDLE_S = 10
 WATCHED_EVERY_S = 1.0
 
 
@@ -51,10 +53,10 @@ def each(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.T
 
 
 def _apart(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.Table]:
-    from loky import ProcessPoolExecutor
+    from loky import get_reusable_executor
 
     futures: deque[Future[bytes]] = deque()
-    pool = ProcessPoolExecutor(processes, initializer=_end_with, initargs=(os.getpid(),))
+    pool = get_reusable_executor(processes, timeout=IDLE_S, initializer=_end_with, initargs=(os.getpid(),))
     try:
         for block in given:
             futures.append(pool.submit(_worked, work, _packed(block)))
@@ -62,8 +64,9 @@ def _apart(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa
                 yield _unpacked(futures.popleft().result())
         while futures:
             yield _unpacked(futures.popleft().result())
-    finally:
+    except BaseException:  # also where the caller wants no more
         pool.shutdown(kill_workers=True)
+        raise
 
 
 def _worked(work: Work, block: bytes) -> bytes:

@@ -54,6 +54,16 @@ def test_two_processes_give_what_one_gives_in_its_order():
     assert os.getpid() not in apart["process"].to_pylist()
 
 
+def test_steps_that_follow_each_other_share_their_processes_and_nobody_is_left_idle(monkeypatch):
+    monkeypatch.setattr(module, "IDLE_S", 1)
+    first, second = (
+        {one for part in each(doubled, blocks(ROWS, "key", 3), 2) for one in part["process"].to_pylist()}
+        for _ in range(2)
+    )
+    assert len(first | second) <= 2
+    assert waited(lambda: not any(map(alive, first | second)))
+
+
 def test_a_single_block_starts_no_process():
     (found,) = each(doubled, [ROWS], 2)
     assert set(found["process"].to_pylist()) == {os.getpid()}
