@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from evalloop_assets.reward_model.blocks import each
 from evalloop_assets.reward_model.encoder import Encoder, Matrix, require_sound, text_hash
 
 if TYPE_CHECKING:
@@ -110,17 +112,25 @@ class Part(NamedTuple):
     unfinished: bool
 
 
-def embed_day(inputs: Inputs, day: date, encoder: Encoder, most: int = TEXTS_PER_PART) -> Part:
-    """What the day has already, and the next `most` of its texts that no day of the window has."""
+def embed_day(inputs: Inputs, day: date, encoder: Encoder, processes: int = 1, most: int = TEXTS_PER_PART) -> Part:
+    """What the day has already, and the next `most` of its texts that no day of the window has.
+
+    More than one process is for encoders that can be pickled and compute in one thread.
+    """
     import pyarrow as pa
 
     which = {"encoder": encoder.name, "dimension": encoder.dimension}
     known = inputs.query(KNOWN, which | {"day": day})
-    new = inputs.query(NEW, which | {"most": most + 1}).column("text")
-    parts = [known]
-    for first in range(0, min(len(new), most), TEXTS_PER_BATCH):
-        batch = new.slice(first, min(TEXTS_PER_BATCH, most - first))
-        parts.append(embedding_rows(batch.to_pylist(), encoder).cast(known.schema))
-    rows = pa.concat_tables(parts)
+    new = inputs.query(NEW, which | {"most": most + 1})
+    batches = (
+        new.slice(first, min(TEXTS_PER_BATCH, most - first))
+        for first in range(0, min(new.num_rows, most), TEXTS_PER_BATCH)
+    )
+    embedded = each(partial(_embedded, encoder=encoder), batches, processes)
+    rows = pa.concat_tables([known, *(part.cast(known.schema) for part in embedded)])
     shown = {"encoder": encoder.name, "embedded": rows.num_rows - known.num_rows, "known": known.num_rows}
-    return Part(rows, shown, len(new) > most)
+    return Part(rows, shown, new.num_rows > most)
+
+
+def _embedded(new: pa.Table, encoder: Encoder) -> pa.Table:
+    return embedding_rows(new.column("text").to_pylist(), encoder)

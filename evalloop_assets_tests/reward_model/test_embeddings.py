@@ -100,7 +100,7 @@ def two_days(tmp_path: Path) -> Stage:
 
 def embed(stage: Stage, encoder: HashedNgrams, days: list[date], most: int = 1000):
     def step(inputs: Inputs, day: date, settings: Settings) -> Frame:
-        return Frame(*embed_day(inputs, day, encoder, most))
+        return Frame(*embed_day(inputs, day, encoder, most=most))
 
     reads = {"turns": (0, 0)}
     return run_in_parts(stage.lake, TURN_EMBEDDINGS, reads, step, days, stage.settings, "1", "", (-EMBEDDED_FOR, 0))
