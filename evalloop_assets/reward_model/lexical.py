@@ -119,9 +119,15 @@ def share_within(bits: Signatures, others: Signatures) -> Matrix:
     return np.asarray(both / np.maximum(size, 1), np.float32)
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a text in lower case, in their order."""
+    found: list[str] = (WORD_ASCII if text.isascii() else WORD).findall(text.casefold())
+    return found
+
+
 def _words(text: str) -> NDArray[np.uint64]:
     """A hash of each word, in their order."""
-    words = (WORD_ASCII if text.isascii() else WORD).findall(text.casefold())[:MOST_WORDS]
+    words = words_in(text)[:MOST_WORDS]
     hashes = (_kept_hash(word) if len(word) <= LONGEST_KEPT else _hashed(word) for word in words)
     return np.fromiter(hashes, np.uint64, len(words))
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.encoder import Encoder
-from evalloop_assets.reward_model.lexical import WORD, Grams, grams
+from evalloop_assets.reward_model.lexical import Grams, grams, words_in
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -161,7 +161,7 @@ def _likeness(
 
 def plain_words(text: str) -> str:
     """The words of a text in their order, without case and marks."""
-    return " ".join(WORD.findall(text.casefold()))
+    return " ".join(words_in(text))
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
