@@ -128,8 +128,8 @@ def words_in(text: str) -> list[str]:
 def _words(text: str) -> NDArray[np.uint64]:
     """A hash of each word, in their order."""
     words = words_in(text)[:MOST_WORDS]
-    hashes = (_kept_hash(word) if len(word) <= LONGEST_KEPT else _hashed(word) for word in words)
-    return np.fromiter(hashes, np.uint64, len(words))
+    hashed = _kept_hash if max(map(len, words), default=0) <= LONGEST_KEPT else _hashed
+    return np.fromiter(map(hashed, words), np.uint64, len(words))
 
 
 def _hashed(word: str) -> int:
