@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+import evalloop_assets.horizon_labels.assets  # noqa: F401 - it declares a table
 from evalloop_assets.days import Days
 from evalloop_assets.lake.delta import arrow_schema
+from evalloop_assets.lake.registry import declared
 from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.logs.contract import BATTLES, TURNS
@@ -52,17 +54,7 @@ READING_TABLE = TableSchema(
         Column("shown_at", "TIMESTAMP", ""),
     ),
 )
-LABELS_TABLE = TableSchema(
-    name="horizon_labels",
-    row="one kept reply",
-    key=("event_id",),
-    columns=(
-        *_text("event_id", "session_id", "user_id", "conversation_id"),
-        Column("position", "BIGINT", ""),
-        Column("immediate", "DOUBLE", ""),
-        Column("delayed_session", "DOUBLE", ""),
-    ),
-)
+LABELS_TABLE = declared("horizon_labels")
 FIRST_SEEN_TABLE = TableSchema(
     name="first_seen",
     row="one user",
