@@ -22,7 +22,7 @@ from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_by_user
 from evalloop_assets.reward_model.registry import INPUT, Dataset, Notes, register
 from evalloop_assets.reward_model.report import Report, findings_of, picture_of, report, skipped
-from evalloop_assets.reward_model.training import Skipped, Trained, fitted_on, train
+from evalloop_assets.reward_model.training import Skipped, Trained, train
 from evalloop_assets.reward_model.within_sessions import read_labelled
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     def verdict(champion: RewardModel | None) -> Verdict:
         return _verdict(result, champion, table, log, options.promotion_slack)
 
-    taught = fitted_on(labelled, pairs)
-    pushed = sweep(result.split.fit, anchors, training(options), mix(options), options.encoder, taught)
+    pushed = sweep(result.split.fit, anchors, training(options), mix(options), options.encoder, result.replies)
     found = findings_of(result, inputs.query(SLICES, {"pairs": options.max_pairs}), pushed)
     picture = picture_of(result, found)
     notes = _notes(result, found.readings, settings, inputs.versions, picture)

@@ -26,6 +26,8 @@ class Trained(NamedTuple):
     readings: list[Reading]
     """On held-out users only."""
     split: Split
+    replies: Labelled | None
+    """Those that were learned from."""
     fitted: Fitted
     length_coefficients: dict[str, float]
     """Per learned horizon: how much the labels go by length, which the reward does not."""
@@ -53,17 +55,18 @@ def train(
     reason = _no_training(pairs, split, anchors, training, mix)
     if reason:
         return Skipped(reason)
-    known = None if replies is None else direction(fitted_on(replies, pairs), scale_of(split.fit.difference))
+    taught = None if replies is None else _fitted_on(replies, pairs)
+    known = None if taught is None else direction(taught, scale_of(split.fit.difference))
     fitted = fit(split.fit, split.tune, training, checkpoints, known)
     model = assemble(fitted, split.tune, anchors, mix, encoder, trained_through)
     length, along = (
         {horizon: float(values[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
         for values in (fitted.length, fitted.along)
     )
-    return Trained(model, evaluate(model, split.held_out), split, fitted, length, along)
+    return Trained(model, evaluate(model, split.held_out), split, taught, fitted, length, along)
 
 
-def fitted_on(replies: Labelled, pairs: Pairs) -> Labelled:
+def _fitted_on(replies: Labelled, pairs: Pairs) -> Labelled:
     """Those of the users and days on which the pairs are fitted."""
     return replies.where(is_fitted(replies.users.tolist()) & (replies.days <= last_fitted_day(pairs.days)))
 

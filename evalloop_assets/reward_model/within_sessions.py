@@ -1,6 +1,6 @@
 """What the labels of single replies say, compared within their session: a direction for the fit of the pairs.
 
-Pairs are few, since a session gives one or two, while nearly every kept reply has an immediate label. Across sessions
+Pairs are few, while nearly every kept reply has an immediate label. Across sessions
 such labels tell users and moods from each other rather than replies; within one session they compare replies as a pair
 does (`003_c9bb702ef28bd78d.txt`, section 6.2). The direction of features along which they rise is one more column of
 the fit (`bradley_terry.py`), whose coefficient the pairs decide, each horizon its own.
