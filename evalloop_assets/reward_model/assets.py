@@ -140,7 +140,8 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
     """A reward model is trained at the end of every run on the pairs of two weeks, and tested on users it never saw.
 
     Bradley-Terry per horizon with censored labels masked; length is a covariate of the training and dropped at scoring.
-    Where labels of single replies rise within sessions is one more direction for the fit, weighed by the pairs.
+    Where labels of single replies rise within sessions, and where the texts of the models differ, are more directions
+    for the fit, weighed by the pairs.
     The model goes to the MLflow registry as challenger and becomes champion if it tells the held-out preferences no
     worse than the champion does. Too few pairs, or only ties and censored ones: one row `skipped` with the reason, and
     the champion stays.

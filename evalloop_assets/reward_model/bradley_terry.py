@@ -49,6 +49,8 @@ class Training:
     """Most rounds of STEPS steps of L-BFGS, each of which looks at all pairs at least once."""
     penalty: float = 1.0
     """Weight of the squared coefficients beside the summed loss of the labels: the precision of their prior, halved."""
+    tail_weight: float = 1.0
+    """Weight of a label of a tail pair, whose replies answer two messages, beside 1 of a pair with one."""
     min_labels: int = 50
     """Decided labels of a horizon among the fitted pairs below which it is not learned."""
     threads: int = 1
@@ -61,7 +63,8 @@ class Fitted(NamedTuple):
     length: NDArray[np.float64]
     """Coefficient of the log length ratio per horizon: how much the labels go by length."""
     along: NDArray[np.float64]
-    """Coefficient of the direction per horizon, in logits by standard deviation of the pairs; part of the weights."""
+    """Coefficients of the directions per horizon [heads, k], in logits by standard deviation of the pairs; part of the
+    weights."""
     learned: tuple[bool, ...]
     """Per horizon; the output of one not learned means nothing."""
     losses: tuple[float, ...]
@@ -76,12 +79,12 @@ def learnable(pairs: Pairs, min_labels: int) -> tuple[bool, ...]:
 
 
 def fit(
-    pairs: Pairs, tune: Pairs, training: Training, checkpoints: Path | None = None, direction: Matrix | None = None
+    pairs: Pairs, tune: Pairs, training: Training, checkpoints: Path | None = None, directions: Matrix | None = None
 ) -> Fitted:
     """Fits the heads whose horizon has enough labels; ValueError where none has, or where a feature is not finite.
 
-    A `direction` [f] of the scaled features (`within_sessions.py`) is one more column, and its share is added to the
-    weights: beside it the other coefficients tell what it does not.
+    Each of the `directions` [k, f] of the scaled features (`within_sessions.py`) is one more column, and its share is
+    added to the weights: beside them the other coefficients tell what they do not.
 
     With a folder for `checkpoints`, a run that was killed goes on from its last epoch when it is called again with the
     same pairs, and ends with the same weights. UserError where the folder cannot be written or a GPU is too small.
@@ -97,7 +100,7 @@ def fit(
     with _threads(training.threads):
         try:
             parts = (_learned_only(pairs, learned), _learned_only(tune, learned))
-            return _fit(*parts, learned, training, checkpoints, direction)
+            return _fit(*parts, learned, training, checkpoints, directions)
         except torch.OutOfMemoryError as error:
             raise UserError(
                 "training of the reward model",
@@ -123,12 +126,12 @@ def scale_of(difference: Matrix) -> Matrix:
     return scale
 
 
-def _unit(direction: Matrix | None, difference: Matrix, scale: Matrix) -> Matrix:
-    """The direction with standard deviation 1 over the pairs [f]; zeros where there is none."""
-    if direction is None:
-        return np.zeros_like(scale)
-    spread = float(np.std(difference @ (direction * scale)))
-    return np.asarray(direction / spread if spread > 1e-9 else np.zeros_like(scale), np.float32)
+def _units(directions: Matrix | None, difference: Matrix, scale: Matrix) -> Matrix:
+    """The directions with standard deviation 1 over the pairs [k, f]; zeros for one that tells no pair apart."""
+    if directions is None:
+        return np.zeros((0, len(scale)), np.float32)
+    spread = np.std(difference @ (directions * scale).T, axis=0)
+    return np.asarray(directions * np.where(spread > 1e-9, 1 / np.maximum(spread, 1e-9), 0.0)[:, None], np.float32)
 
 
 def _fit(
@@ -137,16 +140,16 @@ def _fit(
     learned: tuple[bool, ...],
     training: Training,
     folder: Path | None,
-    direction: Matrix | None,
+    directions: Matrix | None,
 ) -> Fitted:
     import torch
 
     scale = scale_of(pairs.difference)
-    unit = _unit(direction, pairs.difference, scale)
-    data, check = _tensors(pairs, _own_rows()), _tensors(tune, slice(None))
+    units = _units(directions, pairs.difference, scale)
+    data, check = (_tensors(part, rows, training) for part, rows in ((pairs, _own_rows()), (tune, slice(None))))
     labels = _over_processes(data.known.sum())
-    size = (len(HORIZONS), len(scale) + 2)
-    factors, along = (torch.from_numpy(column).to(data.known.device) for column in (scale, unit))
+    size = (len(HORIZONS), len(scale) + len(units) + 1)
+    factors, along = (torch.from_numpy(column).to(data.known.device) for column in (scale, units))
     weights = torch.zeros(size, device=data.known.device, requires_grad=True)
     optimiser = torch.optim.LBFGS(
         [weights], max_iter=STEPS, history_size=MEMORY, tolerance_change=0.0, line_search_fn="strong_wolfe"
@@ -165,7 +168,7 @@ def _fit(
             found: torch.Tensor = summed[-1] / labels + training.penalty / labels * weights[:, :-1].square().sum()
         return found
 
-    kept = Checkpoints.of(folder, (*pairs, *tune, unit), training)
+    kept = Checkpoints.of(folder, (*pairs, *tune, units), training)
     losses, tuning = kept.restore(weights, optimiser)
     while len(losses) < training.epochs and not _settled(losses):
         losses.append(float(optimiser.step(loss)))  # type: ignore[no-untyped-call]
@@ -177,10 +180,11 @@ def _fit(
     if _rank() == 0:
         kept.remove()
     found = weights.detach().cpu().numpy()
+    alone, shares = found[:, : len(scale)], found[:, len(scale) : -1]
     return Fitted(
-        {SCALE: scale, LINEAR: np.ascontiguousarray((found[:, :-2] + found[:, -2:-1] * unit).T, np.float32)},
+        {SCALE: scale, LINEAR: np.ascontiguousarray((alone + shares @ units).T, np.float32)},
         found[:, -1].astype(np.float64),
-        found[:, -2].astype(np.float64),
+        shares.astype(np.float64),
         learned,
         tuple(losses),
         tuple(tuning),
@@ -199,33 +203,34 @@ class _Data(NamedTuple):
     targets: torch.Tensor
     """[heads, n], 0.5 where censored."""
     known: torch.Tensor
-    """[heads, n] 1 where not censored."""
+    """[heads, n] weight of the label, 0 where it is censored."""
 
 
-def _tensors(pairs: Pairs, rows: slice) -> _Data:
+def _tensors(pairs: Pairs, rows: slice, training: Training) -> _Data:
     """These rows of the pairs, on the GPU if there is one; in main memory the differences are not copied."""
     import torch
 
     device = f"cuda:{_rank() % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
     known = np.isfinite(pairs.targets[rows])
+    weight = np.where(pairs.sources[rows] == "tail", training.tail_weight, 1.0)
     columns = (
         pairs.difference[rows],
         pairs.log_length_ratio[rows],
         np.where(known, pairs.targets[rows], 0.5).T,
-        known.T,
+        (known * weight[:, None]).T,
     )
     return _Data(*(torch.from_numpy(np.ascontiguousarray(column, np.float32)).to(device) for column in columns))
 
 
 def _loss(weights: torch.Tensor, scale: torch.Tensor, along: torch.Tensor, data: _Data) -> torch.Tensor:
-    """Summed cross-entropy of the labels that are not censored, in float32 on every device.
+    """Weighted sum of the cross-entropy of the labels that are not censored, in float32 on every device.
 
     With products in bfloat16 the line search stops short of the one best fit (`docs/reward-model.md`).
     """
     import torch
 
     # Heads come first: the gradient's product with the long side last takes ten times as long.
-    linear = (weights[:, :-2] + weights[:, -2:-1] * along) * scale
+    linear = (weights[:, : len(scale)] + weights[:, len(scale) : -1] @ along) * scale
     logits = linear @ data.difference.t() + weights[:, -1:] * data.length
     losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, data.targets, reduction="none")
     return (losses * data.known).sum()

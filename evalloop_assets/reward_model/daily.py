@@ -46,7 +46,7 @@ SAMPLE = "SELECT * FROM preference_pairs ORDER BY md5(pair_id), pair_id LIMIT $p
 
 LABELLED = """
     SELECT h.user_id, h.day, h.session_id, h.event_id, h.conversation_id, h.position, h.immediate,
-        t.user_text, t.reply_text
+        h.model_id, t.user_text, t.reply_text
     FROM horizon_labels AS h JOIN turns AS t ON t.event_id = h.event_id
     WHERE h.immediate IS NOT NULL AND trim(t.reply_text) <> ''
     ORDER BY md5(h.session_id), h.session_id, h.position, h.event_id

@@ -21,10 +21,10 @@ from evalloop_assets.reward_model.encoder import Matrix
 from evalloop_assets.reward_model.pairs import Pairs
 
 PAIRS, TRAINING, FITTED = "pairs.npz", "training.json", "fitted.npz"
-DIRECTION = "direction"
+DIRECTIONS = "directions"
 
 
-def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training, direction: Matrix | None = None) -> None:
+def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training, directions: Matrix | None = None) -> None:
     """What is to be trained, into a folder that is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = {
@@ -32,8 +32,8 @@ def write_job(folder: Path, pairs: Pairs, tune: Pairs, training: Training, direc
         for part, of in (("fit", pairs), ("tune", tune))
         for name, column in of._asdict().items()
     }
-    if direction is not None:
-        parts[DIRECTION] = direction
+    if directions is not None:
+        parts[DIRECTIONS] = directions
     np.savez(folder / PAIRS, **parts)
     (folder / TRAINING).write_text(json.dumps(asdict(training)))
 
@@ -58,12 +58,12 @@ def main(folder: Path) -> None:
         training = Training(**json.loads((folder / TRAINING).read_text()))
         with np.load(folder / PAIRS) as file:
             pairs, tune = (Pairs(*(file[f"{part}.{name}"] for name in Pairs._fields)) for part in ("fit", "tune"))
-            direction = file.get(DIRECTION)
+            directions = file.get(DIRECTIONS)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"training job in {folder}", f"it cannot be read ({error})", "Write it anew") from error
     group.init_process_group("nccl" if torch.cuda.device_count() >= group_size() else "gloo")
     try:
-        found = fit(pairs, tune, training, folder / "checkpoints", direction)
+        found = fit(pairs, tune, training, folder / "checkpoints", directions)
         if group.get_rank() == 0:
             weights = {f"weights.{name}": value for name, value in found.weights.items()}
             rest = {name: np.array(value) for name, value in found._asdict().items() if name != "weights"}

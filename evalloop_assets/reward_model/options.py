@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def training(options: RewardSettings) -> Training:
-    return Training(epochs=options.epochs, penalty=options.penalty, min_labels=options.min_labels)
+    return Training(
+        epochs=options.epochs,
+        penalty=options.penalty,
+        tail_weight=options.tail_weight,
+        min_labels=options.min_labels,
+    )
 
 
 def mix(options: RewardSettings) -> Mix:

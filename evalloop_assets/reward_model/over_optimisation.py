@@ -16,7 +16,7 @@ from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable,
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.model import HORIZONS, Floats, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, place_of
-from evalloop_assets.reward_model.within_sessions import Labelled, direction
+from evalloop_assets.reward_model.within_sessions import Labelled, directions
 
 DRAWS = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = 400
@@ -64,8 +64,8 @@ def sweep(
         nobody = part.where(slice(0))
         known = None
         if replies is not None:
-            known = direction(replies.where(_of_half(replies.users, first)), scale_of(part.difference))
-        fitted = fit(part, nobody, training, direction=known)
+            known = directions(replies.where(_of_half(replies.users, first)), scale_of(part.difference))
+        fitted = fit(part, nobody, training, directions=known)
         models.append(assemble(fitted, nobody, anchors, mix, encoder, "halves"))
     proxy, gold = (model.temporal(model.reward_parts(model.parts(anchors.features))) for model in models)
     return Sweep(best_of_n(proxy, gold, np.random.default_rng(0)))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, learnable, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.evaluation import Reading, evaluate
 from evalloop_assets.reward_model.model import HORIZONS, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, Split, is_fitted, last_fitted_day, split_by_user
-from evalloop_assets.reward_model.within_sessions import Labelled, direction
+from evalloop_assets.reward_model.within_sessions import Labelled, directions
 
 
 class Skipped(NamedTuple):
@@ -32,7 +35,7 @@ class Trained(NamedTuple):
     length_coefficients: dict[str, float]
     """Per learned horizon: how much the labels go by length, which the reward does not."""
     direction_coefficients: dict[str, float]
-    """Per learned horizon: how much the value goes by what labels of single replies say."""
+    """Per learned horizon: how much the value goes by what labels of single replies say; empty without them."""
 
 
 def train(
@@ -56,14 +59,16 @@ def train(
     if reason:
         return Skipped(reason)
     taught = None if replies is None else _fitted_on(replies, pairs)
-    known = None if taught is None else direction(taught, scale_of(split.fit.difference))
+    known = None if taught is None else directions(taught, scale_of(split.fit.difference))
     fitted = fit(split.fit, split.tune, training, checkpoints, known)
     model = assemble(fitted, split.tune, anchors, mix, encoder, trained_through)
-    length, along = (
-        {horizon: float(values[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
-        for values in (fitted.length, fitted.along)
-    )
+    length = _by_horizon(fitted, fitted.length)
+    along = {} if known is None else _by_horizon(fitted, fitted.along[:, 0])
     return Trained(model, evaluate(model, split.held_out), split, taught, fitted, length, along)
+
+
+def _by_horizon(fitted: Fitted, values: NDArray[np.float64]) -> dict[str, float]:
+    return {horizon: float(values[at]) for at, horizon in enumerate(HORIZONS) if fitted.learned[at]}
 
 
 def _fitted_on(replies: Labelled, pairs: Pairs) -> Labelled:

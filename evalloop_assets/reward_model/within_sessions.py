@@ -1,9 +1,11 @@
-"""What the labels of single replies say, compared within their session: a direction for the fit of the pairs.
+"""What single replies say of where the pairs should be looked at first: directions of features for their fit.
 
-Pairs are few, while nearly every kept reply has an immediate label. Across sessions
-such labels tell users and moods from each other rather than replies; within one session they compare replies as a pair
-does (`003_c9bb702ef28bd78d.txt`, section 6.2). The direction of features along which they rise is one more column of
-the fit (`bradley_terry.py`), whose coefficient the pairs decide, each horizon its own.
+Pairs are few and replies are many, nearly every kept one with an immediate label. Across sessions such labels tell
+users and moods from each other rather than replies; within one session they compare replies as a pair does
+(`003_c9bb702ef28bd78d.txt`, section 6.2). They rise along one direction. Others are those in which the texts of the
+models differ beyond what differs within a session: what a model does throughout is what its battles are about.
+
+Each is one more column of the fit (`bradley_terry.py`), whose coefficient the pairs decide, each horizon its own.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 PENALTY = 10.0
 """Weight of the squared coefficients of the scaled features beside the summed squared error of the labels."""
+MOST_MODELS = 8
+"""Models whose texts are told from the others', those with most replies."""
 
 
 class Labelled(NamedTuple):
@@ -32,6 +36,7 @@ class Labelled(NamedTuple):
     days: NDArray[np.datetime64]
     sessions: NDArray[np.int64]
     """[n] a number per session."""
+    models: NDArray[np.str_]
     features: Matrix
     """[n, f]"""
     nuisance: Matrix
@@ -44,6 +49,7 @@ class Labelled(NamedTuple):
             self.users[chosen],
             self.days[chosen],
             self.sessions[chosen],
+            self.models[chosen],
             self.features[chosen],
             self.nuisance[chosen],
             self.labels[chosen],
@@ -51,7 +57,7 @@ class Labelled(NamedTuple):
 
 
 def read_labelled(table: pa.Table, encoder: Encoder, log: Log) -> Labelled:
-    """Rows of `user_id, day, session_id, event_id, position, user_text, reply_text, immediate`, none of them NULL."""
+    """Rows of `user_id, day, session_id, event_id, model_id, position, user_text, reply_text, immediate`, none NULL."""
     events, messages, replies = (table.column(name).to_pylist() for name in ("event_id", "user_text", "reply_text"))
     sessions = table.column("session_id").combine_chunks().dictionary_encode().indices
     position = table.column("position").to_numpy().astype(np.float64)
@@ -60,19 +66,34 @@ def read_labelled(table: pa.Table, encoder: Encoder, log: Log) -> Labelled:
         np.array(table.column("user_id").to_pylist(), np.str_),
         np.array(table.column("day").to_pylist(), "datetime64[D]"),
         sessions.to_numpy(zero_copy_only=False).astype(np.int64),
+        np.array(table.column("model_id").to_pylist(), np.str_),
         features(logged_situations(log, events, messages, replies), encoder),
         np.log1p(np.stack([position, length], axis=1)).astype(np.float32),
         table.column("immediate").to_numpy().astype(np.float64),
     )
 
 
-def direction(replies: Labelled, scale: Matrix) -> Matrix:
-    """Float32 [f]: ridge regression of the labels on the features times `scale` [f], both less their session's mean.
+def directions(replies: Labelled, scale: Matrix) -> Matrix:
+    """Float32 [1 + models, f] of the features times `scale` [f].
 
-    Sessions with one reply say nothing. All zeros where no session has two.
+    The first is the ridge regression of the labels on the features, both less their session's mean; all zeros where no
+    session has two replies. Then one for each model, if there are several: the mean of its replies' features less that
+    of all, by the inverse of the scatter within sessions (Fisher's linear discriminants, with the same penalty).
     """
-    width = len(scale) + replies.nuisance.shape[1]
-    products = np.zeros((width + 1, width + 1))
+    width = len(scale)
+    scatter = _scatter_within(replies, scale)
+    penalty = np.full(len(scatter) - 1, PENALTY)
+    penalty[width:] = 1e-6
+    inner = scatter[:-1, :-1] + np.diag(penalty)
+    along = np.linalg.solve(inner, scatter[:-1, -1])[:width]
+    apart = np.linalg.solve(inner[:width, :width], _leads(replies) * scale[:, None])
+    return np.asarray(np.concatenate([along[None], apart.T]), np.float32)
+
+
+def _scatter_within(replies: Labelled, scale: Matrix) -> NDArray[np.float64]:
+    """Sums of products of scaled features, nuisance and label, each less the mean of its session [f + 3, f + 3]."""
+    width = len(scale) + replies.nuisance.shape[1] + 1
+    products = np.zeros((width, width))
     for rows, session in _whole_sessions(replies.sessions):
         columns = [replies.features[rows] * scale, replies.nuisance[rows], replies.labels[rows, None]]
         block = np.concatenate(columns, axis=1, dtype=np.float32)
@@ -80,10 +101,18 @@ def direction(replies: Labelled, scale: Matrix) -> Matrix:
         sizes = np.diff(starts, append=len(rows))
         block -= np.repeat(np.add.reduceat(block, starts, axis=0) / sizes[:, None], sizes, axis=0)
         products += block.T @ block
-    penalty = np.full(width, PENALTY)
-    penalty[len(scale) :] = 1e-6
-    found = np.linalg.solve(products[:-1, :-1] + np.diag(penalty), products[:-1, -1])
-    return np.asarray(found[: len(scale)], np.float32)
+    return products
+
+
+def _leads(replies: Labelled) -> NDArray[np.float64]:
+    """Mean features of a model's replies less those of all [f, models]; none where there is one model."""
+    models, counts = np.unique(replies.models, return_counts=True)
+    if len(models) < 2:
+        return np.zeros((replies.features.shape[1], 0))
+    most = np.argsort(-counts, kind="stable")[:MOST_MODELS]
+    wrote = np.asarray(replies.models[:, None] == models[most], np.float32)
+    means = replies.features.T @ (wrote / counts[most])
+    return np.asarray(means - replies.features.mean(axis=0)[:, None], np.float64)
 
 
 def _whole_sessions(sessions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

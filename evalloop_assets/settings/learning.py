@@ -23,12 +23,15 @@ class RewardSettings(Section):
     beta: float = Field(1.0, ge=0, description="share of the progress in the reward")
     epochs: int = Field(40, ge=1, description="most rounds of five steps over the pairs")
     penalty: float = Field(
-        3.0, ge=0, description="weight of the squared coefficients beside the summed loss of the labels"
+        4.0, ge=0, description="weight of the squared coefficients beside the summed loss of the labels"
+    )
+    tail_weight: float = Field(
+        0.3, gt=0, description="weight of a tail pair's label beside 1 of pairs that answer one message"
     )
     min_labels: int = Field(50, ge=1, description="decided labels of a horizon below which it is not learned")
     max_pairs: int = Field(50_000, ge=1, description="pairs of one training; more are sampled by hash")
     max_labelled: int = Field(
-        20_000, ge=0, description="labelled replies of one training, drawn by session; 0: pairs alone"
+        40_000, ge=0, description="labelled replies of one training, drawn by session; 0: pairs alone"
     )
     anchors: int = Field(2_000, ge=2, description="replies of the frozen set that fixes a version's scale")
     promotion_slack: float = Field(

@@ -36,6 +36,19 @@ def test_fit_equals_logistic_regression_on_differences_of_the_labels_known():
         np.testing.assert_allclose(found.weights["linear"][:, horizon], oracle.coef_[0, :-1], atol=0.02)
 
 
+def test_tail_pairs_count_by_their_weight():
+    pairs, _ = planted(2000, censored=0.3)
+    tails = np.arange(2000) % 2 == 0
+    pairs = pairs._replace(sources=np.where(tails, "tail", "battle"))
+    training = Training(epochs=60, tail_weight=0.25)
+    found = fit(pairs, nobody(pairs), training)
+    differences = np.column_stack([pairs.difference * found.weights["scale"], pairs.log_length_ratio])
+    known = np.isfinite(pairs.targets[:, 0])
+    oracle = LogisticRegression(C=1 / (2 * training.penalty), fit_intercept=False, tol=1e-8)
+    oracle.fit(differences[known], pairs.targets[known, 0], sample_weight=np.where(tails, 0.25, 1.0)[known])
+    np.testing.assert_allclose(found.weights["linear"][:, 0], oracle.coef_[0, :-1], atol=0.02)
+
+
 def test_recovers_a_planted_preference():
     pairs, truth = planted(6000)
     found = fit(pairs, nobody(pairs), FREE)

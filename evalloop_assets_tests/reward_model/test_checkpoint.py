@@ -92,8 +92,8 @@ def test_a_checkpoint_is_gone_on_from_and_not_begun_anew(parts: tuple[Pairs, Pai
 def test_a_damaged_checkpoint_and_a_half_written_one_are_left_behind(
     parts: tuple[Pairs, Pairs], whole: Fitted, tmp_path: Path, content: bytes
 ):
-    no_direction = np.zeros(parts[0].difference.shape[1], np.float32)
-    path = Checkpoints.of(tmp_path, [*parts[0], *parts[1], no_direction], TRAINING).path
+    no_directions = np.zeros((0, parts[0].difference.shape[1]), np.float32)
+    path = Checkpoints.of(tmp_path, [*parts[0], *parts[1], no_directions], TRAINING).path
     assert path
     path.write_bytes(content)
     path.with_suffix(".77.partial").write_bytes(b"half")
@@ -122,9 +122,9 @@ def test_a_gpu_without_memory_is_one_clear_line(parts: tuple[Pairs, Pairs], monk
 
 def test_two_processes_find_what_one_finds(parts: tuple[Pairs, Pairs], tmp_path: Path):
     """Real torchrun with gloo on loopback."""
-    direction = np.arange(parts[0].difference.shape[1], dtype=np.float32)
-    whole = fit(*parts, TRAINING, direction=direction)
-    write_job(tmp_path, *parts, TRAINING, direction)
+    directions = np.random.default_rng(1).normal(size=(3, parts[0].difference.shape[1])).astype(np.float32)
+    whole = fit(*parts, TRAINING, directions=directions)
+    write_job(tmp_path, *parts, TRAINING, directions)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     run = subprocess.run(
         [*command, "-m", "evalloop_assets.reward_model.distributed", str(tmp_path)],
