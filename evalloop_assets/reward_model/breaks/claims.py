@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from evalloop_assets.reward_model.breaks.clauses import OPEN, OTHER, SELF, THIRD, Clause, clauses_of
@@ -109,8 +109,9 @@ MET_ZH = re.compile("[给找叫怕见等问跟把被交报喊请让骗帮救追]
 def read(text: str, prompt: Sequence[Clause] = ()) -> Said:
     """What a message claims; `prompt` are the clauses of the message that it answers."""
     clauses = list({clause.text: clause for clause in clauses_of(text)}.values())[:MOST_CLAUSES]
-    claims = [Claim(clause) for clause in clauses if _claims(clause)]
-    attributes = [attribute for clause in clauses if _stated(clause) for attribute in attributes_of(clause)]
+    stated = [clause for clause in clauses if _stated(clause)]
+    claims = [Claim(clause) for clause in stated if clause.tokens or clause.attitude]
+    attributes = [attribute for clause in stated for attribute in attributes_of(clause)]
     answer = None
     question = next((clause for clause in reversed(prompt) if clause.question), None)
     if question and clauses and not clauses[0].question and question.subject != THIRD:
@@ -130,10 +131,6 @@ def read(text: str, prompt: Sequence[Clause] = ()) -> Said:
 
 def _stated(clause: Clause) -> bool:
     return not clause.question and not clause.unreal and clause.subject in (SELF, OPEN)
-
-
-def _claims(clause: Clause) -> bool:
-    return _stated(clause) and bool(clause.tokens or clause.attitude)
 
 
 def _answered(question: Clause, first: Clause) -> Clause | None:
@@ -188,52 +185,55 @@ def chinese_jobs() -> re.Pattern[str]:
     return re.compile("|".join(sorted(word_lists()["chinese_jobs"].split(), key=len, reverse=True)))
 
 
-def attributes_of(clause: Clause) -> list[Attribute]:
+def attributes_of(clause: Clause) -> Sequence[Attribute]:
     """Attributes that the clause gives its speaker; none where it denies."""
     if clause.fact < 0:
-        return []
-    return _chinese_attributes(clause) if clause.han else _english_attributes(clause)
+        return ()
+    if clause.han:
+        return _chinese_attributes(clause.text, clause.subject == SELF)
+    return _english_attributes(clause.text, tuple(clause.tokens)) if clause.subject == SELF else ()
 
 
-def _english_attributes(clause: Clause) -> list[Attribute]:
-    text, found = clause.text, []
-    if clause.subject == SELF:
-        for name, pattern in (("home", FROM_EN), ("residence", LIVE_EN)):
-            if (match := pattern.search(text)) and (place := place_of(match[0])):
-                found.append(Attribute(name, place, True))
-        if match := NAME_EN.search(text):
-            found.append(Attribute("name", match[1], True))
-        if match := AGE_EN.search(text):
-            found.append(Attribute("age", _number(match[1]), True))
-        if match := GENDER_EN.search(text):
-            found.append(Attribute("gender", "male" if match[1] in MALE else "female", True))
-        if (match := JOB_EN.search(text)) and stem(match[1]) in english_jobs():
-            found.append(Attribute("job", stem(match[1]), True))
-        if match := FAVOURITE_EN.search(text):
-            found.append(Attribute(f"favourite {stem(match[1])}", match[2].strip(), True))
-        found += [
-            Attribute(f"number of {token}", _number(match[1]), True)
-            for match in (COUNT_EN.finditer(text) if OWNS.search(text) else ())
-            if (token := _counted(clause, match[2])) and stem(match[2]) not in NO_POSSESSION
-        ]
-    return found
+@lru_cache(maxsize=20_000)
+def _english_attributes(text: str, tokens: Sequence[str]) -> tuple[Attribute, ...]:
+    found = []
+    for name, pattern in (("home", FROM_EN), ("residence", LIVE_EN)):
+        if (match := pattern.search(text)) and (place := place_of(match[0])):
+            found.append(Attribute(name, place, True))
+    if match := NAME_EN.search(text):
+        found.append(Attribute("name", match[1], True))
+    if match := AGE_EN.search(text):
+        found.append(Attribute("age", _number(match[1]), True))
+    if match := GENDER_EN.search(text):
+        found.append(Attribute("gender", "male" if match[1] in MALE else "female", True))
+    if (match := JOB_EN.search(text)) and stem(match[1]) in english_jobs():
+        found.append(Attribute("job", stem(match[1]), True))
+    if match := FAVOURITE_EN.search(text):
+        found.append(Attribute(f"favourite {stem(match[1])}", match[2].strip(), True))
+    found += [
+        Attribute(f"number of {token}", _number(match[1]), True)
+        for match in (COUNT_EN.finditer(text) if OWNS.search(text) else ())
+        if (token := _counted(tokens, match[2])) and stem(match[2]) not in NO_POSSESSION
+    ]
+    return tuple(found)
 
 
-def _counted(clause: Clause, word: str) -> str:
+def _counted(tokens: Sequence[str], word: str) -> str:
     root = stem(word)
-    return root if root in clause.tokens or any(token[0] == "@" for token in clause.tokens) else ""
+    return root if root in tokens or any(token[0] == "@" for token in tokens) else ""
 
 
 NOT_OWNED = ("year", "month", "week", "day", "hour", "minute", "time", "mile", "dollar", "of", "or", "and", "more")
 NO_POSSESSION = frozenset(map(stem, NOT_OWNED))
 
 
-def _chinese_attributes(clause: Clause) -> list[Attribute]:
-    text, found = clause.text.strip(" 。！!.?？"), []
+@lru_cache(maxsize=20_000)
+def _chinese_attributes(clause: str, of_self: bool) -> tuple[Attribute, ...]:
+    text, found = clause.strip(" 。！!.?？"), []
     if match := NAME_ZH.search(text):
         found.append(Attribute("name", match[1], True))
     if match := AGE_ZH.search(text):
-        found.append(Attribute("age", _number(match[1] or match[2]), clause.subject == SELF))
+        found.append(Attribute("age", _number(match[1] or match[2]), of_self))
     if match := FAVOURITE_ZH.search(text):
         found.append(Attribute(f"favourite {match[1]}", match[2], True))
     if match := GENDER_ZH.search(text):
@@ -242,12 +242,13 @@ def _chinese_attributes(clause: Clause) -> list[Attribute]:
         if (match := pattern.search(text)) and (place := place_of(match[0])):
             found.append(Attribute(name, place, True))
     if (match := JOB_ZH.search(text)) and not MET_ZH.search(match[1]) and (jobs := _jobs(match[1])):
-        found.append(Attribute("job", jobs, clause.subject == SELF))
-    return found + [
-        Attribute(f"number of {match[2][:2]}", _number(match[1]), clause.subject == SELF)
+        found.append(Attribute("job", jobs, of_self))
+    found += [
+        Attribute(f"number of {match[2][:2]}", _number(match[1]), of_self)
         for match in COUNT_ZH.finditer(text)
         if match[2][0] not in "大小多月半小时左"
     ]
+    return tuple(found)
 
 
 ASKED = {

@@ -224,13 +224,6 @@ def forgotten(asked: Sequence[Clause], said: Said, told: Sequence[Said]) -> floa
 def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
     """Evidence that the speaker takes the user's part: tells the user what oneself claimed, or agrees with oneself."""
     found = 0.0
-    user_tokens = {
-        token
-        for message in users
-        for clause in message.clauses
-        if not clause.question and clause.subject != OTHER
-        for token in clause.tokens
-    }
     mine = [
         claim.clause for message in own[-3:] for claim in message.claims if not claim.answers and claim.clause.tokens
     ]
@@ -244,8 +237,12 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
             for earlier in mine:
                 if earlier.subject != SELF:
                     continue
-                shared = (clause.tokens.keys() & earlier.tokens.keys()) - user_tokens
-                if shared and sum(map(weight, shared)) >= 0.5 * sum(map(weight, clause.tokens)):
+                shared = clause.tokens.keys() & earlier.tokens.keys()
+                if (
+                    shared
+                    and (shared := shared - _told_by(users))
+                    and sum(map(weight, shared)) >= 0.5 * sum(map(weight, clause.tokens))
+                ):
                     found = max(found, 0.35 if clause.question else 0.45)
         also = mine and clause.subject == SELF and not clause.question and ALSO.search(clause.text)
         told = any(earlier.subject == SELF and not earlier.question for earlier in latest)
@@ -253,6 +250,17 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
             shared_own = any(clause.tokens.keys() & earlier.tokens.keys() for earlier in mine)
             found = max(found, 0.45 if shared_own else 0.3)
     return found
+
+
+def _told_by(users: Sequence[Said]) -> set[str]:
+    """What the users' own statements, not about the other, are about."""
+    return {
+        token
+        for message in users
+        for clause in message.clauses
+        if not clause.question and clause.subject != OTHER
+        for token in clause.tokens
+    }
 
 
 ALSO = re.compile(r"\b(?:me too|i also|i am .* too|so do i)\b|我也")

@@ -42,14 +42,19 @@ class Conversation:
         self._promises: dict[str, Promises] = defaultdict(Promises)
         self._threads: dict[str, Thread] = defaultdict(Thread)
         self._last: tuple[str, str] | None = None
-        self._texts: dict[str, list[str]] = defaultdict(list)
 
     def hear(self, speaker: str, text: str, persona: str, user: bool) -> Break:
         """What this message breaks; the user's never does."""
         prompt = self._last if self._last and self._last[0] != speaker else None
         said = _read(text, prompt[1] if prompt else "")
-        found = NONE if user or not text.strip() else self._held(speaker, said, text, prompt, persona)
-        self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said, text, prompt)
+        found = NONE
+        if user:
+            self._remember(speaker, said)
+        else:
+            found = self._held(speaker, said, text, prompt, persona) if text.strip() else NONE
+            self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said, text, prompt)
+        if text.strip():
+            self._last = (speaker, text)
         return found
 
     def _held(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None, persona: str) -> Break:
@@ -86,10 +91,7 @@ class Conversation:
         return Break(scores[kind], kind) if scores[kind] > 0 else NONE
 
     def _note(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None) -> None:
-        if text.strip():
-            self._last = (speaker, text)
-        past = self._said[speaker]
-        past.append(said)
+        """What a later message of the speaker is held against."""
         index = self._index[speaker]
         for claim in said.claims:
             for token in claim.clause.tokens:
@@ -98,11 +100,19 @@ class Conversation:
             self._attributes[speaker][attribute.name] = attribute
         self._promises[speaker].note(said)
         self._threads[speaker].note(text, prompt[1] if prompt else "")
-        if len(past) > REMEMBERED:
-            for claim in past.pop(0).claims:
+        for forgotten in self._remember(speaker, said):
+            for claim in forgotten.claims:
                 for token in claim.clause.tokens:
                     if index[token] and index[token][0] is claim:
                         index[token].pop(0)
+
+    def _remember(self, speaker: str, said: Said) -> list[Said]:
+        """Keeps a message; what is forgotten for it."""
+        past = self._said[speaker]
+        past.append(said)
+        forgotten = past[:-REMEMBERED]
+        del past[:-REMEMBERED]
+        return forgotten
 
 
 def _together(evidence: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 HABIT = re.compile(
     r"\b(?:most (?:mornings|days|nights|evenings|weekends)|every (?:day|morning|night|evening|week|weekend)|"
@@ -49,4 +50,9 @@ PRACTICE = re.compile(
 
 def begins(one: str, other: str) -> bool:
     """Whether one clause calls new what the other has long done."""
-    return bool(FIRST_TIME.search(one) and PRACTICE.search(other) and not FIRST_TIME.search(other))
+    return _first_time(one) and not _first_time(other) and bool(PRACTICE.search(other))
+
+
+@lru_cache(maxsize=20_000)
+def _first_time(clause: str) -> bool:
+    return bool(FIRST_TIME.search(clause))

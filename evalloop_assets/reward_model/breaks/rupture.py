@@ -57,6 +57,7 @@ class Thread:
         return known / len(grams)
 
 
+@lru_cache(maxsize=1_000)
 def _written(text: str) -> bool:
     return bool(re.search("[a-z]{3,}.*[a-z]{3,}.*[a-z]{3,}", text.casefold())) or len(HAN.findall(text)) >= 4
 
@@ -65,7 +66,7 @@ def _written(text: str) -> bool:
 def _grams(text: str) -> frozenset[str]:
     letters = _NO_LETTERS.sub(" ", normal(text))
     size = 2 if HAN.search(letters) else 4
-    return frozenset([letters[place : place + size] for place in range(len(letters) - size + 1)])
+    return frozenset(map("".join, zip(*(letters[at:] for at in range(size)), strict=False)))
 
 
 _NO_LETTERS = re.compile(r"[\W\d]+")
