@@ -10,7 +10,7 @@ import numpy as np
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.calibration import Anchors
-from evalloop_assets.reward_model.embeddings import CachedEncoder
+from evalloop_assets.reward_model.embeddings import SAID, STORED, CachedEncoder
 from evalloop_assets.reward_model.encoder import Encoder, find_encoder
 from evalloop_assets.reward_model.evaluation import ALL, Reading, compare
 from evalloop_assets.reward_model.features import features
@@ -58,18 +58,13 @@ CONVERSATIONS = f"SELECT conversation_id FROM ({SAMPLE}) UNION SELECT conversati
 
 LEARNED_FROM = f"{CONVERSATIONS} UNION SELECT conversation_id FROM ({LABELLED})"
 
-STORED = f"""
-    WITH sample AS ({SAMPLE}), talks AS ({{conversations}}), said AS (
-        SELECT md5(reply_a) AS text_hash FROM sample UNION SELECT md5(reply_b) FROM sample
-        UNION SELECT md5(user_text_a) FROM sample UNION SELECT md5(user_text_b) FROM sample
-        UNION SELECT md5(user_text) FROM turns WHERE conversation_id IN (SELECT conversation_id FROM talks)
-        UNION SELECT md5(reply_text) FROM turns WHERE conversation_id IN (SELECT conversation_id FROM talks)
-    )
-    SELECT text_hash, embedding
-    FROM turn_embeddings
-    WHERE encoder = $encoder AND text_hash IN (SELECT text_hash FROM said)
-    QUALIFY row_number() OVER (PARTITION BY text_hash ORDER BY day) = 1
+COMPARED = f"""
+    WITH sample AS ({SAMPLE})
+    SELECT md5(reply_a) FROM sample UNION SELECT md5(reply_b) FROM sample
+    UNION SELECT md5(user_text_a) FROM sample UNION SELECT md5(user_text_b) FROM sample
+    UNION ({SAID})
 """
+"""Hashes of the texts of the sampled pairs, and of what was said in some conversations."""
 
 SLICES = f"""
     SELECT
@@ -91,7 +86,10 @@ def train_day(inputs: Inputs, day: date, settings: Settings) -> Report:
     table = inputs.query(f"SELECT {', '.join(PAIR_COLUMNS)} FROM ({SAMPLE})", {"pairs": options.max_pairs})
     bare = find_encoder(options.encoder)
     encoder = CachedEncoder(
-        bare, inputs.query(STORED.format(conversations=LEARNED_FROM), {**drawn, "encoder": bare.name})
+        bare,
+        inputs.query(
+            STORED.format(hashes=COMPARED.format(conversations=LEARNED_FROM)), {**drawn, "encoder": bare.name}
+        ),
     )
     log = read_log(inputs, LEARNED_FROM, drawn)
     pairs = read_pairs(table, encoder, log)

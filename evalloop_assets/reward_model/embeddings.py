@@ -47,6 +47,27 @@ NEW = f"""
 """
 
 
+STORED = """
+    SELECT text_hash, embedding
+    FROM turn_embeddings
+    WHERE encoder = $encoder AND (text_hash, day) IN (
+        SELECT text_hash, min(day)
+        FROM turn_embeddings
+        WHERE encoder = $encoder AND text_hash IN ({hashes})
+        GROUP BY text_hash
+    )
+"""
+"""The vectors of some texts, each of the first day that has it; those of all days in reach would fill the memory."""
+
+SAID = """
+    WITH talks AS ({conversations}), said AS (
+        SELECT user_text, reply_text FROM turns WHERE conversation_id IN (SELECT conversation_id FROM talks)
+    )
+    SELECT md5(user_text) FROM said UNION SELECT md5(reply_text) FROM said
+"""
+"""Hashes of what was said in some conversations."""
+
+
 class CachedEncoder:
     """An encoder in front of which embeddings of the lake lie; texts that are not among them are encoded.
 
@@ -77,12 +98,13 @@ class CachedEncoder:
 def matrix(stored: pa.Table, dimension: int) -> tuple[Matrix, list[int]]:
     """Usable vectors [k, dimension] of the column `embedding`, and the rows that they come from."""
     column = stored.column("embedding").combine_chunks()
-    lengths = np.array(column.value_lengths().fill_null(-1), np.int64)
+    lengths = column.value_lengths().to_numpy(zero_copy_only=False)
     fitting = np.flatnonzero(lengths == dimension)
-    flat = column.take(fitting).flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    kept = column if len(fitting) == len(column) else column.take(fitting)
+    flat = kept.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     vectors = flat.reshape(len(fitting), dimension)
     finite = np.isfinite(vectors).all(axis=1)
-    return vectors[finite], [int(row) for row in fitting[finite]]
+    return (vectors if finite.all() else vectors[finite]), fitting[finite].tolist()
 
 
 def embedding_rows(texts: Sequence[str], encoder: Encoder) -> pa.Table:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evalloop_assets.reward_model.credit import Charging, blame, drifts
-from evalloop_assets.reward_model.embeddings import CachedEncoder
+from evalloop_assets.reward_model.embeddings import SAID, STORED, CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
-from evalloop_assets.reward_model.scoring import DIGITS, STORED
+from evalloop_assets.reward_model.scoring import DIGITS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +32,12 @@ FAILED = """
     ORDER BY r.session_id, r.position
 """
 
+CONVERSATIONS = """
+    SELECT r.conversation_id
+    FROM reading AS r JOIN exits AS e ON e.session_id = r.session_id
+    WHERE r.position IS NOT NULL AND e.kind = 'abrupt'
+"""
+
 
 class Charged(NamedTuple):
     """Rows of `credit`, and what the UI shows beside them."""
@@ -50,7 +56,8 @@ def charge_day(inputs: Inputs, day: date, settings: Settings) -> Charged:
 
     options = settings.reward
     replies, found = inputs.query(FAILED), find_encoder(options.encoder)
-    stored = inputs.query(STORED, {"encoder": found.name, "day": day})
+    said = SAID.format(conversations=CONVERSATIONS)
+    stored = inputs.query(STORED.format(hashes=said), {"encoder": found.name})
     encoder = CachedEncoder(found, stored)
     messages, texts = (
         encoder.encode([text or "" for text in replies.column(name).to_pylist()])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from evalloop_assets.reward_model.daily import CONVERSATIONS, SAMPLE, STORED
-from evalloop_assets.reward_model.embeddings import CachedEncoder
+from evalloop_assets.reward_model.daily import COMPARED, CONVERSATIONS, SAMPLE
+from evalloop_assets.reward_model.embeddings import STORED, CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.logged import read_log
 from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs
@@ -34,8 +34,9 @@ def score_pairs(inputs: Inputs, day: date, settings: Settings) -> Scored:
         return Scored(schema.empty_table(), {"skipped": "no reward model was ever promoted"})
     drawn = {"pairs": ALL_PAIRS, "anchors": 0, "day": day}
     table = inputs.query(f"SELECT {', '.join(PAIR_COLUMNS)} FROM ({SAMPLE})", {"pairs": ALL_PAIRS})
-    stored = inputs.query(STORED.format(conversations=CONVERSATIONS), {**drawn, "encoder": champion.config.encoder})
-    encoder = CachedEncoder(find_encoder(champion.config.encoder), stored)
+    name, said = champion.config.encoder, COMPARED.format(conversations=CONVERSATIONS)
+    stored = inputs.query(STORED.format(hashes=said), {**drawn, "encoder": name})
+    encoder = CachedEncoder(find_encoder(name), stored)
     pairs = read_pairs(table, encoder, read_log(inputs, CONVERSATIONS, drawn))
     rows = {
         "pair_id": pairs.ids.tolist(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evalloop_assets.reward_model.embeddings import CachedEncoder
+from evalloop_assets.reward_model.embeddings import SAID, STORED, CachedEncoder
 from evalloop_assets.reward_model.encoder import find_encoder
 from evalloop_assets.reward_model.gated import Gate, through_gate
 from evalloop_assets.reward_model.logged import logged_situations, read_log
@@ -36,16 +36,6 @@ KEPT_REPLIES = """
     ORDER BY r.event_id
 """
 
-STORED = f"""
-    WITH said AS (SELECT user_text, reply_text FROM turns WHERE conversation_id IN ({CONVERSATIONS}))
-    SELECT text_hash, embedding
-    FROM turn_embeddings
-    WHERE encoder = $encoder
-        AND text_hash IN (SELECT md5(reply_text) FROM said UNION SELECT md5(user_text) FROM said)
-    QUALIFY row_number() OVER (PARTITION BY text_hash ORDER BY day) = 1
-"""
-"""Vectors of what was said in the conversations of the day; those of all days in reach would fill the memory."""
-
 
 class Scored(NamedTuple):
     """Rows of a table of scores, and what the UI shows beside them."""
@@ -67,7 +57,8 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
         return Scored(empty, {"skipped": "no reward model was ever promoted"})
     replies = inputs.query(KEPT_REPLIES, {"day": day})
     name = champion.config.encoder
-    stored = inputs.query(STORED, {"encoder": name, "day": day})
+    said = SAID.format(conversations=CONVERSATIONS)
+    stored = inputs.query(STORED.format(hashes=said), {"encoder": name, "day": day})
     columns = [replies.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
     places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
     assessed = champion.assess(places, CachedEncoder(find_encoder(name), stored))

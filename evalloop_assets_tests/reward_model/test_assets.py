@@ -21,12 +21,13 @@ from evalloop_assets.reward_model.checks import (
     rewards_sound,
 )
 from evalloop_assets.reward_model.daily import train_day
+from evalloop_assets.reward_model.embeddings import SAID, STORED
 from evalloop_assets.reward_model.encoder import HashedNgrams, text_hash
 from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.logged import logged_situations, read_log
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.registry import find_champion, load_champion, open_store, store_folder
-from evalloop_assets.reward_model.scoring import STORED, score_day
+from evalloop_assets.reward_model.scoring import CONVERSATIONS, score_day
 from evalloop_assets.reward_model.tables import REWARD_MODEL_REPORT, REWARDS, TURN_EMBEDDINGS
 from evalloop_assets_tests.reward_model.stage import Stage, metadata, verdicts
 from evalloop_assets_tests.reward_model.world import DAY, fill, pair_rows, turn_rows
@@ -268,7 +269,8 @@ def test_only_vectors_of_the_days_conversations_are_read(tmp_path):
         ]
         fill(stage.lake, [], said, day)
         stage.run(day, [turn_embeddings])
-    stored = stage.inputs(DAY, **SCORING).query(STORED, {"encoder": HashedNgrams.name, "day": DAY})
+    query = STORED.format(hashes=SAID.format(conversations=CONVERSATIONS))
+    stored = stage.inputs(DAY, **SCORING).query(query, {"encoder": HashedNgrams.name, "day": DAY})
     assert set(stored.column("text_hash").to_pylist()) == {text_hash(text) for text in texts["on"]}
 
 
