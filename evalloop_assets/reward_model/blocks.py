@@ -1,4 +1,4 @@
-"""A pure function of blocks of rows, in several processes: the same results as in one, in the same order.
+"""A pure function of blocks, in several processes: the same results as in one, in the same order.
 
 Rules over texts are Python, so that threads would wait for each other. A process takes a second to start: a single
 block is computed here, and the steps that follow each other in a run share their processes. These end when they have
@@ -14,14 +14,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     import pyarrow as pa
 
-Work = Callable[["pa.Table"], "pa.Table"]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
 IDLE_S = 10
@@ -39,8 +40,8 @@ def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
         first = last
 
 
-def each(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.Table]:
-    """What `work`, which can be pickled, makes of each block, in their order.
+def each(work: Callable[[Given], Made], given: Iterable[Given], processes: int) -> Iterator[Made]:
+    """What `work` makes of each block, in their order; all three can be pickled.
 
     What it raises is raised here. RuntimeError where a process is killed.
     """
@@ -52,10 +53,10 @@ def each(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.T
         yield from _apart(work, chain(begin, waiting), processes)
 
 
-def _apart(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa.Table]:
+def _apart(work: Callable[[Given], Made], given: Iterable[Given], processes: int) -> Iterator[Made]:
     from loky import get_reusable_executor
 
-    futures: deque[Future[bytes]] = deque()
+    futures: deque[Future[Any]] = deque()
     pool = get_reusable_executor(processes, timeout=IDLE_S, initializer=_end_with, initargs=(os.getpid(),))
     try:
         for block in given:
@@ -69,24 +70,26 @@ def _apart(work: Work, given: Iterable[pa.Table], processes: int) -> Iterator[pa
         raise
 
 
-def _worked(work: Work, block: bytes) -> bytes:
+def _worked(work: Callable[[Any], Any], block: Any) -> Any:
     return _packed(work(_unpacked(block)))
 
 
-def _packed(rows: pa.Table) -> bytes:
-    """The rows alone: a pickled slice would bring the whole table."""
+def _packed(block: Any) -> Any:
+    """Of a table its rows alone: a pickled slice would bring the whole table."""
     import pyarrow as pa
 
+    if not isinstance(block, pa.Table):
+        return block
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue())
+    with pa.ipc.new_stream(sink, block.schema) as writer:
+        writer.write_table(block)
+    return sink.getvalue()
 
 
-def _unpacked(rows: bytes) -> pa.Table:
+def _unpacked(block: Any) -> Any:
     import pyarrow as pa
 
-    return pa.ipc.open_stream(rows).read_all()
+    return pa.ipc.open_stream(block).read_all() if isinstance(block, pa.Buffer) else block
 
 
 def _end_with(parent: int) -> None:

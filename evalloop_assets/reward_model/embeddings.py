@@ -68,6 +68,21 @@ SAID = """
 """Hashes of what was said in some conversations."""
 
 
+class Vectors(NamedTuple):
+    """Vectors of certain texts, known already."""
+
+    name: str
+    vectors: Matrix
+
+    @property
+    def dimension(self) -> int:
+        return int(self.vectors.shape[1])
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """Of these texts, one after the other."""
+        return self.vectors
+
+
 class CachedEncoder:
     """An encoder in front of which embeddings of the lake lie; texts that are not among them are encoded.
 

@@ -98,6 +98,12 @@ class Assessed(NamedTuple):
     distance: Floats
     """[n] from the replies of the training; above 1 a reply is foreign (foreign.py). NaN where it is blank."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Assessed]) -> Assessed:
+        """One after the other; at least one part."""
+        components = (np.concatenate(one) for one in zip(*(part.components for part in parts), strict=True))
+        return cls(Components(*components), np.concatenate([part.distance for part in parts]))
+
 
 @dataclass(frozen=True)
 class RewardModel:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evalloop_assets.reward_model.embeddings import SAID, STORED, CachedEncoder
-from evalloop_assets.reward_model.encoder import find_encoder
+from evalloop_assets.reward_model.blocks import blocks, each
+from evalloop_assets.reward_model.embeddings import SAID, STORED, CachedEncoder, Vectors
+from evalloop_assets.reward_model.encoder import Matrix, find_encoder
 from evalloop_assets.reward_model.gated import Gate, through_gate
+from evalloop_assets.reward_model.history import Situations, situations
 from evalloop_assets.reward_model.logged import logged_situations, read_log
+from evalloop_assets.reward_model.model import Assessed, RewardModel
 from evalloop_assets.reward_model.registry import find_champion
 from evalloop_assets.reward_model.tables import REWARDS
 
@@ -33,8 +37,12 @@ KEPT_REPLIES = """
     JOIN turns AS t ON t.event_id = r.event_id
     LEFT JOIN reply_quality AS quality ON quality.event_id = r.event_id
     WHERE r.day = $day AND r.position IS NOT NULL
-    ORDER BY r.event_id
+    ORDER BY r.conversation_id, r.event_id
 """
+
+
+SCORED_AT_ONCE = 10_000
+"""Replies of a block."""
 
 
 class Scored(NamedTuple):
@@ -59,9 +67,16 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
     name = champion.config.encoder
     said = SAID.format(conversations=CONVERSATIONS)
     stored = inputs.query(STORED.format(hashes=said), {"encoder": name, "day": day})
-    columns = [replies.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
-    places = logged_situations(read_log(inputs, CONVERSATIONS, {"day": day}), *columns)
-    assessed = champion.assess(places, CachedEncoder(find_encoder(name), stored))
+    log, encoder = read_log(inputs, CONVERSATIONS, {"day": day}), CachedEncoder(find_encoder(name), stored)
+
+    def placed(block: pa.Table) -> tuple[Situations, Matrix]:
+        columns = [block.column(column).to_pylist() for column in ("event_id", "user_text", "reply_text")]
+        places = logged_situations(log, *columns)
+        return places, encoder.encode(places.texts)
+
+    given = map(placed, blocks(replies, "conversation_id", SCORED_AT_ONCE))
+    none = champion.assess(situations([], []), encoder)
+    assessed = Assessed.joined([none, *each(partial(_assess, champion), given, settings.engine.threads)])
     scores = champion.temporal(assessed.components)
     q, penalty = (replies.column(column).to_numpy() for column in ("q", "penalty"))
     gated = through_gate(scores, q, penalty, Gate.of(settings.reward))
@@ -81,3 +96,8 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
         "without_text": int(len(scores) - known.sum()),
     }
     return Scored(rows, metadata)
+
+
+def _assess(champion: RewardModel, block: tuple[Situations, Matrix]) -> Assessed:
+    places, vectors = block
+    return champion.assess(places, Vectors(champion.config.encoder, vectors))

@@ -11,7 +11,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.assets import STEPS, version_of
 from evalloop_assets.lake.delta import arrow_schema
 from evalloop_assets.lake.schema import TableSchema
-from evalloop_assets.reward_model import judging
+from evalloop_assets.reward_model import judging, scoring
 from evalloop_assets.reward_model.assets import ASSETS, turn_embeddings
 from evalloop_assets.reward_model.checks import (
     CHECKS,
@@ -177,6 +177,17 @@ def test_users_judged_apart_are_judged_as_together(
     monkeypatch.setattr(judging, "READ_AT_ONCE", 1)
     assert stage.settings.engine.threads > 1
     assert judging.judge_day(inputs, DAY, stage.settings).to_pylist() == rows
+
+
+def test_conversations_scored_apart_are_scored_as_together(
+    stage: Stage, result: ExecuteInProcessResult, monkeypatch: pytest.MonkeyPatch
+):
+    rows = {row["event_id"]: row for row in stage.rows("rewards")}
+    monkeypatch.setattr(scoring, "SCORED_AT_ONCE", 1)
+    for row in score_day(stage.inputs(DAY, **SCORING), DAY, stage.settings).rows.to_pylist():
+        assert row == {name: pytest.approx(rows[row["event_id"]][name], abs=2e-5) for name in row}
+        del rows[row["event_id"]]
+    assert not rows
 
 
 def test_another_memory_judges_the_newest_days_anew(stage: Stage, result: ExecuteInProcessResult):
