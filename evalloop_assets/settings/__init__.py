@@ -94,7 +94,7 @@ def _not_from_a_file(*setting: str) -> InitErrorDetails:
     return InitErrorDetails(type=why, loc=setting, input=None)
 
 
-_ODD_IN_PATHS = re.compile(r"[#?*\[\]\\]|%[0-9A-Fa-f]{2}")
+_ODD_IN_PATHS = re.compile(r"[#?*\[\]\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
 
 
 class Settings(BaseSettings):
@@ -137,7 +137,9 @@ class Settings(BaseSettings):
         folder = Path(value).resolve().as_posix() if value and "://" not in str(value) else ""
         odd = _ODD_IN_PATHS.search(folder)
         if odd:
-            raise ValueError(f"its path {folder} holds {odd[0]}, which names files by a pattern or ends a URL")
+            raise ValueError(
+                f"its path {folder!r} holds {odd[0]!r}, which is a pattern of names or ends a URL or a line"
+            )
         return value
 
     @property

@@ -32,11 +32,12 @@ def test_an_empty_lake(evalloop, home):
 
 @pytest.mark.parametrize("name", ["EVALLOOP_HOME", "EVALLOOP_LAKE"])
 @pytest.mark.parametrize(
-    ("folder", "odd"), [("a#b", "#"), ("what?", "?"), ("[a]", "["), ("a%20b", "%20"), ("a*", "*"), ("a\\b", "\\")]
+    ("folder", "odd"),
+    [("a#b", "#"), ("what?", "?"), ("[a]", "["), ("a%20b", "%20"), ("a*", "*"), ("a\\b", "\\"), ("a\nb", "\n")],
 )
 def test_a_folder_that_could_not_be_read_back_is_refused(evalloop, monkeypatch, tmp_path, name, folder, odd):
     monkeypatch.setenv(name, str(tmp_path / folder))
-    assert f"its path {tmp_path / folder} holds {odd}, which" in line(evalloop("status"))
+    assert f"its path {str(tmp_path / folder)!r} holds {odd!r}, which" in line(evalloop("status"))
     assert not (tmp_path / folder).exists()
 
 
