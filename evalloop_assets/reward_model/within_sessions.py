@@ -3,7 +3,7 @@
 Pairs are few and replies are many, nearly every kept one with an immediate label. Across sessions such labels tell
 users and moods from each other rather than replies; within one session they compare replies as a pair does
 (`003_c9bb702ef28bd78d.txt`, section 6.2). They rise along one direction. Others are those in which the texts of the
-models differ beyond what differs within a session: what a model does throughout is what its battles are about.
+models differ: what a model does throughout is what its battles are about.
 
 Each is one more column of the fit (`bradley_terry.py`), whose coefficient the pairs decide, each horizon its own.
 """
@@ -78,30 +78,37 @@ def directions(replies: Labelled, scale: Matrix) -> Matrix:
 
     The first is the ridge regression of the labels on the features, both less their session's mean; all zeros where no
     session has two replies. Then one for each model, if there are several: the mean of its replies' features less that
-    of all, by the inverse of the scatter within sessions (Fisher's linear discriminants, with the same penalty).
+    of all, by the inverse of their total scatter (Fisher's linear discriminants, with the same penalty). What differs
+    between sessions alone, as a language does, has a large share in the total and none within sessions.
     """
     width = len(scale)
-    scatter = _scatter_within(replies, scale)
-    penalty = np.full(len(scatter) - 1, PENALTY)
+    within, between = _scatter(replies, scale)
+    penalty = np.full(len(within) - 1, PENALTY)
     penalty[width:] = 1e-6
-    inner = scatter[:-1, :-1] + np.diag(penalty)
-    along = np.linalg.solve(inner, scatter[:-1, -1])[:width]
-    apart = np.linalg.solve(inner[:width, :width], _leads(replies) * scale[:, None])
+    along = np.linalg.solve(within[:-1, :-1] + np.diag(penalty), within[:-1, -1])[:width]
+    total = within[:width, :width] + between
+    apart = np.linalg.solve(total + np.diag(penalty[:width]), _leads(replies) * scale[:, None])
     return np.asarray(np.concatenate([along[None], apart.T]), np.float32)
 
 
-def _scatter_within(replies: Labelled, scale: Matrix) -> NDArray[np.float64]:
-    """Sums of products of scaled features, nuisance and label, each less the mean of its session [f + 3, f + 3]."""
-    width = len(scale) + replies.nuisance.shape[1] + 1
-    products = np.zeros((width, width))
+def _scatter(replies: Labelled, scale: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums of products: of scaled features, nuisance and label, each less the mean of its session [f + 3, f + 3]; and
+    of the features' session means less their mean, once a reply [f, f]."""
+    features = len(scale)
+    width = features + replies.nuisance.shape[1] + 1
+    within, between = np.zeros((width, width)), np.zeros((features, features))
+    overall = replies.features.mean(axis=0) * scale if len(replies.labels) else scale
     for rows, session in _whole_sessions(replies.sessions):
         columns = [replies.features[rows] * scale, replies.nuisance[rows], replies.labels[rows, None]]
         block = np.concatenate(columns, axis=1, dtype=np.float32)
         starts = np.flatnonzero(np.diff(session, prepend=-1))
         sizes = np.diff(starts, append=len(rows))
-        block -= np.repeat(np.add.reduceat(block, starts, axis=0) / sizes[:, None], sizes, axis=0)
-        products += block.T @ block
-    return products
+        means = np.add.reduceat(block, starts, axis=0) / sizes[:, None]
+        block -= np.repeat(means, sizes, axis=0)
+        within += block.T @ block
+        apart = np.asarray((means[:, :features] - overall) * np.sqrt(sizes)[:, None], np.float32)
+        between += apart.T @ apart
+    return within, between
 
 
 def _leads(replies: Labelled) -> NDArray[np.float64]:
