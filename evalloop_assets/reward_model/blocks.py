@@ -41,7 +41,7 @@ def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
 
 
 def each(work: Callable[[Given], Made], given: Iterable[Given], processes: int) -> Iterator[Made]:
-    """What `work` makes of each block, in their order; all three can be pickled.
+    """What `work` makes of each block, in their order. `work`, the blocks and what it makes of them can be pickled.
 
     What it raises is raised here. RuntimeError where a process is killed.
     """

@@ -68,9 +68,9 @@ class Fitted(NamedTuple):
     learned: tuple[bool, ...]
     """Per horizon; the output of one not learned means nothing."""
     losses: tuple[float, ...]
-    """Mean loss of the fitted labels before each epoch, penalty included, in nats."""
+    """Weighted mean loss of the fitted labels before each epoch, penalty included, in nats."""
     tuning_losses: tuple[float, ...]
-    """Mean loss of the tuning labels after each epoch; empty without any."""
+    """Weighted mean loss of the tuning labels after each epoch; empty without any."""
 
 
 def learnable(pairs: Pairs, min_labels: int) -> tuple[bool, ...]:
@@ -83,8 +83,8 @@ def fit(
 ) -> Fitted:
     """Fits the heads whose horizon has enough labels; ValueError where none has, or where a feature is not finite.
 
-    Each of the `directions` [k, f] of the scaled features (`within_sessions.py`) is one more column, and its share is
-    added to the weights: beside them the other coefficients tell what they do not.
+    Each of the `directions` [k, f] of the features (`within_sessions.py`) is one more column, and its share is added to
+    the weights: beside them the other coefficients tell what they do not.
 
     With a folder for `checkpoints`, a run that was killed goes on from its last epoch when it is called again with the
     same pairs, and ends with the same weights. UserError where the folder cannot be written or a GPU is too small.
@@ -127,11 +127,13 @@ def scale_of(difference: Matrix) -> Matrix:
 
 
 def _units(directions: Matrix | None, difference: Matrix, scale: Matrix) -> Matrix:
-    """The directions with standard deviation 1 over the pairs [k, f]; zeros for one that tells no pair apart."""
+    """The directions of the scaled features with standard deviation 1 over the pairs [k, f]; zeros for one that tells
+    no pair apart."""
     if directions is None:
         return np.zeros((0, len(scale)), np.float32)
-    spread = np.std(difference @ (directions * scale).T, axis=0)
-    return np.asarray(directions * np.where(spread > 1e-9, 1 / np.maximum(spread, 1e-9), 0.0)[:, None], np.float32)
+    scaled = np.where(scale > 0, directions / np.where(scale > 0, scale, 1.0), 0.0)
+    spread = np.std(difference @ (scaled * scale).T, axis=0)
+    return np.asarray(scaled * np.where(spread > 1e-9, 1 / np.maximum(spread, 1e-9), 0.0)[:, None], np.float32)
 
 
 def _fit(
@@ -156,7 +158,7 @@ def _fit(
     )
 
     def loss() -> torch.Tensor:
-        """Mean over the labels of all processes, penalty included; leaves its gradient."""
+        """Weighted mean over the labels of all processes, penalty included; leaves its gradient."""
         optimiser.zero_grad()
         own = _loss(weights, factors, along, data)
         own.backward()  # type: ignore[no-untyped-call]
@@ -174,7 +176,7 @@ def _fit(
         losses.append(float(optimiser.step(loss)))  # type: ignore[no-untyped-call]
         if len(check.length):
             with torch.no_grad():
-                tuning.append(float(_loss(weights, factors, along, check) / check.known.sum().clamp(min=1.0)))
+                tuning.append(float(_loss(weights, factors, along, check) / check.known.sum().clamp(min=1e-12)))
         if _rank() == 0:
             kept.keep(weights, optimiser, losses, tuning)
     if _rank() == 0:

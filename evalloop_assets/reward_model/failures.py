@@ -32,11 +32,7 @@ FAILED = """
     ORDER BY r.session_id, r.position
 """
 
-CONVERSATIONS = """
-    SELECT r.conversation_id
-    FROM reading AS r JOIN exits AS e ON e.session_id = r.session_id
-    WHERE r.position IS NOT NULL AND e.kind = 'abrupt'
-"""
+CONVERSATIONS = f"SELECT conversation_id FROM ({FAILED})"
 
 
 class Charged(NamedTuple):

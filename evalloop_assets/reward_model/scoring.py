@@ -99,5 +99,8 @@ def score_day(inputs: Inputs, day: date, settings: Settings) -> Scored:
 
 
 def _assess(champion: RewardModel, block: tuple[Situations, Matrix]) -> Assessed:
+    from threadpoolctl import threadpool_limits
+
     places, vectors = block
-    return champion.assess(places, Vectors(champion.config.encoder, vectors))
+    with threadpool_limits(1, "blas"):  # here it may be a process of its own
+        return champion.assess(places, Vectors(champion.config.encoder, vectors))

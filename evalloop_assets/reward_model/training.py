@@ -35,7 +35,7 @@ class Trained(NamedTuple):
     length_coefficients: dict[str, float]
     """Per learned horizon: how much the labels go by length, which the reward does not."""
     direction_coefficients: dict[str, float]
-    """Per learned horizon: how much the value goes by what labels of single replies say; empty without them."""
+    """Per learned horizon: how much the value goes by what labels of single replies say; 0 where there were none."""
 
 
 def train(

@@ -40,7 +40,7 @@ class Labelled(NamedTuple):
     features: Matrix
     """[n, f]"""
     nuisance: Matrix
-    """[n, 2] logarithms of position and length, by which labels go too; no part of the direction."""
+    """[n, 2] logarithms of position and length, by which labels go too; no part of a direction."""
     labels: NDArray[np.float64]
     """[n]"""
 
@@ -74,7 +74,7 @@ def read_labelled(table: pa.Table, encoder: Encoder, log: Log) -> Labelled:
 
 
 def directions(replies: Labelled, scale: Matrix) -> Matrix:
-    """Float32 [1 + models, f] of the features times `scale` [f].
+    """Float32 [1 + models, f], of the features; penalised as of the features times `scale` [f].
 
     The first is the ridge regression of the labels on the features, both less their session's mean; all zeros where no
     session has two replies. Then one for each model, if there are several: the mean of its replies' features less that
@@ -88,16 +88,16 @@ def directions(replies: Labelled, scale: Matrix) -> Matrix:
     along = np.linalg.solve(within[:-1, :-1] + np.diag(penalty), within[:-1, -1])[:width]
     total = within[:width, :width] + between
     apart = np.linalg.solve(total + np.diag(penalty[:width]), _leads(replies) * scale[:, None])
-    return np.asarray(np.concatenate([along[None], apart.T]), np.float32)
+    return np.asarray(np.concatenate([along[None], apart.T]) * scale, np.float32)
 
 
 def _scatter(replies: Labelled, scale: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of products: of scaled features, nuisance and label, each less the mean of its session [f + 3, f + 3]; and
     of the features' session means less their mean, once a reply [f, f]."""
-    features = len(scale)
-    width = features + replies.nuisance.shape[1] + 1
-    within, between = np.zeros((width, width)), np.zeros((features, features))
-    overall = replies.features.mean(axis=0) * scale if len(replies.labels) else scale
+    wide = len(scale)
+    width = wide + replies.nuisance.shape[1] + 1
+    within, between = np.zeros((width, width)), np.zeros((wide, wide))
+    overall = replies.features.sum(axis=0, dtype=np.float64) / max(len(replies.labels), 1) * scale
     for rows, session in _whole_sessions(replies.sessions):
         columns = [replies.features[rows] * scale, replies.nuisance[rows], replies.labels[rows, None]]
         block = np.concatenate(columns, axis=1, dtype=np.float32)
@@ -106,20 +106,28 @@ def _scatter(replies: Labelled, scale: Matrix) -> tuple[NDArray[np.float64], NDA
         means = np.add.reduceat(block, starts, axis=0) / sizes[:, None]
         block -= np.repeat(means, sizes, axis=0)
         within += block.T @ block
-        apart = np.asarray((means[:, :features] - overall) * np.sqrt(sizes)[:, None], np.float32)
+        apart = np.asarray((means[:, :wide] - overall) * np.sqrt(sizes)[:, None], np.float32)
         between += apart.T @ apart
     return within, between
 
 
 def _leads(replies: Labelled) -> NDArray[np.float64]:
-    """Mean features of a model's replies less those of all [f, models]; none where there is one model."""
+    """Mean features of a model's replies less those of all [f, models]; none where there is one model.
+
+    In double precision: of models that write alike, rounding would be all that is left.
+    """
     models, counts = np.unique(replies.models, return_counts=True)
     if len(models) < 2:
         return np.zeros((replies.features.shape[1], 0))
     most = np.argsort(-counts, kind="stable")[:MOST_MODELS]
-    wrote = np.asarray(replies.models[:, None] == models[most], np.float32)
-    means = replies.features.T @ (wrote / counts[most])
-    return np.asarray(means - replies.features.mean(axis=0)[:, None], np.float64)
+    sums = np.zeros((replies.features.shape[1], len(most)))
+    whole = np.zeros(len(sums))
+    for first in range(0, len(replies.models), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        block = replies.features[rows].astype(np.float64)
+        sums += block.T @ (replies.models[rows, None] == models[most])
+        whole += block.sum(axis=0)
+    return sums / counts[most] - (whole / len(replies.models))[:, None]
 
 
 def _whole_sessions(sessions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

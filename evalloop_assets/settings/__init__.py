@@ -94,7 +94,7 @@ def _not_from_a_file(*setting: str) -> InitErrorDetails:
     return InitErrorDetails(type=why, loc=setting, input=None)
 
 
-_ODD_IN_PATHS = re.compile(r"[#?*\[\]\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
+_ODD_IN_PATHS = re.compile(r"[#?*\[\]\\\x00-\x1f\x7f-\x9f\u2028\u2029]|%[0-9A-Fa-f]{2}")
 
 
 class Settings(BaseSettings):
@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         odd = _ODD_IN_PATHS.search(folder)
         if odd:
             raise ValueError(
-                f"its path {folder!r} holds {odd[0]!r}, which is a pattern of names or ends a URL or a line"
+                f"its path {folder!r} holds {odd[0]!r}, which Delta, DuckDB or MLflow would not take as part of a name"
             )
         return value
 

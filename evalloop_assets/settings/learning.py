@@ -26,7 +26,7 @@ class RewardSettings(Section):
         4.0, ge=0, description="weight of the squared coefficients beside the summed loss of the labels"
     )
     tail_weight: float = Field(
-        0.3, gt=0, description="weight of a tail pair's label beside 1 of pairs that answer one message"
+        0.3, ge=0.01, le=1, description="weight of a tail pair's label beside 1 of pairs that answer one message"
     )
     min_labels: int = Field(50, ge=1, description="decided labels of a horizon below which it is not learned")
     max_pairs: int = Field(50_000, ge=1, description="pairs of one training; more are sampled by hash")

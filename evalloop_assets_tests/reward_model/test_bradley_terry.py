@@ -41,8 +41,12 @@ def test_tail_pairs_count_by_their_weight():
     tails = np.arange(2000) % 2 == 0
     pairs = pairs._replace(sources=np.where(tails, "tail", "battle"))
     training = Training(epochs=60, tail_weight=0.25)
-    found = fit(pairs, nobody(pairs), training)
+    two = pairs.where(np.arange(2000) < 2)._replace(sources=np.array(["tail", "tail"]))
+    found = fit(pairs, two, training)
     differences = np.column_stack([pairs.difference * found.weights["scale"], pairs.log_length_ratio])
+    logits = differences[:2, :-1] @ found.weights["linear"] + np.outer(pairs.log_length_ratio[:2], found.length)
+    losses = np.logaddexp(0, logits) - two.targets * logits
+    assert found.tuning_losses[-1] == pytest.approx(np.nanmean(losses), rel=1e-4)
     known = np.isfinite(pairs.targets[:, 0])
     oracle = LogisticRegression(C=1 / (2 * training.penalty), fit_intercept=False, tol=1e-8)
     oracle.fit(differences[known], pairs.targets[known, 0], sample_weight=np.where(tails, 0.25, 1.0)[known])

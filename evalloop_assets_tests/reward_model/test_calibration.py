@@ -15,7 +15,7 @@ def fitted(pairs, learned=(True, True, True)) -> Fitted:
         "scale": np.ones(pairs.difference.shape[1], np.float32),
         "linear": linear,
     }
-    return Fitted(weights, np.zeros(3), np.zeros(3), learned, (0.5,), (0.5,))
+    return Fitted(weights, np.zeros(3), np.zeros((3, 0)), learned, (0.5,), (0.5,))
 
 
 @pytest.mark.parametrize("true", [0.4, 1.0, 3.0])

@@ -123,8 +123,10 @@ def test_a_gpu_without_memory_is_one_clear_line(parts: tuple[Pairs, Pairs], monk
 def test_two_processes_find_what_one_finds(parts: tuple[Pairs, Pairs], tmp_path: Path):
     """Real torchrun with gloo on loopback."""
     directions = np.random.default_rng(1).normal(size=(3, parts[0].difference.shape[1])).astype(np.float32)
-    whole = fit(*parts, TRAINING, directions=directions)
-    write_job(tmp_path, *parts, TRAINING, directions)
+    weighted = Training(penalty=0.05, tail_weight=0.3)
+    mixed = [part._replace(sources=np.where(part.targets[:, 0] == 1, "tail", "battle")) for part in parts]
+    whole = fit(*mixed, weighted, directions=directions)
+    write_job(tmp_path, *mixed, weighted, directions)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     run = subprocess.run(
         [*command, "-m", "evalloop_assets.reward_model.distributed", str(tmp_path)],

@@ -60,7 +60,7 @@ def test_the_first_direction_is_the_fixed_effects_ridge_regression(at_once: int,
     design = np.hstack([replies.features * scale, replies.nuisance[:, :1], dummies])
     pull = np.sqrt(PENALTY) * np.eye(FEATURES, design.shape[1])
     oracle, *_ = np.linalg.lstsq(np.vstack([design, pull]), np.append(replies.labels, np.zeros(FEATURES)))
-    np.testing.assert_allclose(directions(replies, scale)[0], oracle[:FEATURES], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(directions(replies, scale)[0] / scale, oracle[:FEATURES], rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize(("mood", "drift"), [(30.0, 0.0), (0.0, 3.0)])
@@ -111,6 +111,16 @@ def test_what_differs_between_sessions_alone_hardly_enters_the_reward():
         assert np.corrcoef(reward, without)[0, 1] > 0.98
 
 
+def test_models_that_write_alike_give_no_direction():
+    once = labelled(600)
+    twice = Labelled(*(np.concatenate([column, column]) for column in once))
+    replies = twice._replace(models=np.repeat(["m0", "m1"], 600), sessions=np.repeat([0, 60], 600) + twice.sessions)
+    pairs, _ = planted(500)
+    found = fit(pairs, pairs.where(slice(0)), Training(), directions=directions(replies, scale_of(pairs.difference)))
+    assert found.along[:, 0].all()
+    assert not found.along[:, 1:].any()
+
+
 def test_models_with_most_replies_are_told_apart(monkeypatch):
     monkeypatch.setattr(within_sessions, "MOST_MODELS", 2)
     replies = by_models(labelled(3000), 1.0)
@@ -128,13 +138,13 @@ def test_fit_with_directions_is_a_logistic_regression_with_more_columns():
     training = Training(epochs=60)
     found = fit(pairs, pairs.where(slice(0)), training, directions=along)
     scaled = pairs.difference * scale
-    along /= (scaled @ along.T).std(axis=0)[:, None]
-    design = np.column_stack([scaled, scaled @ along.T, pairs.log_length_ratio])
+    along /= (pairs.difference @ along.T).std(axis=0)[:, None]
+    design = np.column_stack([scaled, pairs.difference @ along.T, pairs.log_length_ratio])
     for at in range(len(HORIZONS)):
         oracle = LogisticRegression(C=1 / (2 * training.penalty), fit_intercept=False, tol=1e-8)
         (expected,) = oracle.fit(design, pairs.targets[:, at]).coef_
         np.testing.assert_allclose(found.along[at], expected[-5:-1], atol=0.02)
-        whole = expected[:-5] + expected[-5:-1] @ along
+        whole = expected[:-5] + expected[-5:-1] @ (along / scale)
         np.testing.assert_allclose(found.weights["linear"][:, at], whole, rtol=0.01, atol=0.03)
 
 

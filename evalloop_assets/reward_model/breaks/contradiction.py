@@ -230,6 +230,7 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
     latest = users[-1].clauses if users else ()
     asked = next((clause for clause in reversed(latest) if clause.question and clause.subject == OTHER), None)
     latest_tokens = {token for clause in latest for token in clause.tokens}
+    told_by: set[str] | None = None
     for clause in said.clauses:
         if asked and clause.question and clause.subject == OTHER and likeness(grams(asked), grams(clause)) >= 0.4:
             found = max(found, 0.4)
@@ -238,11 +239,12 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
                 if earlier.subject != SELF:
                     continue
                 shared = clause.tokens.keys() & earlier.tokens.keys()
-                if (
-                    shared
-                    and (shared := shared - _told_by(users))
-                    and sum(map(weight, shared)) >= 0.5 * sum(map(weight, clause.tokens))
-                ):
+                if not shared:
+                    continue
+                if told_by is None:
+                    told_by = _told_by(users)
+                shared -= told_by
+                if shared and sum(map(weight, shared)) >= 0.5 * sum(map(weight, clause.tokens)):
                     found = max(found, 0.35 if clause.question else 0.45)
         also = mine and clause.subject == SELF and not clause.question and ALSO.search(clause.text)
         told = any(earlier.subject == SELF and not earlier.question for earlier in latest)
