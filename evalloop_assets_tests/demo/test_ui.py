@@ -113,8 +113,9 @@ def test_an_asset_page_shows_a_picture_of_the_last_run(page: Page, asset: str):
 
 def test_the_report_is_linked_and_its_findings_are_shown(page: Page, demo: Demo):
     page.goto("/assets/pyramid")
-    _shows(page.get_by_role("link", name=re.compile(r"pyramid-.*-to-2026-03-04\.html$")))
-    [written] = (demo.home / "reports").glob("pyramid-*-to-2026-03-04.html")
+    [last] = demo.rows("SELECT max(day) AS day FROM pyramid", "pyramid")
+    _shows(page.get_by_role("link", name=re.compile(rf"pyramid-.*-to-{last['day']}\.html$")))
+    [written] = (demo.home / "reports").glob(f"pyramid-*-to-{last['day']}.html")
     assert "padded-replies rolled back" in written.read_text(encoding="utf-8")
 
 
