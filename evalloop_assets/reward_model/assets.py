@@ -195,12 +195,9 @@ def rewards(inputs: Inputs, day: date, settings: Settings) -> Frame:
     day has no rows. Another champion scores the newest days anew (`reward.rescore_days`); what was trained or decided
     with the former rewards stands.
     """
-    from threadpoolctl import threadpool_limits
-
     from evalloop_assets.reward_model.scoring import score_day
 
-    with threadpool_limits(1, "blas"):
-        return Frame(*score_day(inputs, day, settings))
+    return Frame(*score_day(inputs, day, settings))
 
 
 @frame_asset(

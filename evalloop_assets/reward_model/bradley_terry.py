@@ -83,7 +83,7 @@ def fit(
 ) -> Fitted:
     """Fits the heads whose horizon has enough labels; ValueError where none has, or where a feature is not finite.
 
-    Each of the `directions` [k, f] of the features (`within_sessions.py`) is one more column, and its share is added to
+    Each of the `directions` [k, f] of the features (`directions.py`) is one more column, and its share is added to
     the weights: beside them the other coefficients tell what they do not.
 
     With a folder for `checkpoints`, a run that was killed goes on from its last epoch when it is called again with the

@@ -10,6 +10,7 @@ import numpy as np
 
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.reward_model.calibration import Anchors
+from evalloop_assets.reward_model.directions import read_labelled
 from evalloop_assets.reward_model.embeddings import SAID, STORED, CachedEncoder
 from evalloop_assets.reward_model.encoder import Encoder, find_encoder
 from evalloop_assets.reward_model.evaluation import ALL, Reading, compare
@@ -23,7 +24,6 @@ from evalloop_assets.reward_model.pairs import PAIR_COLUMNS, read_pairs, split_b
 from evalloop_assets.reward_model.registry import INPUT, Dataset, Notes, register
 from evalloop_assets.reward_model.report import Report, findings_of, picture_of, report, skipped
 from evalloop_assets.reward_model.training import Skipped, Trained, train
-from evalloop_assets.reward_model.within_sessions import read_labelled
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
+from evalloop_assets.reward_model.directions import Labelled, directions
 from evalloop_assets.reward_model.model import HORIZONS, Floats, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, place_of
-from evalloop_assets.reward_model.within_sessions import Labelled, directions
 
 DRAWS = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = 400

@@ -40,7 +40,6 @@ KEPT_REPLIES = """
     ORDER BY r.conversation_id, r.event_id
 """
 
-
 SCORED_AT_ONCE = 10_000
 """Replies of a block."""
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, learnable, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
+from evalloop_assets.reward_model.directions import Labelled, directions
 from evalloop_assets.reward_model.evaluation import Reading, evaluate
 from evalloop_assets.reward_model.model import HORIZONS, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, Split, is_fitted, last_fitted_day, split_by_user
-from evalloop_assets.reward_model.within_sessions import Labelled, directions
 
 
 class Skipped(NamedTuple):
@@ -50,7 +50,7 @@ def train(
 ) -> Trained | Skipped:
     """Fits on most users, calibrates on some, evaluates on the held-out ones.
 
-    Of labelled `replies`, those of the fitted users and days say where the fit looks first (`within_sessions.py`).
+    Of labelled `replies`, those of the fitted users and days say where the fit looks first (`directions.py`).
 
     Skipped where there are no pairs, where every label is a tie or censored, or where there are too few of the others.
     """

@@ -4,16 +4,16 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
-from evalloop_assets.reward_model import within_sessions
+from evalloop_assets.reward_model import directions as module
 from evalloop_assets.reward_model.bradley_terry import Training, fit, scale_of
 from evalloop_assets.reward_model.calibration import Anchors, Mix
+from evalloop_assets.reward_model.directions import PENALTY, Labelled, directions, read_labelled
 from evalloop_assets.reward_model.encoder import HashedNgrams
 from evalloop_assets.reward_model.logged import NO_LOG
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.over_optimisation import sweep
 from evalloop_assets.reward_model.pairs import is_fitted, is_held_out
 from evalloop_assets.reward_model.training import Trained, train
-from evalloop_assets.reward_model.within_sessions import PENALTY, Labelled, directions, read_labelled
 from evalloop_assets_tests.reward_model.world import DAY, FEATURES, planted
 
 MIX = Mix(dict.fromkeys(HORIZONS, 1.0))
@@ -51,7 +51,7 @@ def likeness(found: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("at_once", [1, 64, 2048])
 def test_the_first_direction_is_the_fixed_effects_ridge_regression(at_once: int, monkeypatch):
     """By least squares with a dummy variable for each session, the penalty written as rows that pull to 0."""
-    monkeypatch.setattr(within_sessions, "ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", at_once)
     ordered = labelled(400, mood=3.0, drift=1.0)
     mixed = np.random.default_rng(7).permutation(400)
     replies = Labelled(*(column[mixed] for column in ordered))
@@ -89,8 +89,8 @@ def by_models(replies: Labelled, lead: float) -> Labelled:
 @pytest.mark.parametrize("at_once", [1, 2048])
 def test_the_other_directions_are_linear_discriminants_of_the_models(at_once: int, monkeypatch):
     """By scikit-learn, of each model against all others: by the total scatter or that within, they are the same."""
-    monkeypatch.setattr(within_sessions, "PENALTY", 1e-3)
-    monkeypatch.setattr(within_sessions, "ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "PENALTY", 1e-3)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", at_once)
     replies = by_models(labelled(3000), 1.0)
     found = directions(replies, np.ones(FEATURES, np.float32))[1:]
     for model, one in zip(("m0", "m1", "m2"), found, strict=True):
@@ -122,7 +122,7 @@ def test_models_that_write_alike_give_no_direction():
 
 
 def test_models_with_most_replies_are_told_apart(monkeypatch):
-    monkeypatch.setattr(within_sessions, "MOST_MODELS", 2)
+    monkeypatch.setattr(module, "MOST_MODELS", 2)
     replies = by_models(labelled(3000), 1.0)
     fewer = replies.where((replies.models != "m0") | (replies.sessions % 2 == 0))
     found = directions(fewer, np.ones(FEATURES, np.float32))
