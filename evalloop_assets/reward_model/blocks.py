@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -56,6 +57,8 @@ def each(work: Callable[[Given], Made], given: Iterable[Given], processes: int) 
 def _apart(work: Callable[[Given], Made], given: Iterable[Given], processes: int) -> Iterator[Made]:
     from loky import get_reusable_executor
 
+    # A process that had just been idle for IDLE_S is started anew, and the work is done: nothing to tell the user.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning, "loky")
     futures: deque[Future[Any]] = deque()
     pool = get_reusable_executor(processes, timeout=IDLE_S, initializer=_end_with, initargs=(os.getpid(),))
     try:

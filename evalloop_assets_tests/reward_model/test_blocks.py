@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def test_two_processes_give_what_one_gives_in_its_order():
     assert apart.drop_columns(["process"]) == here.drop_columns(["process"])
     assert set(here["process"].to_pylist()) == {os.getpid()}
     assert os.getpid() not in apart["process"].to_pylist()
+
+
+def slow(numbers: int) -> Iterator[int]:
+    for number in range(numbers):
+        time.sleep(0.013)
+        yield number
+
+
+@pytest.mark.filterwarnings("always")
+def test_processes_that_end_idle_while_work_comes_lose_none_of_it_and_say_nothing(monkeypatch, recwarn):
+    monkeypatch.setattr(module, "IDLE_S", 0.01)
+    assert list(each(float, slow(40), 2)) == list(range(40))
+    assert [str(one.message) for one in recwarn] == []
 
 
 def test_steps_that_follow_each_other_share_their_processes_and_nobody_is_left_idle(monkeypatch):
