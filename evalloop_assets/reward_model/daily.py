@@ -161,6 +161,7 @@ def _notes(
     metrics |= {f"length_coefficient.{name}": value for name, value in trained.length_coefficients.items()}
     metrics |= {f"direction_coefficient.{name}": value for name, value in trained.direction_coefficients.items()}
     metrics |= {
+        "incomparable": float(trained.incomparable),
         "pairs.fit": float(len(trained.split.fit.ids)),
         "pairs.tune": float(len(trained.split.tune.ids)),
         "pairs.held_out": float(len(trained.split.held_out.ids)),

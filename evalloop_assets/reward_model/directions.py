@@ -82,7 +82,7 @@ def directions(replies: Labelled, scale: Matrix) -> Matrix:
     between sessions alone, as a language does, has a large share in the total and none within sessions.
     """
     width = len(scale)
-    within, between = _scatter(replies, scale)
+    within, between = scatter(replies, scale)
     penalty = np.full(len(within) - 1, PENALTY)
     penalty[width:] = 1e-6
     along = np.linalg.solve(within[:-1, :-1] + np.diag(penalty), within[:-1, -1])[:width]
@@ -91,7 +91,7 @@ def directions(replies: Labelled, scale: Matrix) -> Matrix:
     return np.asarray(np.concatenate([along[None], apart.T]) * scale, np.float32)
 
 
-def _scatter(replies: Labelled, scale: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def scatter(replies: Labelled, scale: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of products: of scaled features, nuisance and label, each less the mean of its session [f + 3, f + 3]; and
     of the features' session means less their mean, once a reply [f, f]."""
     wide = len(scale)

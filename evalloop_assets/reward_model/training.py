@@ -12,7 +12,8 @@ from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, le
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.directions import Labelled, directions
 from evalloop_assets.reward_model.evaluation import Reading, evaluate
-from evalloop_assets.reward_model.model import HORIZONS, RewardModel
+from evalloop_assets.reward_model.incomparable import incomparable, without
+from evalloop_assets.reward_model.model import HORIZONS, LINEAR, SCALE, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, Split, is_fitted, last_fitted_day, split_by_user
 
 
@@ -36,6 +37,8 @@ class Trained(NamedTuple):
     """Per learned horizon: how much the labels go by length, which the reward does not."""
     direction_coefficients: dict[str, float]
     """Per learned horizon: how much the value goes by what labels of single replies say; 0 where there were none."""
+    incomparable: int
+    """Directions that no pair compares; the reward goes along none of them (`incomparable.py`)."""
 
 
 def train(
@@ -50,7 +53,8 @@ def train(
 ) -> Trained | Skipped:
     """Fits on most users, calibrates on some, evaluates on the held-out ones.
 
-    Of labelled `replies`, those of the fitted users and days say where the fit looks first (`directions.py`).
+    Of labelled `replies`, those of the fitted users and days say where the fit looks first (`directions.py`), and what
+    no pair compares, by which the reward must not go (`incomparable.py`).
 
     Skipped where there are no pairs, where every label is a tie or censored, or where there are too few of the others.
     """
@@ -61,10 +65,15 @@ def train(
     taught = None if replies is None else _fitted_on(replies, pairs)
     known = None if taught is None else directions(taught, scale_of(split.fit.difference))
     fitted = fit(split.fit, split.tune, training, checkpoints, known)
+    scale, linear = fitted.weights[SCALE], fitted.weights[LINEAR]
+    apart = np.zeros((0, len(scale)), np.float32)
+    if taught is not None:
+        apart = incomparable(split.fit.difference, taught, scale)
+    fitted = fitted._replace(weights={**fitted.weights, LINEAR: without(linear, apart)})
     model = assemble(fitted, split.tune, anchors, mix, encoder, trained_through)
     length = _by_horizon(fitted, fitted.length)
     along = {} if known is None else _by_horizon(fitted, fitted.along[:, 0])
-    return Trained(model, evaluate(model, split.held_out), split, taught, fitted, length, along)
+    return Trained(model, evaluate(model, split.held_out), split, taught, fitted, length, along, len(apart))
 
 
 def _by_horizon(fitted: Fitted, values: NDArray[np.float64]) -> dict[str, float]:
