@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalloop_assets.reward_model.bradley_terry import Training, fit, learnable, scale_of
+from evalloop_assets.reward_model.bradley_terry import Training, learnable
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
-from evalloop_assets.reward_model.directions import Labelled, directions
+from evalloop_assets.reward_model.directions import Labelled
 from evalloop_assets.reward_model.model import HORIZONS, Floats, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, place_of
+from evalloop_assets.reward_model.training import taught_fit
 
 DRAWS = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = 400
@@ -62,10 +63,8 @@ def sweep(
         if not any(able[at] and mix.horizons[horizon] > 0 for at, horizon in enumerate(HORIZONS)):
             return Sweep(())
         nobody = part.where(slice(0))
-        known = None
-        if replies is not None:
-            known = directions(replies.where(_of_half(replies.users, first)), scale_of(part.difference))
-        fitted = fit(part, nobody, training, directions=known)
+        told = None if replies is None else replies.where(_of_half(replies.users, first))
+        fitted, _ = taught_fit(part, nobody, training, told)
         models.append(assemble(fitted, nobody, anchors, mix, encoder, "halves"))
     proxy, gold = (model.temporal(model.reward_parts(model.parts(anchors.features))) for model in models)
     return Sweep(best_of_n(proxy, gold, np.random.default_rng(0)))

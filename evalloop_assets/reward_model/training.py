@@ -63,17 +63,25 @@ def train(
     if reason:
         return Skipped(reason)
     taught = None if replies is None else _fitted_on(replies, pairs)
-    known = None if taught is None else directions(taught, scale_of(split.fit.difference))
-    fitted = fit(split.fit, split.tune, training, checkpoints, known)
-    scale, linear = fitted.weights[SCALE], fitted.weights[LINEAR]
-    apart = np.zeros((0, len(scale)), np.float32)
-    if taught is not None:
-        apart = incomparable(split.fit.difference, taught, scale)
-    fitted = fitted._replace(weights={**fitted.weights, LINEAR: without(linear, apart)})
+    fitted, apart = taught_fit(split.fit, split.tune, training, taught, checkpoints)
     model = assemble(fitted, split.tune, anchors, mix, encoder, trained_through)
     length = _by_horizon(fitted, fitted.length)
-    along = {} if known is None else _by_horizon(fitted, fitted.along[:, 0])
-    return Trained(model, evaluate(model, split.held_out), split, taught, fitted, length, along, len(apart))
+    along = {} if taught is None else _by_horizon(fitted, fitted.along[:, 0])
+    return Trained(model, evaluate(model, split.held_out), split, taught, fitted, length, along, apart)
+
+
+def taught_fit(
+    pairs: Pairs, tune: Pairs, training: Training, replies: Labelled | None, checkpoints: Path | None = None
+) -> tuple[Fitted, int]:
+    """The fit (`bradley_terry.fit`) with what labelled replies say of it, and along how many directions it must not go
+    because no pair compares them; 0 without replies.
+    """
+    if replies is None:
+        return fit(pairs, tune, training, checkpoints), 0
+    fitted = fit(pairs, tune, training, checkpoints, directions(replies, scale_of(pairs.difference)))
+    apart = incomparable(pairs.difference, replies, fitted.weights[SCALE])
+    linear = without(fitted.weights[LINEAR], apart)
+    return fitted._replace(weights={**fitted.weights, LINEAR: linear}), len(apart)
 
 
 def _by_horizon(fitted: Fitted, values: NDArray[np.float64]) -> dict[str, float]:
