@@ -44,6 +44,9 @@ TRAINED_EVERY = 2
 LEARNING = ("reward_model_report", "policy_pairs", "policy_candidates", "policy_screen")
 PADDED = "padded-replies"
 BEST_OF = "best-of-n"
+BY_USER = {PADDED: 60, BEST_OF: 90}
+"""Percent of an experiment's users that are randomised by user. A rollback needs time spent, too, which is compared
+between conversations; for a promotion return must be told from chance within a day."""
 ACTOR = "demo"
 
 
@@ -62,7 +65,7 @@ class Demo:
     def open_shop(self) -> None:
         """The incumbent for everybody, and a new model that pads its replies on half of the users."""
         self.ledger.begin("incumbent", self._change("start", "first champion", FIRST_DAY))
-        self._start(PADDED, "padded", (0, 50), 60, FIRST_DAY)
+        self._start(PADDED, "padded", (0, 50), FIRST_DAY)
 
     def serve(self, day: date) -> None:
         """The product serves a day with what is published, and leaves its logs in the landing folder."""
@@ -133,7 +136,7 @@ class Demo:
             return False
         found = candidates[-1]
         self.policies[found["model_id"]] = self._best_of_n(found)
-        self._start(BEST_OF, found["model_id"], (50, 100), 90, day)
+        self._start(BEST_OF, found["model_id"], (50, 100), day)
         gain = passed[found["model_id"]]["reward_gain"]
         self.console.print(
             f"    policy iteration: {found['model_id']}, the best of {found['n']} replies of "
@@ -157,14 +160,18 @@ class Demo:
             reads_history=True,
         )
 
-    def _start(
-        self, experiment: str, treatment: str, segment: tuple[float, float], user_share: float, day: date
-    ) -> None:
+    def _start(self, experiment: str, treatment: str, segment: tuple[float, float], day: date) -> None:
         at = datetime.combine(day, clock_time.min)
         self.ledger.apply(
             self._change("start", f"{treatment} against the champion", day, experiment),
             lambda allocation: start_experiment(
-                allocation, experiment, treatment, at, weight_percent=50, user_share=user_share, segment=segment
+                allocation,
+                experiment,
+                treatment,
+                at,
+                weight_percent=50,
+                user_share=BY_USER[experiment],
+                segment=segment,
             ),
         )
         publish(self.settings.flags, self.ledger)

@@ -63,8 +63,8 @@ class Fitted(NamedTuple):
     length: NDArray[np.float64]
     """Coefficient of the log length ratio per horizon: how much the labels go by length."""
     along: NDArray[np.float64]
-    """Coefficients of the directions per horizon [heads, k], in logits by standard deviation of the pairs; part of the
-    weights."""
+    """Coefficients of the directions per horizon [heads, k], in logits by standard deviation of the pairs; their share
+    is in the weights of the fit."""
     learned: tuple[bool, ...]
     """Per horizon; the output of one not learned means nothing."""
     losses: tuple[float, ...]

@@ -1,9 +1,9 @@
-"""Directions of features that no pair compares, such as the language: those that whole sessions differ in.
+"""What no pair compares, such as the language of a reply: the texts of whole sessions differ in it, those of pairs do not.
 
 A pair compares replies of one session or to one message, so none says what one language is worth beside another. What a
 fit of a thousand coefficients says of it all the same is chance; summed over a trajectory, which is in one language, it
-would outweigh what the replies differ in. The reward goes along none of these directions: the languages of a product
-are worth the same on average, and so is whatever else no pair can compare.
+would outweigh what the replies differ in. So the texts of the languages that are found are worth the same on average,
+and so is whatever else tells sessions apart and not the replies of a pair.
 """
 
 from __future__ import annotations
@@ -13,37 +13,53 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalloop_assets.reward_model.directions import scatter
+from evalloop_assets.reward_model.features import text_columns
+from evalloop_assets.reward_model.model import LINEAR
 
 if TYPE_CHECKING:
+    from evalloop_assets.reward_model.bradley_terry import Fitted
     from evalloop_assets.reward_model.directions import Labelled
     from evalloop_assets.reward_model.encoder import Matrix
 
 MOST_DIRECTIONS = 8
-"""Principal directions that are looked at: enough to tell nine languages apart."""
+"""Principal directions of the sessions' means that are looked at: enough to tell nine languages apart."""
 NOT_COMPARED = 0.1
-"""Mean square of the difference along a direction within pairs, beside that of two replies drawn at random, below which
+"""Mean square of the difference within pairs along a direction, beside that of two replies drawn at random, below which
 the pairs do not compare it."""
+LEAST_SESSIONS = 50
+"""Sessions below which too little is known of what they differ in."""
 
 
-def incomparable(difference: Matrix, replies: Labelled, scale: Matrix) -> Matrix:
-    """Float32 [k, f], orthonormal, of the features times `scale` [f]; k is 0 where there is none.
+def incomparable(difference: Matrix, replies: Labelled) -> Matrix:
+    """Float32 [k, f], orthonormal directions of the features; k is 0 where there is none.
+
+    `difference` [n, f] is of the pairs. Those of two models count, so what only models differ in is compared. Only what
+    is read off the texts themselves counts (`features.text_columns`), which no fit scales: a share or likeness is a
+    single number, whose coefficient few pairs tell, however far sessions differ in it.
 
     One half of the sessions shows the directions in which their means differ most, the other half how far replies
     differ along them: along a direction found in the same replies, of more features than replies, they always would.
-    `difference` [n, f] is of the pairs. Those of two models count, so what only models differ in is compared.
     """
-    shows = replies.sessions % 2 == 0
-    shown, others = replies.where(shows), replies.where(~shows)
-    if not len(others.labels) or not len(difference):
-        return np.zeros((0, len(scale)), np.float32)
-    _, between = scatter(shown, scale)
-    most = np.linalg.eigh(between)[1][:, : -MOST_DIRECTIONS - 1 : -1]
-    scaled = scale[:, None] * most
-    compared = np.square(difference @ scaled).mean(axis=0)
-    at_random = 2 * (others.features @ scaled).var(axis=0)
-    return np.asarray(most.T[compared < NOT_COMPARED * at_random], np.float32)
+    width = replies.features.shape[1]
+    sessions, numbers = np.unique(replies.sessions, return_inverse=True)
+    if len(sessions) < LEAST_SESSIONS or not len(difference):
+        return np.zeros((0, width), np.float32)
+    shows = numbers % 2 == 0
+    texts = text_columns(width)
+    _, between = scatter(replies.where(shows), np.ones(width, np.float32))
+    most = np.linalg.eigh(between[texts, texts])[1][:, : -MOST_DIRECTIONS - 1 : -1]
+    axes = np.zeros((width, most.shape[1]), np.float32)
+    axes[texts] = most
+    said, told = (replies.features @ axes)[~shows], difference @ axes
+    at_random = 2 * np.cov(said, rowvar=False, dtype=np.float64).reshape(len(axes.T), -1)
+    compared = np.asarray(told.T @ told, np.float64) / len(told)
+    lacking, mixtures = np.linalg.eigh(NOT_COMPARED * at_random - compared)
+    return np.asarray((axes @ mixtures[:, lacking > 1e-9]).T, np.float32)
 
 
-def without(linear: Matrix, directions: Matrix) -> Matrix:
-    """Coefficients [f, heads] of the scaled features, less their part along the orthonormal directions [k, f]."""
-    return np.asarray(linear - directions.T @ (directions @ linear), np.float32)
+def without_incomparable(fitted: Fitted, difference: Matrix, replies: Labelled) -> tuple[Fitted, int]:
+    """The fit less what its coefficients say along the directions that its pairs do not compare, and their number."""
+    directions = incomparable(difference, replies)
+    linear = fitted.weights[LINEAR]
+    left = np.asarray(linear - directions.T @ (directions @ linear), np.float32)
+    return fitted._replace(weights={**fitted.weights, LINEAR: left}), len(directions)

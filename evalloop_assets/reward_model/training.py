@@ -12,8 +12,8 @@ from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, le
 from evalloop_assets.reward_model.calibration import Anchors, Mix, assemble
 from evalloop_assets.reward_model.directions import Labelled, directions
 from evalloop_assets.reward_model.evaluation import Reading, evaluate
-from evalloop_assets.reward_model.incomparable import incomparable, without
-from evalloop_assets.reward_model.model import HORIZONS, LINEAR, SCALE, RewardModel
+from evalloop_assets.reward_model.incomparable import without_incomparable
+from evalloop_assets.reward_model.model import HORIZONS, RewardModel
 from evalloop_assets.reward_model.pairs import Pairs, Split, is_fitted, last_fitted_day, split_by_user
 
 
@@ -36,9 +36,9 @@ class Trained(NamedTuple):
     length_coefficients: dict[str, float]
     """Per learned horizon: how much the labels go by length, which the reward does not."""
     direction_coefficients: dict[str, float]
-    """Per learned horizon: how much the value goes by what labels of single replies say; 0 where there were none."""
+    """Per learned horizon: how much the fit goes by what labels of single replies say; 0 where there were none."""
     incomparable: int
-    """Directions that no pair compares; the reward goes along none of them (`incomparable.py`)."""
+    """Directions of texts that no pair compares, along which the reward does not go (`incomparable.py`)."""
 
 
 def train(
@@ -73,15 +73,14 @@ def train(
 def taught_fit(
     pairs: Pairs, tune: Pairs, training: Training, replies: Labelled | None, checkpoints: Path | None = None
 ) -> tuple[Fitted, int]:
-    """The fit (`bradley_terry.fit`) with what labelled replies say of it, and along how many directions it must not go
-    because no pair compares them; 0 without replies.
+    """The fit (`bradley_terry.fit`) with what labelled replies, if any, say of it: where it looks first, and along how
+    many directions it does not go because its pairs do not compare them.
     """
     if replies is None:
         return fit(pairs, tune, training, checkpoints), 0
     fitted = fit(pairs, tune, training, checkpoints, directions(replies, scale_of(pairs.difference)))
-    apart = incomparable(pairs.difference, replies, fitted.weights[SCALE])
-    linear = without(fitted.weights[LINEAR], apart)
-    return fitted._replace(weights={**fitted.weights, LINEAR: linear}), len(apart)
+    labelled = np.isfinite(pairs.targets).any(axis=1)
+    return without_incomparable(fitted, pairs.difference[labelled], replies)
 
 
 def _by_horizon(fitted: Fitted, values: NDArray[np.float64]) -> dict[str, float]:

@@ -3,25 +3,35 @@
 import numpy as np
 import pytest
 
-from evalloop_assets.reward_model.bradley_terry import Training, fit
-from evalloop_assets.reward_model.calibration import Anchors, Mix
-from evalloop_assets.reward_model.directions import Labelled
-from evalloop_assets.reward_model.features import CONSISTENCY, PROGRESS, TAKEN_UP
-from evalloop_assets.reward_model.incomparable import incomparable, without
+from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, scale_of
+from evalloop_assets.reward_model.directions import Labelled, directions
+from evalloop_assets.reward_model.features import CONSISTENCY, PROGRESS, TAKEN_UP, shares_and_likenesses
+from evalloop_assets.reward_model.incomparable import LEAST_SESSIONS, incomparable, without_incomparable
 from evalloop_assets.reward_model.model import HORIZONS
-from evalloop_assets.reward_model.pairs import Pairs, split_by_user
-from evalloop_assets.reward_model.training import Trained, taught_fit, train
+from evalloop_assets.reward_model.pairs import Pairs
+from evalloop_assets.reward_model.training import taught_fit
 from evalloop_assets_tests.reward_model.world import DAY
 
-WORDS = 40
-WIDTH = 3 * WORDS + TAKEN_UP + CONSISTENCY + PROGRESS
-SCALE = np.where(np.arange(WIDTH) < 3 * WORDS, 1.0, 0.0).astype(np.float32)
-WORTH = np.random.default_rng(99).normal(size=WIDTH) * SCALE
-MIX = Mix(dict.fromkeys(HORIZONS, 1.0))
+WORDS, LANGUAGES, MODELS = 40, 3, 2
+TEXTS = WORDS * LANGUAGES + MODELS
+"""Columns of words, and one for what each model says more often."""
+WIDTH = TEXTS + TAKEN_UP + CONSISTENCY + PROGRESS
+SHARES = shares_and_likenesses(WIDTH)
+WORTH = np.random.default_rng(99).normal(size=WIDTH)
+WORTH[SHARES] *= 20
+
+
+def said(language: np.ndarray, draw: np.random.Generator, words: float = 0.5) -> np.ndarray:
+    """Features of replies: how often each word of the language was said, by a vector of about length 1, and shares."""
+    features = np.zeros((len(language), WIDTH), np.float32)
+    columns = language[:, None] * WORDS + np.arange(WORDS)
+    np.put_along_axis(features, columns, draw.poisson(words, columns.shape).astype(np.float32) / 4, axis=1)
+    features[:, SHARES] = 0.05 * draw.normal(size=features[:, SHARES].shape)
+    return features
 
 
 def replies(languages: np.ndarray, draw: np.random.Generator, a_session: int = 8) -> Labelled:
-    """A session each in one of three languages that share no word; labels are what the words are worth, and noise."""
+    """A session each in one of the languages, which share no word; labels are what they are worth, and noise."""
     sessions = np.repeat(np.arange(len(languages)), a_session)
     features = said(languages[sessions], draw)
     return Labelled(
@@ -35,18 +45,9 @@ def replies(languages: np.ndarray, draw: np.random.Generator, a_session: int = 8
     )
 
 
-def said(language: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Features of replies: how often each word of the language was said, by a vector of about length 1."""
-    features = np.zeros((len(language), WIDTH), np.float32)
-    columns = language[:, None] * WORDS + np.arange(WORDS)
-    np.put_along_axis(features, columns, draw.poisson(0.5, columns.shape).astype(np.float32) / 4, axis=1)
-    return features
-
-
-def compared(language: np.ndarray, draw: np.random.Generator) -> Pairs:
-    """Pairs of replies in one language each, of true preference."""
-    count = len(language)
-    difference = said(language, draw) - said(language, draw)
+def paired(difference: np.ndarray, draw: np.random.Generator) -> Pairs:
+    """Battles of true preference."""
+    count = len(difference)
     told = draw.random((count, len(HORIZONS))) < 1 / (1 + np.exp(-2 * difference @ WORTH))[:, None]
     return Pairs(
         np.array([f"p{at:05d}" for at in range(count)], np.str_),
@@ -60,81 +61,153 @@ def compared(language: np.ndarray, draw: np.random.Generator) -> Pairs:
     )
 
 
-def test_languages_are_worth_the_same_and_choices_in_each_stay_as_good():
-    """Without it, chance makes languages differ by as much as replies of one do."""
-    draw = np.random.default_rng(4)
-    language = draw.choice(3, 400, p=[0.5, 0.4, 0.1])
-    pairs, told = compared(draw.choice(3, 1500), draw), replies(language, draw)
-    trained = train(pairs, Anchors.of(told.features), Training(), MIX, "e", "2026-03-05", replies=told)
-    assert isinstance(trained, Trained)
-    assert trained.incomparable == 2
-    alone = fit(split_by_user(pairs).fit, pairs.where(slice(0)), Training()).weights
-    unseen = compared(draw.choice(3, 3000), draw)
-    truth = unseen.difference @ WORTH
+def compared(language: np.ndarray, draw: np.random.Generator) -> Pairs:
+    """Pairs of replies in one language each."""
+    return paired(said(language, draw) - said(language, draw), draw)
 
-    def spread(value: np.ndarray) -> float:
+
+def coefficients(fitted: Fitted) -> np.ndarray:
+    """Of the features, for the first horizon."""
+    return fitted.weights["linear"][:, 0] * fitted.weights["scale"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_languages_are_worth_the_same_and_choices_within_each_hardly_suffer(seed: int):
+    """Beside the same fit without it: there chance makes languages differ as much as replies of one do."""
+    draw = np.random.default_rng(seed)
+    language = draw.choice(3, 400, p=[0.4, 0.35, 0.25])
+    pairs, nobody = (compared(draw.choice(3, count), draw) for count in (1500, 0))
+    told = replies(language, draw)
+    known = directions(told, scale_of(pairs.difference))
+    as_fitted = fit(pairs, nobody, Training(), directions=known)
+    mended, count = taught_fit(pairs, nobody, Training(), told)
+    assert count == 2
+    spoken = language[told.sessions]
+
+    def spread(coefficient: np.ndarray) -> float:
         """Of the means of the languages, in standard deviations of replies of one."""
-        means = [value[told_in == one].mean() for one in range(3)]
-        return float(np.ptp(means) / np.mean([value[told_in == one].std() for one in range(3)]))
+        value = told.features @ coefficient
+        means = [value[spoken == one].mean() for one in range(3)]
+        return float(np.ptp(means) / np.mean([value[spoken == one].std() for one in range(3)]))
 
-    told_in = language[told.sessions]
-    before, after = alone["linear"][:, 0] * alone["scale"], trained.model.weights["linear"][:, 0] * SCALE
-    assert spread(told.features @ before) > 1.0
-    assert spread(told.features @ after) < 0.1
-    right = [np.mean((unseen.difference @ one > 0) == (truth > 0)) for one in (before, after)]
-    assert right[1] > right[0]
+    before, after = coefficients(as_fitted), coefficients(mended)
+    assert spread(before) > 0.3
+    assert spread(after) < min(0.2, spread(before) / 2)
+    unseen = compared(draw.choice(3, 4000), draw).difference
+    right = [np.mean((unseen @ one > 0) == (unseen @ WORTH > 0)) for one in (before, after)]
+    assert right[1] > right[0] - 0.04
+    np.testing.assert_array_equal(after[SHARES], before[SHARES])
 
 
-def test_a_fit_tells_along_how_many_directions_it_does_not_go():
+def test_a_fit_on_pairs_alone_stays_as_it_is():
     draw = np.random.default_rng(4)
-    told = replies(draw.choice(2, 200), draw)
     pairs, nobody = (compared(draw.choice(2, count), draw) for count in (500, 0))
-    assert [taught_fit(pairs, nobody, Training(), replies)[1] for replies in (told, None)] == [1, 0]
+    fitted, count = taught_fit(pairs, nobody, Training(), None)
+    assert count == 0
+    np.testing.assert_array_equal(coefficients(fitted), coefficients(fit(pairs, nobody, Training())))
 
 
-@pytest.mark.parametrize(("across", "found"), [(0.0, 1), (0.02, 1), (0.5, 0)])
+def test_pairs_without_a_label_compare_nothing():
+    draw = np.random.default_rng(4)
+    told, same = replies(draw.choice(2, 200), draw), draw.choice(2, 500)
+    across = paired(said(same, draw) - said(1 - same, draw), draw)
+    pairs = compared(same, draw)
+    both = Pairs(*(np.concatenate([one, other]) for one, other in zip(pairs, across, strict=True)))
+    unlabelled = both.targets.copy()
+    unlabelled[500:] = np.nan
+    nobody = pairs.where(slice(0))
+    for targets, count in ((both.targets, 0), (unlabelled, 1)):
+        assert taught_fit(both._replace(targets=targets), nobody, Training(), told)[1] == count
+
+
+@pytest.mark.parametrize(("across", "found"), [(0.0, 1), (0.01, 1), (0.5, 0)])
 def test_what_some_pairs_compare_is_left_to_them(across: float, found: int):
     """A model that writes one language alone is compared with the others by battles, so the language is, too."""
     draw = np.random.default_rng(5)
     told = replies(draw.choice(2, 300), draw)
     first = draw.choice(2, 1000)
     second = np.where(draw.random(1000) < across, 1 - first, first)
-    assert len(incomparable(said(first, draw) - said(second, draw), told, SCALE)) == found
+    assert len(incomparable(said(first, draw) - said(second, draw), told)) == found
+
+
+@pytest.mark.parametrize("lead", [0.3, 0.7, 1.0, 1.5])
+def test_the_language_is_told_from_what_models_differ_in(lead: float):
+    """A session has one language and one model, whose texts differ by `lead`; pairs compare the models."""
+    draw = np.random.default_rng(6)
+    language, model = draw.choice(2, 400), draw.choice(2, 400)
+    told = replies(language, draw)
+    told.features[:, TEXTS - MODELS] += lead * model[told.sessions]
+    same = draw.choice(2, 1000)
+    difference = said(same, draw) - said(same, draw)
+    difference[:, TEXTS - MODELS] += lead * draw.choice([-1, 0, 1], 1000, p=[0.25, 0.5, 0.25])
+    (along,) = incomparable(difference, told)
+    apart = said(np.zeros(2000, int), draw).mean(axis=0) - said(np.ones(2000, int), draw).mean(axis=0)
+    assert abs(along @ apart) / np.linalg.norm(apart) > 0.98
+    assert abs(along[TEXTS - MODELS]) < 0.15
+
+
+def test_a_share_that_sessions_differ_in_keeps_its_coefficient():
+    """It varies little within pairs and much between sessions, and pairs tell what it is worth all the same."""
+    draw = np.random.default_rng(7)
+    told = replies(np.zeros(200, int), draw)
+    told.features[:, SHARES] += draw.normal(size=200)[told.sessions, None]
+    pairs = compared(np.zeros(500, int), draw)
+    assert not len(incomparable(pairs.difference, told))
 
 
 def test_sessions_alike_in_all_but_their_replies_have_none():
-    """Hundreds of small logs, of fewer replies than features: nothing is taken for incomparable in any."""
-    draw = np.random.default_rng(6)
-    wrong = 0
+    """Hundreds of small logs, of about as many replies as features: hardly any takes a direction for incomparable."""
+    draw, wrong = np.random.default_rng(8), 0
     for _ in range(200):
-        told = replies(np.zeros(int(draw.integers(2, 12)), int), draw, int(draw.integers(1, 9)))
-        difference = compared(np.zeros(int(draw.integers(5, 60)), int), draw).difference
-        wrong += len(incomparable(difference, told, SCALE))
-    assert wrong <= 2
+        told = replies(np.zeros(int(draw.integers(LEAST_SESSIONS, 80)), int), draw, int(draw.integers(1, 6)))
+        pairs = compared(np.zeros(int(draw.integers(50, 100)), int), draw)
+        wrong += len(incomparable(pairs.difference, told)) > 0
+    assert wrong <= 4
+
+
+def test_directions_of_the_same_replies_are_not_believed():
+    """Of many more features than replies, some direction always tells these sessions apart and no others."""
+    draw = np.random.default_rng(10)
+    told = replies(np.zeros(60, int), draw, 2)
+    told = told._replace(features=draw.normal(size=(120, 2000)).astype(np.float32))
+    assert not len(incomparable(draw.normal(size=(200, 2000)).astype(np.float32), told))
 
 
 def test_a_language_of_every_fifth_session_is_found():
     draw = np.random.default_rng(7)
     language = draw.choice(2, 600, p=[0.8, 0.2])
     told = replies(language, draw)
-    (along,) = incomparable(compared(draw.choice(2, 500), draw).difference, told, SCALE)
+    (along,) = incomparable(compared(draw.choice(2, 500), draw).difference, told)
     rare = language[told.sessions] == 1
     mean = told.features[rare].mean(axis=0) - told.features[~rare].mean(axis=0)
     assert abs(along @ mean) / np.linalg.norm(mean) > 0.95
 
 
-@pytest.mark.parametrize(("sessions", "pairs"), [(0, 10), (1, 10), (2, 10), (40, 0)])
-def test_next_to_nothing_says_nothing(sessions: int, pairs: int):
+@pytest.mark.parametrize("numbers", [[], [0], [1], [1, 3, 5], range(1, 2 * LEAST_SESSIONS - 2, 2)])
+def test_a_few_sessions_say_nothing_whatever_their_numbers(numbers):
     draw = np.random.default_rng(8)
-    told = replies(np.arange(sessions) % 2, draw)
-    assert incomparable(compared(np.zeros(pairs, int), draw).difference, told, SCALE).shape == (0, WIDTH)
+    told = replies(np.arange(len(numbers)) % 2, draw)
+    told = told._replace(sessions=np.array(numbers, np.int64)[told.sessions])
+    assert incomparable(compared(np.zeros(60, int), draw).difference, told).shape == (0, WIDTH)
+
+
+def test_numbers_of_sessions_do_not_matter():
+    draw = np.random.default_rng(8)
+    told, pairs = replies(draw.choice(2, 100), draw), compared(draw.choice(2, 60), draw)
+    odd = told._replace(sessions=2 * told.sessions + 1)
+    assert len(incomparable(pairs.difference, odd)) == 1
+    np.testing.assert_array_equal(*(incomparable(pairs.difference, one) for one in (told, odd)))
 
 
 def test_coefficients_lose_their_part_along_the_directions_and_nothing_else():
     draw = np.random.default_rng(9)
-    directions = np.linalg.qr(draw.normal(size=(7, 2)))[0].T.astype(np.float32)
-    linear = draw.normal(size=(7, 3)).astype(np.float32)
-    left = without(linear, directions)
-    np.testing.assert_allclose(directions @ left, 0, atol=1e-6)
-    np.testing.assert_allclose(linear - left, directions.T @ (directions @ linear), atol=1e-6)
-    np.testing.assert_array_equal(without(linear, directions[:0]), linear)
+    told, pairs = replies(draw.choice(3, 200), draw), compared(draw.choice(3, 300), draw)
+    fitted = fit(pairs, pairs.where(slice(0)), Training())
+    along = incomparable(pairs.difference, told)
+    np.testing.assert_allclose(along @ along.T, np.eye(2), atol=1e-5)
+    mended, count = without_incomparable(fitted, pairs.difference, told)
+    assert count == 2
+    before, after = fitted.weights["linear"], mended.weights["linear"]
+    np.testing.assert_allclose(along @ after, 0, atol=1e-5)
+    np.testing.assert_allclose(before - after, along.T @ (along @ before), atol=1e-5)
+    assert mended._replace(weights=fitted.weights) == fitted
