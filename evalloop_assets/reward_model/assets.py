@@ -141,7 +141,8 @@ def reward_model_report(inputs: Inputs, day: date, settings: Settings) -> Frame:
 
     Bradley-Terry per horizon with censored labels masked; length is a covariate of the training and dropped at scoring.
     Where labels of single replies rise within sessions, and where the texts of the models differ, are more directions
-    for the fit, weighed by the pairs.
+    for the fit, weighed by the pairs. What whole sessions differ in and no pair compares, such as the language, has no
+    say.
     The model goes to the MLflow registry as challenger and becomes champion if it tells the held-out preferences no
     worse than the champion does. Too few pairs, or only ties and censored ones: one row `skipped` with the reason, and
     the champion stays.

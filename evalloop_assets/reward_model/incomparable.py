@@ -1,4 +1,4 @@
-"""What no pair compares, such as the language of a reply: the texts of whole sessions differ in it, those of pairs do not.
+"""What no pair compares, such as the language: the texts of whole sessions differ in it, and those of a pair do not.
 
 A pair compares replies of one session or to one message, so none says what one language is worth beside another. What a
 fit of a thousand coefficients says of it all the same is chance; summed over a trajectory, which is in one language, it
