@@ -35,7 +35,7 @@ def incomparable(difference: Matrix, replies: Labelled) -> Matrix:
 
     `difference` [n, f] is of the pairs. Those of two models count, so what only models differ in is compared. Only what
     is read off the texts themselves counts (`features.text_columns`), which no fit scales: a share or likeness is a
-    single number, whose coefficient few pairs tell, however far sessions differ in it.
+    single number, and a few pairs suffice for its coefficient, however far sessions differ in it.
 
     One half of the sessions shows the directions in which their means differ most, the other half how far replies
     differ along them: along a direction found in the same replies, of more features than replies, they always would.
