@@ -1,15 +1,28 @@
 """What no pair compares has no say in the reward; what pairs compare keeps its own."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, scale_of
 from evalloop_assets.reward_model.directions import Labelled, directions
-from evalloop_assets.reward_model.features import CONSISTENCY, PROGRESS, TAKEN_UP, shares_and_likenesses
+from evalloop_assets.reward_model.encoder import HashedNgrams
+from evalloop_assets.reward_model.features import (
+    CONSISTENCY,
+    PROGRESS,
+    TAKEN_UP,
+    features,
+    shares_and_likenesses,
+    text_columns,
+)
+from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.incomparable import LEAST_SESSIONS, incomparable, without_incomparable
 from evalloop_assets.reward_model.model import HORIZONS
 from evalloop_assets.reward_model.pairs import Pairs
 from evalloop_assets.reward_model.training import taught_fit
+from evalloop_assets_tests.denoise.dialogues import SETS
 from evalloop_assets_tests.reward_model.world import DAY
 
 WORDS, LANGUAGES, MODELS = 40, 3, 2
@@ -21,27 +34,31 @@ WORTH = np.random.default_rng(99).normal(size=WIDTH)
 WORTH[SHARES] *= 20
 
 
-def said(language: np.ndarray, draw: np.random.Generator, words: float = 0.5) -> np.ndarray:
+def said(language: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Features of replies: how often each word of the language was said, by a vector of about length 1, and shares."""
-    features = np.zeros((len(language), WIDTH), np.float32)
+    found = np.zeros((len(language), WIDTH), np.float32)
     columns = language[:, None] * WORDS + np.arange(WORDS)
-    np.put_along_axis(features, columns, draw.poisson(words, columns.shape).astype(np.float32) / 4, axis=1)
-    features[:, SHARES] = 0.05 * draw.normal(size=features[:, SHARES].shape)
-    return features
+    np.put_along_axis(found, columns, draw.poisson(0.5, columns.shape).astype(np.float32) / 4, axis=1)
+    found[:, SHARES] = 0.05 * draw.normal(size=found[:, SHARES].shape)
+    return found
 
 
 def replies(languages: np.ndarray, draw: np.random.Generator, a_session: int = 8) -> Labelled:
     """A session each in one of the languages, which share no word; labels are what they are worth, and noise."""
     sessions = np.repeat(np.arange(len(languages)), a_session)
-    features = said(languages[sessions], draw)
+    found = said(languages[sessions], draw)
+    return labelled(sessions, found, found @ WORTH + draw.normal(size=len(sessions)))
+
+
+def labelled(sessions: np.ndarray, found: np.ndarray, labels: np.ndarray) -> Labelled:
     return Labelled(
         np.char.add("u", (sessions % 97).astype(np.str_)),
         np.full(len(sessions), np.datetime64(DAY)),
         sessions,
         np.full(len(sessions), "m0"),
-        features,
+        found,
         np.zeros((len(sessions), 2), np.float32),
-        features @ WORTH + draw.normal(size=len(sessions)),
+        labels,
     )
 
 
@@ -181,6 +198,31 @@ def test_a_language_of_every_fifth_session_is_found():
     rare = language[told.sessions] == 1
     mean = told.features[rare].mean(axis=0) - told.features[~rare].mean(axis=0)
     assert abs(along @ mean) / np.linalg.norm(mean) > 0.95
+
+
+def dialogues(folder: Path, names: Iterable[str]) -> tuple[np.ndarray, Labelled, np.ndarray]:
+    """Differences within pairs of replies of one real dialogue, all replies, and the set that each is of."""
+    draw = np.random.default_rng(0)
+    said = [(name, messages) for name in names for _, messages in SETS[name](folder / name)]
+    order = draw.permutation(len(said))
+    texts, session, source = zip(
+        *((text, number, said[at][0]) for number, at in enumerate(order) for text in said[at][1][1::2]), strict=True
+    )
+    found = features(situations([None] * len(texts), texts), HashedNgrams())
+    sessions = np.array(session)
+    first = np.flatnonzero(np.diff(sessions) == 0)[::3]
+    return found[first] - found[first + 1], labelled(sessions, found, np.zeros(len(texts))), np.array(source)
+
+
+@pytest.mark.parametrize(("names", "count"), [(("sgd",), 0), (("crosswoz",), 0), (("sgd", "crosswoz"), 1)])
+def test_of_real_dialogues_about_many_things_the_language_alone_is_found(shared_data: Path, names, count: int):
+    difference, told, source = dialogues(shared_data, names)
+    found = incomparable(difference, told)
+    assert len(found) == count
+    if count:
+        means = [told.features[source == name].mean(axis=0) for name in names]
+        apart = (means[0] - means[1])[text_columns(len(means[0]))]
+        assert np.linalg.norm(found[0][: len(apart)] @ apart) / np.linalg.norm(apart) > 0.9
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [1], [1, 3, 5], range(1, 2 * LEAST_SESSIONS - 2, 2)])
