@@ -45,15 +45,7 @@ class Labelled(NamedTuple):
     """[n]"""
 
     def where(self, chosen: NDArray[np.bool_]) -> Labelled:
-        return Labelled(
-            self.users[chosen],
-            self.days[chosen],
-            self.sessions[chosen],
-            self.models[chosen],
-            self.features[chosen],
-            self.nuisance[chosen],
-            self.labels[chosen],
-        )
+        return Labelled._make(column[chosen] for column in self)
 
 
 def read_labelled(table: pa.Table, encoder: Encoder, log: Log) -> Labelled:

@@ -50,16 +50,7 @@ class Pairs(NamedTuple):
     """Per horizon [n, heads]: 1 where a is preferred, 0 where b is, 0.5 for a tie, NaN where censored."""
 
     def where(self, chosen: NDArray[np.bool_] | slice) -> Pairs:
-        return Pairs(
-            self.ids[chosen],
-            self.users[chosen],
-            self.sources[chosen],
-            self.days[chosen],
-            self.difference[chosen],
-            self.log_length_ratio[chosen],
-            self.position_lead[chosen],
-            self.targets[chosen],
-        )
+        return Pairs._make(column[chosen] for column in self)
 
     @property
     def digest(self) -> str:
