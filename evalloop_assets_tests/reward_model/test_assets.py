@@ -416,6 +416,7 @@ def test_the_days_training_learns_from_labels_of_single_replies_in_the_drawn_ses
         with open_store(stage.settings.home) as client:
             (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()])
         learned.append(run.data.metrics["direction_coefficient.immediate"])
+        assert run.data.metrics["incomparable"] == 0, "the replies are of one language"
     assert len(set(told)) == 3
     assert learned[0] > 0.5
     assert learned[2] == 0.0
