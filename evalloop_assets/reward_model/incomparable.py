@@ -2,8 +2,8 @@
 
 A pair compares replies of one session or to one message, so none says what one language is worth beside another. What a
 fit of a thousand coefficients says of it all the same is chance; summed over a trajectory, which is in one language, it
-would outweigh what the replies differ in. So the texts of the languages that are found are worth the same on average,
-and so is whatever else tells sessions apart and not the replies of a pair.
+would outweigh what the replies differ in. So the reward is made uncorrelated with it: texts of the languages that are
+found are worth the same on average, and so is whatever else tells sessions apart and not the replies of a pair.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.directions import scatter
 from evalloop_assets.reward_model.features import text_columns
-from evalloop_assets.reward_model.model import LINEAR
+from evalloop_assets.reward_model.model import LINEAR, SCALE
 
 if TYPE_CHECKING:
     from evalloop_assets.reward_model.bradley_terry import Fitted
@@ -58,8 +59,17 @@ def incomparable(difference: Matrix, replies: Labelled) -> Matrix:
 
 
 def without_incomparable(fitted: Fitted, difference: Matrix, replies: Labelled) -> tuple[Fitted, int]:
-    """The fit less what its coefficients say along the directions that its pairs do not compare, and their number."""
+    """The fit, less the regression of what it says of the replies on what its pairs do not compare, and the number of
+    such directions: pairs differ little along them, so what is said of pairs stays."""
     directions = incomparable(difference, replies)
     linear = fitted.weights[LINEAR]
-    left = np.asarray(linear - directions.T @ (directions @ linear), np.float32)
-    return fitted._replace(weights={**fitted.weights, LINEAR: left}), len(directions)
+    if len(directions):
+        along = _centred(replies.features @ directions.T)
+        value = _centred(replies.features @ (fitted.weights[SCALE][:, None] * linear))
+        linear = np.asarray(linear - directions.T @ np.linalg.lstsq(along, value)[0], np.float32)
+    return fitted._replace(weights={**fitted.weights, LINEAR: linear}), len(directions)
+
+
+def _centred(values: Matrix) -> NDArray[np.float64]:
+    whole = values.astype(np.float64)
+    return np.asarray(whole - whole.mean(axis=0), np.float64)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from evalloop_assets.reward_model.bradley_terry import Fitted, Training, fit, scale_of
 from evalloop_assets.reward_model.directions import Labelled, directions
@@ -19,7 +20,7 @@ from evalloop_assets.reward_model.features import (
 )
 from evalloop_assets.reward_model.history import situations
 from evalloop_assets.reward_model.incomparable import LEAST_SESSIONS, incomparable, without_incomparable
-from evalloop_assets.reward_model.model import HORIZONS
+from evalloop_assets.reward_model.model import HORIZONS, LINEAR, SCALE
 from evalloop_assets.reward_model.pairs import Pairs
 from evalloop_assets.reward_model.training import taught_fit
 from evalloop_assets_tests.denoise.dialogues import SETS
@@ -109,7 +110,7 @@ def test_languages_are_worth_the_same_and_choices_within_each_hardly_suffer(seed
 
     before, after = coefficients(as_fitted), coefficients(mended)
     assert spread(before) > 0.3
-    assert spread(after) < min(0.2, spread(before) / 2)
+    assert spread(after) < 0.05
     unseen = compared(draw.choice(3, 4000), draw).difference
     right = [np.mean((unseen @ one > 0) == (unseen @ WORTH > 0)) for one in (before, after)]
     assert right[1] > right[0] - 0.04
@@ -223,6 +224,12 @@ def test_of_real_dialogues_about_many_things_the_language_alone_is_found(shared_
         means = [told.features[source == name].mean(axis=0) for name in names]
         apart = (means[0] - means[1])[text_columns(len(means[0]))]
         assert np.linalg.norm(found[0][: len(apart)] @ apart) / np.linalg.norm(apart) > 0.9
+        by_chance = np.random.default_rng(1).normal(size=(len(means[0]), 20)).astype(np.float32)
+        scale = np.ones(len(by_chance), np.float32)
+        before = Fitted({SCALE: scale, LINEAR: by_chance}, np.zeros(20), np.zeros((20, 0)), (True,) * 20, (), ())
+        after, _ = without_incomparable(before, difference, told)
+        lead, left = (np.abs((means[0] - means[1]) @ one.weights[LINEAR]).mean() for one in (before, after))
+        assert left < 0.1 * lead
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [1], [1, 3, 5], range(1, 2 * LEAST_SESSIONS - 2, 2)])
@@ -241,15 +248,21 @@ def test_numbers_of_sessions_do_not_matter():
     np.testing.assert_array_equal(*(incomparable(pairs.difference, one) for one in (told, odd)))
 
 
-def test_coefficients_lose_their_part_along_the_directions_and_nothing_else():
+def test_what_is_left_is_uncorrelated_with_what_no_pair_compares_and_nothing_else_changes():
+    """Values of the replies in what is left are residuals of ordinary least squares."""
     draw = np.random.default_rng(9)
     told, pairs = replies(draw.choice(3, 200), draw), compared(draw.choice(3, 300), draw)
+    told.features[:, SHARES] += told.features[:, :WORDS].sum(axis=1, keepdims=True)
     fitted = fit(pairs, pairs.where(slice(0)), Training())
     along = incomparable(pairs.difference, told)
     np.testing.assert_allclose(along @ along.T, np.eye(2), atol=1e-5)
     mended, count = without_incomparable(fitted, pairs.difference, told)
     assert count == 2
-    before, after = fitted.weights["linear"], mended.weights["linear"]
-    np.testing.assert_allclose(along @ after, 0, atol=1e-5)
-    np.testing.assert_allclose(before - after, along.T @ (along @ before), atol=1e-5)
+    change = fitted.weights["linear"] - mended.weights["linear"]
+    np.testing.assert_allclose(change, along.T @ (along @ change), atol=1e-5)
+    value, left = (told.features @ coefficients(one) for one in (fitted, mended))
+    found = LinearRegression().fit(told.features @ along.T, value)
+    np.testing.assert_allclose(
+        left - left.mean(), value - found.predict(told.features @ along.T), atol=1e-4 * float(value.std())
+    )
     assert mended._replace(weights=fitted.weights) == fitted
