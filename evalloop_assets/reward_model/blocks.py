@@ -8,6 +8,7 @@ Python's own pool spawns do (loky).
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -28,6 +29,8 @@ WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
 IDLE_S = 10
 WATCHED_EVERY_S = 1.0
+ALLOCATED = 50_000
+"""Objects after which the collector looks for cycles among them, 700 by default."""
 
 
 def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
@@ -60,7 +63,7 @@ def _apart(work: Callable[[Given], Made], given: Iterable[Given], processes: int
     # A process that had just been idle for IDLE_S is started anew, and the work is done: nothing to tell the user.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning, "loky")
     futures: deque[Future[Any]] = deque()
-    pool = get_reusable_executor(processes, timeout=IDLE_S, initializer=_end_with, initargs=(os.getpid(),))
+    pool = get_reusable_executor(processes, timeout=IDLE_S, initializer=_begin, initargs=(os.getpid(),))
     try:
         for block in given:
             futures.append(pool.submit(_worked, work, _packed(block)))
@@ -95,8 +98,11 @@ def _unpacked(block: Any) -> Any:
     return pa.ipc.open_stream(block).read_all() if isinstance(block, pa.Buffer) else block
 
 
-def _end_with(parent: int) -> None:
-    """A process whose parent was killed would wait for work for ever."""
+def _begin(parent: int) -> None:
+    """A process whose parent was killed would wait for work for ever. Rules allocate much, and hardly any of it is a
+    cycle: looking for those is put off."""
+    gc.freeze()
+    gc.set_threshold(ALLOCATED)
 
     def watch() -> None:
         while os.getppid() == parent:

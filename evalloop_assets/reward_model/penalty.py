@@ -13,14 +13,7 @@ from math import exp
 from typing import NamedTuple
 
 from evalloop_assets.reward_model.quality import Wording
-from evalloop_assets.reward_model.wording import (
-    CHARGED_HAN,
-    CHARGED_WORDS,
-    LOUD,
-    SOOTHING,
-    SOOTHING_HAN,
-    SOOTHING_WORDS,
-)
+from evalloop_assets.reward_model.wording import LOUD, SOOTHING, SOOTHING_HAN, SOOTHING_WORDS
 
 FLOOR = 0.4
 """Least value of one factor."""
@@ -97,10 +90,7 @@ def novelty_decay(wear: float) -> float:
 
 def intensity(text: str, wording: Wording) -> float:
     """Emotion in a text, in [0, 1): signs of it per sentence, s, as s / (s + 1); 0 for a blank text."""
-    charged = sum(map(CHARGED_WORDS.__contains__, wording.words))
-    if wording.han:
-        charged += sum(len(CHARGED_HAN.findall(sentence)) for sentence in wording.sentences)
-    signs = charged + len(LOUD.findall(text))
+    signs = wording.charged + len(LOUD.findall(text))
     return signs / (signs + max(1, len(wording.sentences)))
 
 

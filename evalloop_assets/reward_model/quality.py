@@ -7,13 +7,22 @@ progress". Length is none of them: a long reply whose sentences all say somethin
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import chain
 from math import exp
 from typing import NamedTuple
 
-from evalloop_assets.reward_model.wording import COMMON_HAN, COMMON_WORDS, HAN, SENTENCE, WORD, WORD_ASCII
+from evalloop_assets.reward_model.wording import (
+    CHARGED_HAN,
+    CHARGED_WORDS,
+    COMMON_HAN,
+    COMMON_WORDS,
+    HAN,
+    SENTENCE,
+    WORD,
+    WORD_ASCII,
+)
 
 DENSE, DENSE_HAN = 0.42, 0.62
 """Share of content among words, and among Chinese characters, from which a reply counts as dense."""
@@ -25,7 +34,8 @@ SENTENCES_KEPT, SHORT = 20_000, 200
 """Sentences of at most so many characters that are kept as they were read: models and people repeat themselves."""
 
 
-Phrase = tuple[str, ...]
+Phrase = str
+"""Words with a blank between them."""
 
 
 class Wording(NamedTuple):
@@ -42,6 +52,8 @@ class Wording(NamedTuple):
     """How many of `words` are not common, each time counted."""
     phrases: tuple[Phrase, ...]
     """Runs of SHINGLE words within a sentence, in order; a shorter sentence is one phrase."""
+    charged: int
+    """Words of strong emotion."""
 
 
 def read(text: str) -> Wording:
@@ -56,16 +68,19 @@ def read(text: str) -> Wording:
         frozenset().union(*[part.content for part in parts]),
         sum([part.content_words for part in parts]),
         tuple(chain.from_iterable([part.phrases for part in parts])),
+        sum([part.charged for part in parts]),
     )
 
 
 def _read(sentence: str) -> Wording:
     """One sentence, in lower case."""
     words = tuple((WORD_ASCII if sentence.isascii() else WORD).findall(sentence))
-    phrases = tuple(zip(*(words[at:] for at in range(SHINGLE)), strict=False)) if len(words) >= SHINGLE else (words,)
+    phrases = _phrases(words)
+    charged = sum(map(CHARGED_WORDS.__contains__, words))
     if not HAN.search(sentence):
         content = [word for word in words if word not in COMMON_WORDS]
-        return Wording((sentence,), words, 0, frozenset(content), len(content), phrases if words else ())
+        return Wording((sentence,), words, 0, frozenset(content), len(content), phrases, charged)
+    charged += len(CHARGED_HAN.findall(sentence))
     content, han, before = [], 0, ""
     for word in words:
         if not HAN.match(word):
@@ -79,7 +94,13 @@ def _read(sentence: str) -> Wording:
         else:
             content.append(before + word)
             before = word
-    return Wording((sentence,), words, han, frozenset(content), len(content), phrases if words else ())
+    return Wording((sentence,), words, han, frozenset(content), len(content), phrases, charged)
+
+
+def _phrases(words: Sequence[str]) -> tuple[Phrase, ...]:
+    if len(words) < SHINGLE:
+        return (" ".join(words),) if words else ()
+    return tuple(map(" ".join, zip(*(words[at:] for at in range(SHINGLE)), strict=False)))
 
 
 _known = lru_cache(maxsize=SENTENCES_KEPT)(_read)

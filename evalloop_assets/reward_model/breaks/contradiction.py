@@ -45,10 +45,10 @@ def weight(token: str) -> float:
 
 def polarity_conflict(earlier: Clause, later: Clause, persona: bool = False) -> float:
     """Evidence that one clause denies what the other says; 0 where they are not about the same."""
-    shared = {
-        token for token in earlier.tokens.keys() & later.tokens.keys()
-        if not (_of_another_kind(earlier, later, token) or _of_another_kind(later, earlier, token))
-    }  # fmt: skip
+    shared = earlier.tokens.keys() & later.tokens.keys()
+    for one, other in ((earlier, later), (later, earlier)):
+        if shared and (one.fact < 0 or one.attitude < 0):
+            shared = {token for token in shared if not _of_another_kind(one, other, token)}
     if not shared:
         return 0.0
     most = sum(map(weight, shared))
@@ -81,9 +81,8 @@ def _of_other_times(earlier: Clause, later: Clause, persona: bool) -> bool:
 
 
 def _of_another_kind(denying: Clause, said: Clause, concept: str) -> bool:
-    """Whether the one clause denies, or dislikes, only kinds of the concept that the other does not speak of."""
-    if denying.fact > 0 and denying.attitude >= 0:
-        return False
+    """Whether the one clause, which denies or dislikes, does so only of kinds of the concept that the other does not
+    speak of."""
     kinds = _kinds(denying, concept)
     return bool(kinds) and not kinds & _kinds(said, concept)
 

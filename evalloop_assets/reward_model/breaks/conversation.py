@@ -51,13 +51,14 @@ class Conversation:
         if user:
             self._remember(speaker, said)
         else:
-            found = self._held(speaker, said, text, prompt, persona) if text.strip() else NONE
-            self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said, text, prompt)
+            rupture = self._threads[speaker].hear(text, prompt[1] if prompt else "")
+            found = self._held(speaker, said, rupture, prompt, persona) if text.strip() else NONE
+            self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said)
         if text.strip():
             self._last = (speaker, text)
         return found
 
-    def _held(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None, persona: str) -> Break:
+    def _held(self, speaker: str, said: Said, rupture: float, prompt: tuple[str, str] | None, persona: str) -> Break:
         asked = clauses_of(prompt[1]) if prompt else ()
         users = self._said[prompt[0]] if prompt else []
         own = self._said[speaker]
@@ -85,12 +86,12 @@ class Conversation:
         scores = {
             CONTRADICTION: _together(evidence),
             PROMISE: self._promises[speaker].broken(said, asked),
-            RUPTURE: max(told, self._threads[speaker].rupture(text, prompt[1] if prompt else "")),
+            RUPTURE: max(told, rupture),
         }
         kind = max(scores, key=lambda name: scores[name])
         return Break(scores[kind], kind) if scores[kind] > 0 else NONE
 
-    def _note(self, speaker: str, said: Said, text: str, prompt: tuple[str, str] | None) -> None:
+    def _note(self, speaker: str, said: Said) -> None:
         """What a later message of the speaker is held against."""
         index = self._index[speaker]
         for claim in said.claims:
@@ -99,7 +100,6 @@ class Conversation:
         for attribute in said.attributes:
             self._attributes[speaker][attribute.name] = attribute
         self._promises[speaker].note(said)
-        self._threads[speaker].note(text, prompt[1] if prompt else "")
         for forgotten in self._remember(speaker, said):
             for claim in forgotten.claims:
                 for token in claim.clause.tokens:

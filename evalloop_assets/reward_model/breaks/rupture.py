@@ -26,35 +26,39 @@ class Thread:
         self._near: list[float] = []
         self._han: list[bool] = []
 
-    def rupture(self, text: str, prompt: str) -> float:
-        """Evidence that the reply has lost the thread."""
-        if len(self._han) >= LEAST_REPLIES and _written(text):
-            han = bool(HAN.search(text))
-            if han not in self._han and re.search(r"\w{2}", prompt) and bool(HAN.search(prompt)) != han:
-                return LANGUAGE
-        grams = _grams(text)
-        if len(self._near) < LEAST_REPLIES or len(grams) < LEAST_GRAMS:
+    def hear(self, text: str, prompt: str) -> float:
+        """Evidence that the reply has lost the thread, of which it is a part from now on."""
+        grams, asked = _grams(text), _grams(prompt)
+        han = bool(HAN.search(text)) if _written(text) else None
+        near = self._nearness(grams, asked) if len(grams) >= LEAST_GRAMS and self._seen else None
+        found = LANGUAGE if han is not None and self._other_script(han, prompt) else self._apart(near)
+        if near is not None:
+            self._near.append(near)
+        if han is not None:
+            self._han.append(han)
+        if len(self._seen) < GRAMS_KEPT:
+            self._seen.update(grams, asked)
+        return found
+
+    def _other_script(self, han: bool, prompt: str) -> bool:
+        """Whether it is written in a script of its own, and its prompt is not."""
+        if len(self._han) < LEAST_REPLIES or han in self._han:
+            return False
+        return bool(re.search(r"\w{2}", prompt)) and bool(HAN.search(prompt)) != han
+
+    def _apart(self, near: float | None) -> float:
+        """How far it is from what was said, beside the replies before it."""
+        if near is None or len(self._near) < LEAST_REPLIES:
             return 0.0
-        near = self._nearness(grams, prompt)
         usual = sum(self._near) / len(self._near)
-        spread = math.sqrt(sum((value - usual) ** 2 for value in self._near) / len(self._near))
         below = usual - near
         if usual < 0.25 or below <= 0:
             return 0.0
+        spread = math.sqrt(sum((value - usual) ** 2 for value in self._near) / len(self._near))
         return min(0.9, max(0.0, 0.5 * below / max(3.5 * spread, 0.9 * usual)))
 
-    def note(self, text: str, prompt: str) -> None:
-        grams = _grams(text)
-        if len(grams) >= LEAST_GRAMS and self._seen:
-            self._near.append(self._nearness(grams, prompt))
-        if _written(text):
-            self._han.append(bool(HAN.search(text)))
-        if len(self._seen) < GRAMS_KEPT:
-            self._seen.update(grams, _grams(prompt))
-
-    def _nearness(self, grams: frozenset[str], prompt: str) -> float:
-        known = len(grams) - len(grams.difference(self._seen, _grams(prompt)))
-        return known / len(grams)
+    def _nearness(self, grams: frozenset[str], asked: frozenset[str]) -> float:
+        return (len(grams) - len(grams.difference(self._seen, asked))) / len(grams)
 
 
 @lru_cache(maxsize=1_000)
