@@ -22,6 +22,7 @@ from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.scoreboard_run import measured
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
+from evalloop_assets.lake.end_with import end_with
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS, find_scenario
@@ -65,7 +66,8 @@ def _figures(console: Console, names: Sequence[str], seeds: int, whole: bool) ->
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
-    with _environment(), bar, ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    workers = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=end_with, initargs=(os.getpid(),))
+    with _environment(), bar, workers as pool:
         waiting: dict[Future[Any], tuple[str, Any]] = {
             pool.submit(measured, name, seed): ("run", (name, seed)) for seed in range(1, seeds + 1) for name in names
         }

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
-import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from evalloop_assets.lake.end_with import end_with
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,7 +28,6 @@ Made = TypeVar("Made")
 WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
 IDLE_S = 10
-WATCHED_EVERY_S = 1.0
 ALLOCATED = 50_000
 """Objects after which the collector looks for cycles among them, 700 by default."""
 
@@ -99,14 +98,7 @@ def _unpacked(block: Any) -> Any:
 
 
 def _begin(parent: int) -> None:
-    """A process whose parent was killed would wait for work for ever. Rules allocate much, and hardly any of it is a
-    cycle: looking for those is put off."""
+    """Rules allocate much, and hardly any of it is a cycle: looking for those is put off."""
     gc.freeze()
     gc.set_threshold(ALLOCATED)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCHED_EVERY_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with(parent)

@@ -1,8 +1,13 @@
 """`evalloop scoreboard` on the smallest scenario: what it prints, writes, and shows in the UI."""
 
 import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 
 import duckdb
+import psutil
 import pytest
 from dagster import AssetKey, DagsterInstance
 
@@ -41,3 +46,21 @@ def test_two_seeds_of_one_scenario(evalloop, home):
     metadata = event.asset_materialization.metadata
     assert metadata["picture"].value.startswith("![scoreboard](data:image/png;base64,")
     assert "abrupt ends, F1" in metadata["figures"].value
+
+
+def waited(happened: Callable[[], bool], seconds: float = 60) -> bool:
+    until = time.monotonic() + seconds
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.1)
+    return happened()
+
+
+def test_its_processes_end_with_it_when_it_is_killed(home):
+    """A worker is in the midst of a run of minutes when its parent is gone."""
+    command = [sys.executable, "-m", "evalloop_assets", "scoreboard", "--scenario", "thin", "--seeds", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        parent = psutil.Process(run.pid)
+        assert waited(lambda: len([one for one in parent.children() if one.cpu_times().user > 2]) > 0)
+        children = parent.children()
+        run.kill()
+    assert waited(lambda: not any(child.is_running() for child in children), 10)
