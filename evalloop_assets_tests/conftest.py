@@ -28,8 +28,9 @@ def roomy(folder: Path) -> bool:
 
 if "TMPDIR" not in os.environ and roomy(MEMORY):
     tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)  # one run of the loop waits for the disk 4,000 times
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a worker: more threads wait for one another and spin
+if "PYTEST_XDIST_WORKER" in os.environ:  # each core has a worker: more threads wait for one another and spin
+    for threads in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"):
+        os.environ.setdefault(threads, "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

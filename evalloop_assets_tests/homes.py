@@ -40,7 +40,7 @@ def serve(home: Path, ledger_url: str | None = None) -> None:
     flags = home / "serving" / "flags.json"
     publish(flags, ledger)
     ledger.close()
-    product = demo_product(home, 7, FIRST_DAY, Scale(base_users=250, new_users=20, battles=60))
+    product = demo_product(home, 7, FIRST_DAY, Scale(base_users=100, new_users=12, battles=60))
     with published_flags(flags) as client:
         for day in days_served():
             product.serve_day(day, client, demo_policies(), home / "landing")

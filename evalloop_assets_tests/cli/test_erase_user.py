@@ -15,17 +15,29 @@ from evalloop_assets.lake import exports
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Change, Ledger
 from evalloop_assets.settings import Settings
-from evalloop_assets_tests.cli.conftest import line, reply
+from evalloop_assets_tests.cli.conftest import MAPPING, line, reply, status_of, written
 from evalloop_assets_tests.erasure.decoder import files_with
-from evalloop_assets_tests.homes import ROOT
+from evalloop_assets_tests.homes import ROOT, copy_of
 from evalloop_assets_tests.postgresql import PASSWORD, connected, pages, reader_of, texts
 
 
-@pytest.fixture
-def loaded(evalloop, log, mapping):
+@pytest.fixture(scope="module")
+def taken_in(tmp_path_factory):
+    """A home with the log of two people."""
+    folder = tmp_path_factory.mktemp("taken-in")
     rows = [reply(number, user=f"user-{number % 2}x", chat=f"c{number % 2}") for number in range(1, 9)]
-    path = log(*rows)
-    assert evalloop("ingest", path, "--map", mapping()).status == 0
+    mapping = folder / "jsonl.yaml"
+    mapping.write_text(MAPPING.format(format="jsonl"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVALLOOP_HOME", str(folder / "home"))
+        patch.delenv("DAGSTER_HOME", raising=False)
+        assert status_of(patch, "ingest", written(folder / "log.jsonl", rows), "--map", mapping) == 0
+    return folder / "home"
+
+
+@pytest.fixture
+def loaded(evalloop, taken_in, home):
+    copy_of(taken_in, home)
     return evalloop
 
 
@@ -154,6 +166,7 @@ def test_a_storage_that_cannot_be_cleaned_is_refused():
 def test_dagsters_server_that_is_gone_and_a_variable_that_is_not_set_are_named(loaded, home, tmp_path, monkeypatch):
     shutil.copyfile(ROOT / "docs" / "dagster-postgres.yaml", tmp_path / "dagster.yaml")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr("dagster_postgres.utils.calculate_delay", lambda **_: 0)  # it tries six times
     told = f"the Dagster instance of {tmp_path}: it cannot be opened"
     monkeypatch.delenv("DAGSTER_POSTGRES_URL", raising=False)
     assert line(loaded("erase-user", "user-1x")).startswith(told)

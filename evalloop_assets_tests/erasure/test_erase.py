@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import multiprocessing
 import random
 import shutil
 import sqlite3
@@ -24,6 +23,7 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.resource import open_lake
 from evalloop_assets_tests.erasure import world
 from evalloop_assets_tests.erasure.decoder import files_with
+from evalloop_assets_tests.processes import PROCESSES
 
 pytestmark = pytest.mark.long
 
@@ -264,13 +264,11 @@ def test_what_old_decisions_cite_is_told_and_vacuum_spares_the_rest(gone: Gone, 
 
 
 def test_killed_at_random_moments_and_run_again_it_completes(gone: Gone, tmp_path: Path):
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["evalloop_assets_tests.erasure.world"])
     home, chance, kills = tmp_path / "home", random.Random(3), 0
     while kills < 3:
         if not home.exists():
             planted(world.copy_of(world.computed(), home))
-        child = processes.Process(target=world.erased, args=(home, world.busiest().user_id))
+        child = PROCESSES.Process(target=world.erased, args=(home, world.busiest().user_id))
         child.start()
         child.join(chance.uniform(0.2, gone.seconds))
         if child.is_alive():

@@ -28,7 +28,6 @@ from evalloop_assets.simulator.serve import FIRST_DAY, serve
 DAYS = 2
 NOW = datetime(2026, 6, 1)
 RANGE = Days(FIRST_DAY, FIRST_DAY + timedelta(days=DAYS - 1))
-_KEPT = TemporaryDirectory(prefix="evalloop-erasure-")
 SALT = "5a17"
 
 
@@ -43,9 +42,14 @@ class Known(NamedTuple):
 
 
 @cache
+def _kept() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="evalloop-erasure-")
+
+
+@cache
 def served() -> Path:
     """A home with the log of a small product, nothing computed."""
-    home = Path(_KEPT.name) / "served"
+    home = Path(_kept().name) / "served"
     scenario = resized(SCENARIOS["padding"], 60)
     trial = replace(scenario.trials[0], on_day=0)
     serve(replace(scenario, trials=(trial,)), Settings(home=home), 5, days=DAYS)
@@ -57,7 +61,7 @@ def served() -> Path:
 @cache
 def taken_in() -> Path:
     """The same with its log in the lake."""
-    home = shutil.copytree(served(), Path(_KEPT.name) / "taken-in")
+    home = shutil.copytree(served(), Path(_kept().name) / "taken-in")
     take_in(open_lake(settings(home)), home)
     return home
 
@@ -65,7 +69,7 @@ def taken_in() -> Path:
 @cache
 def computed() -> Path:
     """The same with every table that is a query."""
-    home = shutil.copytree(served(), Path(_KEPT.name) / "computed")
+    home = shutil.copytree(served(), Path(_kept().name) / "computed")
     compute(home)
     return home
 
@@ -73,7 +77,7 @@ def computed() -> Path:
 @cache
 def without_them() -> Path:
     """A home whose log never had the busiest user, computed."""
-    home = shutil.copytree(served(), Path(_KEPT.name) / "without")
+    home = shutil.copytree(served(), Path(_kept().name) / "without")
     for path in sorted((home / "landing").glob("*/*.parquet")):
         beside = path.with_suffix(".fresh")
         with duckdb.connect() as connection:

@@ -1,6 +1,5 @@
 """A process that delivers one file and may be killed, without a chance to tidy up, just before its n-th commit."""
 
-import multiprocessing
 import os
 import signal
 from datetime import datetime
@@ -14,10 +13,7 @@ from evalloop_assets.logs.deliver import deliver
 from evalloop_assets.logs.mapping_file import load_mapping
 from evalloop_assets_tests.conftest import connect
 from evalloop_assets_tests.logs.world import TOLERANCE
-
-PROCESSES = multiprocessing.get_context("forkserver")
-"""Each process is forked from a server that has imported the package once and done nothing else."""
-PROCESSES.set_forkserver_preload(["evalloop_assets.logs.deliver", "evalloop_assets.logs.mapping_file", "deltalake"])
+from evalloop_assets_tests.processes import PROCESSES
 
 
 class Doomed(Lake):

@@ -1,7 +1,6 @@
 """The flagd file, read by a real OpenFeature client from a real file."""
 
 import json
-import multiprocessing
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from evalloop_assets.serving.flagd import flag_file, publish, publish_if_stale
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.serving.state import Allocation, Epoch, Experiment
 from evalloop_assets.serving.transitions import begin, promote, ramp, roll_back, start_experiment, stop
+from evalloop_assets_tests.processes import PROCESSES
 
 from .cases import NOON, after, change, one_experiment
 from .pools import ended
@@ -278,7 +278,7 @@ def test_publishers_that_overtake_each_other_leave_the_newest_entry(ledger, tmp_
     ledger.begin("old", change("start", "first"))
     ledger.apply(change("start", "exp"), lambda state: start_experiment(state, "exp", "new", NOON, weight_percent=1))
     url = ledger._engine.url.render_as_string(hide_password=False)
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+    with PROCESSES.Pool(4) as pool:
         pool.starmap(widen_and_publish, [(url, path, step) for step in range(24)])
         ended(pool)
     assert json.loads(path.read_text()) == flag_file(ledger.head().allocation, 26)

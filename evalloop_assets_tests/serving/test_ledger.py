@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ from evalloop_assets.lake.errors import UserError
 from evalloop_assets.serving.ledger import Conflict, Ledger
 from evalloop_assets.serving.state import Epoch
 from evalloop_assets.serving.transitions import begin, ramp, roll_back, start_experiment
+from evalloop_assets_tests.processes import PROCESSES
 
 from .cases import NOON, after, change
 from .pools import ended
@@ -137,7 +137,7 @@ def test_a_hundred_concurrent_rollbacks_make_one_entry(ledger, ledger_url):
 
 def test_rollbacks_of_several_processes_and_readings_make_one_entry(ledger, ledger_url):
     running(ledger)
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+    with PROCESSES.Pool(4) as pool:
         results = pool.starmap(take_back, [(ledger_url, f"reading-{index % 5}") for index in range(40)])
         ended(pool)
     assert sum(appended for _, appended in results) == 1

@@ -1,7 +1,6 @@
 """The published file while many roll back at once, and when whoever publishes is killed."""
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from evalloop_assets.serving.flagd import flag_file, publish, publish_if_stale
 from evalloop_assets.serving.ledger import Ledger
 from evalloop_assets.serving.transitions import roll_back, start_experiment
+from evalloop_assets_tests.processes import PROCESSES
 
 from .cases import NOON, after, change
 from .pools import ended
@@ -73,8 +73,7 @@ def assert_whole(seen, ledger):
 def test_a_hundred_rollbacks_at_once_make_one_entry_and_a_file_that_is_whole_at_all_times(
     ledger, ledger_url, path, seen
 ):
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(2) as processes, ThreadPoolExecutor(20) as threads:
+    with PROCESSES.Pool(2) as processes, ThreadPoolExecutor(20) as threads:
         asked = [(ledger_url, path, f"reading-{number % 5}") for number in range(100)]
         elsewhere = processes.starmap_async(roll_back_and_publish, asked[:40])
         appended = list(threads.map(lambda one: roll_back_and_publish(*one), asked[40:]))
