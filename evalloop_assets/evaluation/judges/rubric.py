@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ FORM = (
 )
 KEYS = {"version", "rubric", "few_shot"}
 SHOT_KEYS = {"user_text", "first", "second", "verdict", "reason"}
-OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 MOST_BRACES = 1_000
 """Opening braces of an answer at which an object is looked for, the last ones."""
 
@@ -108,9 +106,9 @@ def _last_with_verdict(text: str) -> dict[str, Any]:
             continue
         if isinstance(held, dict) and "verdict" in held:
             return held
-    found = OBJECT.search(text)
+    first, last = text.find("{"), text.rfind("}")
     try:
-        held = json.loads(found.group()) if found else None
+        held = json.loads(text[first : last + 1]) if 0 <= first < last else None
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"its JSON is broken ({error})") from error
     if not isinstance(held, dict):
