@@ -23,7 +23,7 @@ from evalloop_assets.days import Days
 from evalloop_assets.lake.store import Lake
 from evalloop_assets.settings import Settings
 
-USERS = 19_000
+USERS = 23_500
 HISTORY = 2
 BESIDE = ("policy_iteration", "scoreboard")
 """Groups that make policies, or hold the loop against the truth."""
