@@ -2,8 +2,8 @@
 
 A pair compares replies of one session or to one message, so none says what one language is worth beside another. What a
 fit of a thousand coefficients says of it all the same is chance; summed over a trajectory, which is in one language, it
-would outweigh what the replies differ in. So the reward is made uncorrelated with it: texts of the languages that are
-found are worth the same on average, and so is whatever else tells sessions apart and not the replies of a pair.
+would outweigh what the replies differ in. So it is taken off: the texts of the languages that are found are worth the
+same on average, those of one model, and so is whatever else tells sessions apart and not the replies of a pair.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evalloop_assets.reward_model.directions import scatter
 from evalloop_assets.reward_model.features import text_columns
-from evalloop_assets.reward_model.model import LINEAR, SCALE
+from evalloop_assets.reward_model.model import LINEAR
 
 if TYPE_CHECKING:
     from evalloop_assets.reward_model.bradley_terry import Fitted
@@ -27,6 +27,8 @@ MOST_DIRECTIONS = 8
 NOT_COMPARED = 0.1
 """Mean square of the difference within pairs along a direction, beside that of two replies drawn at random, below which
 the pairs do not compare it."""
+MODEL_PENALTY = 0.02
+"""Weight of a model's squared effect beside the mean squared error."""
 LEAST_SESSIONS = 50
 """Sessions below which too little is known of what they differ in."""
 
@@ -59,17 +61,27 @@ def incomparable(difference: Matrix, replies: Labelled) -> Matrix:
 
 
 def without_incomparable(fitted: Fitted, difference: Matrix, replies: Labelled) -> tuple[Fitted, int]:
-    """The fit, less the regression of what it says of the replies on what its pairs do not compare, and the number of
-    such directions: pairs differ little along them, so what is said of pairs stays."""
+    """The fit, less what its text columns say along the directions that its pairs do not compare, and their number.
+
+    That is the regression of what they say of the replies, with the models as random effects: pairs compare models, so
+    a model's lead is not the language's that it mostly speaks; where each speaks one alone, nothing tells the two apart.
+    """
     directions = incomparable(difference, replies)
     linear = fitted.weights[LINEAR]
     if len(directions):
-        along = _centred(replies.features @ directions.T)
-        value = _centred(replies.features @ (fitted.weights[SCALE][:, None] * linear))
-        linear = np.asarray(linear - directions.T @ np.linalg.lstsq(along, value)[0], np.float32)
+        texts = text_columns(replies.features.shape[1])
+        models = replies.models[:, None] == np.unique(replies.models)
+        along, said = replies.features @ directions.T, replies.features[:, texts] @ linear[texts]
+        means = _of_sessions(np.concatenate([along, models, said], axis=1), replies.sessions)
+        design, value = np.split(means, [along.shape[1] + models.shape[1]], axis=1)
+        penalty = np.repeat([0.0, len(means) * MODEL_PENALTY], [along.shape[1], models.shape[1]])
+        slopes = np.linalg.solve(design.T @ design + np.diag(penalty), design.T @ value)[: len(directions)]
+        linear = np.asarray(linear - directions.T @ slopes, np.float32)
     return fitted._replace(weights={**fitted.weights, LINEAR: linear}), len(directions)
 
 
-def _centred(values: Matrix) -> NDArray[np.float64]:
-    whole = values.astype(np.float64)
-    return np.asarray(whole - whole.mean(axis=0), np.float64)
+def _of_sessions(values: Matrix, sessions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Means of the columns over each session, less their mean."""
+    _, numbers, sizes = np.unique(sessions, return_inverse=True, return_counts=True)
+    means = np.stack([np.bincount(numbers, column) for column in values.T], axis=1) / sizes[:, None]
+    return np.asarray(means - means.mean(axis=0), np.float64)

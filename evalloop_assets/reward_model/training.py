@@ -38,7 +38,7 @@ class Trained(NamedTuple):
     direction_coefficients: dict[str, float]
     """Per learned horizon: how much the fit goes by what labels of single replies say; 0 where there were none."""
     incomparable: int
-    """Directions of texts that no pair compares, along which the reward does not go (`incomparable.py`)."""
+    """Directions of texts that no pair compares, which are worth nothing (`incomparable.py`)."""
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     """Fits on most users, calibrates on some, evaluates on the held-out ones.
 
     Of labelled `replies`, those of the fitted users and days say where the fit looks first (`directions.py`), and what
-    no pair compares, by which the reward must not go (`incomparable.py`).
+    no pair compares, which is to be worth nothing (`incomparable.py`).
 
     Skipped where there are no pairs, where every label is a tie or censored, or where there are too few of the others.
     """
@@ -73,8 +73,8 @@ def train(
 def taught_fit(
     pairs: Pairs, tune: Pairs, training: Training, replies: Labelled | None, checkpoints: Path | None = None
 ) -> tuple[Fitted, int]:
-    """The fit (`bradley_terry.fit`) with what labelled replies, if any, say of it: where it looks first, and along how
-    many directions it does not go because its pairs do not compare them.
+    """The fit (`bradley_terry.fit`) with what labelled replies, if any, say of it: where it looks first, and how many
+    directions are worth nothing because its pairs do not compare them.
     """
     if replies is None:
         return fit(pairs, tune, training, checkpoints), 0

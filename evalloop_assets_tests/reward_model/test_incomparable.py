@@ -100,21 +100,70 @@ def test_languages_are_worth_the_same_and_choices_within_each_hardly_suffer(seed
     as_fitted = fit(pairs, nobody, Training(), directions=known)
     mended, count = taught_fit(pairs, nobody, Training(), told)
     assert count == 2
-    spoken = language[told.sessions]
+    spoken = draw.choice(3, 30_000)
+    others = said(spoken, draw)
 
     def spread(coefficient: np.ndarray) -> float:
         """Of the means of the languages, in standard deviations of replies of one."""
-        value = told.features @ coefficient
+        value = others @ coefficient
         means = [value[spoken == one].mean() for one in range(3)]
         return float(np.ptp(means) / np.mean([value[spoken == one].std() for one in range(3)]))
 
     before, after = coefficients(as_fitted), coefficients(mended)
     assert spread(before) > 0.3
-    assert spread(after) < 0.05
+    assert spread(after) < 0.1
     unseen = compared(draw.choice(3, 4000), draw).difference
     right = [np.mean((unseen @ one > 0) == (unseen @ WORTH > 0)) for one in (before, after)]
     assert right[1] > right[0] - 0.04
     np.testing.assert_array_equal(after[SHARES], before[SHARES])
+
+
+@pytest.mark.parametrize("mostly", [0.5, 0.7, 0.9])
+def test_what_battles_say_of_a_model_is_not_the_languages_that_it_mostly_speaks(mostly: float):
+    """One model is better by what it alone says; it speaks one language in that share of its sessions, the other model
+    in the rest of its own."""
+    draw, better = np.random.default_rng(2), TEXTS - MODELS
+    model = draw.choice(2, 400)
+    language = (draw.random(400) < np.where(model == 1, mostly, 1 - mostly)).astype(int)
+    told = replies(language, draw)
+    told.features[:, better] += 0.7 * model[told.sessions]
+    told = told._replace(models=np.char.add("m", model[told.sessions].astype(np.str_)))
+    same = draw.choice(2, 3000)
+    difference = said(same, draw) - said(same, draw)
+    difference[:, better] += 0.7 * draw.choice([-1, 0, 1], 3000, p=[0.25, 0.5, 0.25])
+    pairs = paired(difference, draw)
+    pairs = pairs._replace(targets=(draw.random(pairs.targets.shape) < won(difference, better)).astype(np.float64))
+    fitted, count = taught_fit(pairs, pairs.where(slice(0)), Training(), told)
+    assert count == 1
+    coefficient, value = coefficients(fitted), told.features @ coefficients(fitted)
+    of_model, spoken = model[told.sessions] == 1, language[told.sessions] == 1
+    lead = value[of_model].mean() - value[~of_model].mean()
+    assert lead == pytest.approx(0.7 * coefficient[better], rel=0.2)
+    gaps = [value[one & spoken].mean() - value[one & ~spoken].mean() for one in (of_model, ~of_model)]
+    assert np.abs(gaps).max() < 0.25 * value.std()
+
+
+def won(difference: np.ndarray, better: int) -> np.ndarray:
+    """Probability that the first reply is preferred, where what the better model says is worth 3."""
+    worth = WORTH.copy()
+    worth[better] = 3.0
+    return 1 / (1 + np.exp(-2 * difference @ worth))[:, None]
+
+
+def test_a_share_that_languages_differ_in_is_worth_what_pairs_say():
+    """What the texts say is made the same for the languages, and no more: not so as to make up for a share."""
+    draw = np.random.default_rng(1)
+    language = draw.choice(2, 400)
+    told = replies(language, draw)
+    told.features[:, SHARES.start + 5] += 0.3 * language[told.sessions]
+    pairs = compared(draw.choice(2, 3000), draw)
+    fitted, count = taught_fit(pairs, pairs.where(slice(0)), Training(), told)
+    assert count == 1
+    spoken, coefficient = language[told.sessions] == 1, coefficients(fitted)
+    texts = text_columns(WIDTH)
+    said_by_texts = told.features[:, texts] @ coefficient[texts]
+    assert abs(said_by_texts[spoken].mean() - said_by_texts[~spoken].mean()) < 0.1 * said_by_texts.std()
+    assert np.corrcoef(told.features @ coefficient, told.features @ WORTH)[0, 1] > 0.97
 
 
 def test_a_fit_on_pairs_alone_stays_as_it_is():
@@ -217,6 +266,7 @@ def dialogues(folder: Path, names: Iterable[str]) -> tuple[np.ndarray, Labelled,
 
 @pytest.mark.parametrize(("names", "count"), [(("sgd",), 0), (("crosswoz",), 0), (("sgd", "crosswoz"), 1)])
 def test_of_real_dialogues_about_many_things_the_language_alone_is_found(shared_data: Path, names, count: int):
+    """Their texts alone; what chance makes of the language goes, even if a model writes one language each."""
     difference, told, source = dialogues(shared_data, names)
     found = incomparable(difference, told)
     assert len(found) == count
@@ -227,9 +277,10 @@ def test_of_real_dialogues_about_many_things_the_language_alone_is_found(shared_
         by_chance = np.random.default_rng(1).normal(size=(len(means[0]), 20)).astype(np.float32)
         scale = np.ones(len(by_chance), np.float32)
         before = Fitted({SCALE: scale, LINEAR: by_chance}, np.zeros(20), np.zeros((20, 0)), (True,) * 20, (), ())
-        after, _ = without_incomparable(before, difference, told)
-        lead, left = (np.abs((means[0] - means[1]) @ one.weights[LINEAR]).mean() for one in (before, after))
-        assert left < 0.1 * lead
+        lead = np.abs((means[0] - means[1]) @ by_chance).mean()
+        for models, most in ((told.models, 0.1), (source, 0.3)):
+            after, _ = without_incomparable(before, difference, told._replace(models=models))
+            assert np.abs((means[0] - means[1]) @ after.weights[LINEAR]).mean() < most * lead
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [1], [1, 3, 5], range(1, 2 * LEAST_SESSIONS - 2, 2)])
@@ -248,11 +299,10 @@ def test_numbers_of_sessions_do_not_matter():
     np.testing.assert_array_equal(*(incomparable(pairs.difference, one) for one in (told, odd)))
 
 
-def test_what_is_left_is_uncorrelated_with_what_no_pair_compares_and_nothing_else_changes():
-    """Values of the replies in what is left are residuals of ordinary least squares."""
+def test_what_texts_say_of_sessions_is_left_without_its_regression_on_what_no_pair_compares():
+    """Of one model: what is left are residuals of ordinary least squares over the means of sessions."""
     draw = np.random.default_rng(9)
     told, pairs = replies(draw.choice(3, 200), draw), compared(draw.choice(3, 300), draw)
-    told.features[:, SHARES] += told.features[:, :WORDS].sum(axis=1, keepdims=True)
     fitted = fit(pairs, pairs.where(slice(0)), Training())
     along = incomparable(pairs.difference, told)
     np.testing.assert_allclose(along @ along.T, np.eye(2), atol=1e-5)
@@ -260,9 +310,9 @@ def test_what_is_left_is_uncorrelated_with_what_no_pair_compares_and_nothing_els
     assert count == 2
     change = fitted.weights["linear"] - mended.weights["linear"]
     np.testing.assert_allclose(change, along.T @ (along @ change), atol=1e-5)
-    value, left = (told.features @ coefficients(one) for one in (fitted, mended))
-    found = LinearRegression().fit(told.features @ along.T, value)
-    np.testing.assert_allclose(
-        left - left.mean(), value - found.predict(told.features @ along.T), atol=1e-4 * float(value.std())
-    )
+    texts = text_columns(WIDTH)
+    means = told.features.reshape(200, -1, WIDTH).mean(axis=1)
+    value, left = (means[:, texts] @ coefficients(one)[texts] for one in (fitted, mended))
+    expected = value - LinearRegression().fit(means @ along.T, value).predict(means @ along.T)
+    np.testing.assert_allclose(left - left.mean(), expected, atol=1e-4 * float(value.std()))
     assert mended._replace(weights=fitted.weights) == fitted
