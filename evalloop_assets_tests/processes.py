@@ -3,4 +3,6 @@
 import multiprocessing
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["evalloop_assets_tests.erasure.world", "evalloop_assets_tests.serving.test_flagd"])
+PROCESSES.set_forkserver_preload(
+    ["evalloop_assets_tests.erasure.world", "evalloop_assets_tests.serving.test_flagd", "deltalake", "psycopg"]
+)

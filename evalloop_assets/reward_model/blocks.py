@@ -29,7 +29,7 @@ WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
 IDLE_S = 10
 ALLOCATED = 50_000
-"""Objects after which the collector looks for cycles among them, 700 by default."""
+"""Objects after which the collector looks for cycles among them, many times the default."""
 
 
 def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
@@ -99,6 +99,5 @@ def _unpacked(block: Any) -> Any:
 
 def _begin(parent: int) -> None:
     """Rules allocate much, and hardly any of it is a cycle: looking for those is put off."""
-    gc.freeze()
     gc.set_threshold(ALLOCATED)
     end_with(parent)

@@ -22,6 +22,8 @@ KEYS = {"version", "rubric", "few_shot"}
 SHOT_KEYS = {"user_text", "first", "second", "verdict", "reason"}
 MOST_BRACES = 1_000
 """Opening braces of an answer at which an object is looked for, the last ones."""
+MOST_SIGNS = 100_000
+"""Of an answer, the last ones: an object may reach from each of the braces to its end."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def read_answer(text: str) -> Said:
 
 
 def _last_with_verdict(text: str) -> dict[str, Any]:
-    decoder = json.JSONDecoder()
+    decoder, text = json.JSONDecoder(), text[-MOST_SIGNS:]
     for start in [place for place, sign in enumerate(text) if sign == "{"][: -MOST_BRACES - 1 : -1]:
         try:
             held, _ = decoder.raw_decode(text, start)

@@ -234,7 +234,9 @@ def test_the_last_object_with_a_verdict_counts_whatever_stands_around_it(text):
     assert read_answer(text).choice == "second"
 
 
-@pytest.mark.parametrize("text", ["{" * 200_000, '{"x":' * 100_000, "[" * 200_000])
+@pytest.mark.parametrize(
+    "text", ["{" * 200_000, '{"x":' * 100_000, "[" * 200_000, '{"x":[' * 1_000 + "1.5," * 1_000_000]
+)
 def test_nonsense_without_end_is_unreadable(text):
     with pytest.raises(Unreadable):
         read_answer(text)
