@@ -56,9 +56,10 @@ def copy_of(home: Path, to: Path) -> Path:
 
 
 def command(home: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
-    """Start `evalloop …` on that home, with more variables in its environment."""
+    """Start `evalloop …` on that home, with more variables in its environment and as many threads as a user's has."""
+    ours = ("EVALLOOP_", "DAGSTER_", "RAYON_", "TOKIO_")
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("EVALLOOP_", "DAGSTER_"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
         "EVALLOOP_HOME": str(home),
         "COLUMNS": "200",
         **more,

@@ -22,7 +22,7 @@ from evalloop_assets.cli.instance import open_instance
 from evalloop_assets.cli.scoreboard_run import measured
 from evalloop_assets.cli.tables import print_table
 from evalloop_assets.days import Days
-from evalloop_assets.lake.end_with import end_with
+from evalloop_assets.end_with import end_with
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS, find_scenario

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalloop_assets.lake.end_with import end_with
+from evalloop_assets.end_with import end_with
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -2,8 +2,8 @@
 
 A pair compares replies of one session or to one message, so none says what one language is worth beside another. What a
 fit of a thousand coefficients says of it all the same is chance; summed over a trajectory, which is in one language, it
-would outweigh what the replies differ in. So it is taken off: the texts of the languages that are found are worth the
-same on average, those of one model, and so is whatever else tells sessions apart and not the replies of a pair.
+would outweigh what the replies differ in. So it is taken off: what one model writes in the languages that are found is
+worth the same on average, and so it is with whatever else tells sessions apart and not the replies of a pair.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Wording(NamedTuple):
     phrases: tuple[Phrase, ...]
     """Runs of SHINGLE words within a sentence, in order; a shorter sentence is one phrase."""
     charged: int
-    """Words of strong emotion."""
+    """How many signs of strong emotion are in the words."""
 
 
 def read(text: str) -> Wording:

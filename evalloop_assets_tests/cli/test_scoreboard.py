@@ -4,12 +4,9 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import duckdb
-import psutil
 import pytest
 from dagster import AssetKey, DagsterInstance
 
@@ -20,6 +17,7 @@ from evalloop_assets.lake.resource import open_lake
 from evalloop_assets.settings import Settings
 from evalloop_assets.simulator.scenarios import SCENARIOS
 from evalloop_assets.simulator.scoreboard.measure import Measured
+from evalloop_assets_tests.processes import alive, children_of, waited
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
@@ -61,21 +59,6 @@ def test_two_seeds_of_one_scenario(evalloop, home, monkeypatch):
     assert "abrupt ends, F1" in metadata["figures"].value
 
 
-def waited(happened: Callable[[], bool], seconds: float = 60) -> bool:
-    until = time.monotonic() + seconds
-    while not happened() and time.monotonic() < until:
-        time.sleep(0.1)
-    return happened()
-
-
-def works(process: psutil.Process) -> bool:
-    """Whether it is there, and not only waited for by nobody."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_its_processes_end_with_it_when_it_is_killed(home, tmp_path):
     """A worker is in the midst of a run of minutes when its parent is gone."""
     command = [sys.executable, "-m", "evalloop_assets", "scoreboard", "--scenario", "thin", "--seeds", "2"]
@@ -83,9 +66,9 @@ def test_its_processes_end_with_it_when_it_is_killed(home, tmp_path):
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=kept)
     try:
         assert waited(lambda: len(list(tmp_path.glob("evalloop-scoreboard-*"))) == 2)
-        children = psutil.Process(run.pid).children()
+        children = children_of(run.pid)
     finally:
         run.kill()
         run.wait()
     assert len(children) >= 2
-    assert waited(lambda: not any(map(works, children)), 10)
+    assert waited(lambda: not any(map(alive, children)), 10)

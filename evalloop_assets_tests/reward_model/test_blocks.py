@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from evalloop_assets.reward_model import blocks as module
 from evalloop_assets.reward_model.blocks import blocks, each
+from evalloop_assets_tests.processes import alive, waited
 
 ROWS = pa.table({"key": [f"k{number // 3}" for number in range(60)], "value": list(range(60))})
 
@@ -150,17 +151,3 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path):
         [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
     )
     assert ran.stdout.split() == ["begun", "60"], ran.stderr
-
-
-def alive(process: int) -> bool:
-    state = Path(f"/proc/{process}/stat")
-    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def waited(until, seconds: float = 60.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if until():
-            return True
-        time.sleep(0.05)
-    return False
