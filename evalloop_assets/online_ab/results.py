@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evalloop_assets.distinct import distinct
 from evalloop_assets.online_ab.cuped import filled
 from evalloop_assets.online_ab.influence import Z_95, UserSums, compared, known_before, user_effect, winsorised
 from evalloop_assets.online_ab.lan_demets import Spending, planned_bounds
@@ -149,7 +150,7 @@ def exposed(rows: Units, unit: str) -> UserSums:
         here = rows.metric == list(rows.metrics).index(EXPOSURE)
         return UserSums(rows.user[here], rows.epoch[here], rows.treated[here], rows.units[here], rows.total[here])
     people = int(rows.user.max(initial=0)) + 1
-    cells = np.unique((rows.epoch * 2 + rows.treated) * people + rows.user)
+    cells = distinct((rows.epoch * 2 + rows.treated) * people + rows.user)
     arms, ones = cells // people, np.ones(len(cells))
     return UserSums(cells % people, arms // 2, arms % 2 == 1, ones, ones)
 

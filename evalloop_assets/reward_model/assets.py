@@ -76,11 +76,9 @@ def turn_embeddings(inputs: Inputs, day: date, settings: Settings) -> Frame:
     was not seen for four weeks is embedded again, so that the cost of a day does not grow with the log.
     """
     from evalloop_assets.reward_model.embeddings import embed_day
-    from evalloop_assets.reward_model.encoder import HashedNgrams, find_encoder
+    from evalloop_assets.reward_model.encoder import find_encoder
 
-    encoder = find_encoder(settings.reward.encoder)
-    processes = settings.engine.threads if isinstance(encoder, HashedNgrams) else 1  # a network has threads of its own
-    return Frame(*embed_day(inputs, day, encoder, processes))
+    return Frame(*embed_day(inputs, day, find_encoder(settings.reward.encoder), settings.engine.threads))
 
 
 @frame_asset(

@@ -27,7 +27,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
-IDLE_S = 10
+IDLE_S = 30
 ALLOCATED = 50_000
 """Objects after which the collector looks for cycles among them, many times the default."""
 

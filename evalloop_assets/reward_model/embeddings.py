@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evalloop_assets.reward_model.blocks import each
-from evalloop_assets.reward_model.encoder import Encoder, Matrix, require_sound, text_hash
+from evalloop_assets.reward_model.encoder import Encoder, HashedNgrams, Matrix, require_sound, text_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,6 +110,23 @@ class CachedEncoder:
         return vectors[[place[text] for text in texts]]
 
 
+class SpreadEncoder:
+    """An encoder of whose texts `processes` encode each a part."""
+
+    def __init__(self, encoder: Encoder, processes: int) -> None:
+        self.name, self.dimension = encoder.name, encoder.dimension
+        self._encoder, self._processes = encoder, processes
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        parts = (texts[first : first + TEXTS_PER_BATCH] for first in range(0, max(len(texts), 1), TEXTS_PER_BATCH))
+        return np.concatenate(list(each(self._encoder.encode, parts, processes_for(self._encoder, self._processes))))
+
+
+def processes_for(encoder: Encoder, most: int) -> int:
+    """How many processes may encode: a network has threads of its own."""
+    return most if isinstance(encoder, HashedNgrams) else 1
+
+
 def matrix(stored: pa.Table, dimension: int) -> tuple[Matrix, list[int]]:
     """Usable vectors [k, dimension] of the column `embedding`, and the rows that they come from."""
     column = stored.column("embedding").combine_chunks()
@@ -150,10 +167,7 @@ class Part(NamedTuple):
 
 
 def embed_day(inputs: Inputs, day: date, encoder: Encoder, processes: int = 1, most: int = TEXTS_PER_PART) -> Part:
-    """What the day has already, and the next `most` of its texts that no day of the window has.
-
-    More than one process is for encoders that can be pickled and compute in one thread.
-    """
+    """What the day has already, and the next `most` of its texts that no day of the window has."""
     import pyarrow as pa
 
     which = {"encoder": encoder.name, "dimension": encoder.dimension}
@@ -163,7 +177,7 @@ def embed_day(inputs: Inputs, day: date, encoder: Encoder, processes: int = 1, m
         new.slice(first, min(TEXTS_PER_BATCH, most - first))
         for first in range(0, min(new.num_rows, most), TEXTS_PER_BATCH)
     )
-    embedded = each(partial(_embedded, encoder=encoder), batches, processes)
+    embedded = each(partial(_embedded, encoder=encoder), batches, processes_for(encoder, processes))
     rows = pa.concat_tables([known, *(part.cast(known.schema) for part in embedded)])
     shown = {"encoder": encoder.name, "embedded": rows.num_rows - known.num_rows, "known": known.num_rows}
     return Part(rows, shown, new.num_rows > most)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +26,8 @@ MOST_KEPT = 1_000
 """Characters of a text whose words are kept for the next time: what was said is looked at again as history."""
 TEXTS_KEPT = 8 * TEXTS_AT_ONCE
 """Such texts, the newest: a block of replies with its history is looked at several times."""
-LONGEST_KEPT = 40
-"""Characters of a word whose hash is kept: a picture or a key in a text is one word of any length."""
+WORDS_KEPT, LONGEST_KEPT = 100_000, 40
+"""Words whose hash is kept, and their characters: a picture or a key in a text is one word of any length."""
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 WORD_ASCII = re.compile(r"\w+", re.ASCII)
@@ -49,6 +50,10 @@ class Words(NamedTuple):
         words = [_words(text) if len(text) > MOST_KEPT else _kept_words(text) for text in texts]
         starts = np.cumsum([0, *(len(text) for text in words)], dtype=np.int64)
         return cls(np.concatenate([np.zeros(0, np.uint64), *words]), starts)
+
+    def keys(self) -> list[bytes]:
+        """Of each text what is the same for the same words in the same order."""
+        return [self.hashes[first:last].tobytes() for first, last in pairwise(self.starts.tolist())]
 
     def rows(self, chosen: NDArray[np.int64]) -> Words:
         """Those of some texts, in this order."""
@@ -128,19 +133,27 @@ def words_in(text: str) -> list[str]:
 def _words(text: str) -> NDArray[np.uint64]:
     """A hash of each word, in their order."""
     words = words_in(text)[:MOST_WORDS]
-    hashed = _kept_hash if max(map(len, words), default=0) <= LONGEST_KEPT else _hashed
-    return np.fromiter(map(hashed, words), np.uint64, len(words))
-
-
-def _hashed(word: str) -> int:
-    value = 0xCBF29CE484222325
-    for byte in word.encode("utf-8", "surrogatepass"):
-        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
+    return np.fromiter(map(_HASHES.__getitem__, words), np.uint64, len(words))
 
 
 _kept_words = lru_cache(maxsize=TEXTS_KEPT)(_words)
-_kept_hash = lru_cache(maxsize=100_000)(_hashed)
+
+
+class _Hashes(dict[str, int]):
+    """Hash by word, computed when it is first asked for; not a long word's, and begun anew when WORDS_KEPT are kept."""
+
+    def __missing__(self, word: str) -> int:
+        value = 0xCBF29CE484222325
+        for byte in word.encode("utf-8", "surrogatepass"):
+            value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+        if len(word) <= LONGEST_KEPT:
+            if len(self) >= WORDS_KEPT:
+                self.clear()
+            self[word] = value
+        return value
+
+
+_HASHES = _Hashes()
 
 
 def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from evalloop_assets.distinct import distinct
 from evalloop_assets.reward_model.history import MOST_EXCHANGES, NO_TEXT, Floats, Ints, Situations
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def logged_situations(
     known = (rows[:, None] >= 0) & (earlier >= 0)
     known &= conversation[np.where(known, earlier, NO_TEXT)] == conversation[rows][:, None]
     earlier = np.where(known, earlier, NO_TEXT)
-    used = np.unique(earlier[known])
+    used = distinct(earlier[known])
     said = [np.full(len(log.replies) + 1, NO_TEXT) for _ in range(2)]
     for target, texts in zip(said, (log.user_texts, log.replies), strict=True):
         target[used] = indices([texts[row] for row in used.tolist()])

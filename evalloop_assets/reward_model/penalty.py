@@ -69,13 +69,13 @@ def soothing(reply: Wording) -> float:
     return discount(sum(1 for sentence in reply.sentences if pattern.search(sentence)) / len(reply.sentences))
 
 
-def wear(uses: Iterable[float]) -> float:
-    """Mean over the phrases of a reply of uses / (uses + HALF_WORN), in [0, 1); 0 without phrases.
+def wear(uses: Iterable[float], phrases: int) -> float:
+    """Mean over the `phrases` of a reply of uses / (uses + HALF_WORN), in [0, 1); 0 without phrases.
 
-    `uses` counts how often the reader met each phrase before, each time faded by exp(-elapsed / tau) (`faded`).
+    `uses` counts how often the reader met a phrase before, each time faded by exp(-elapsed / tau) (`faded`); one that
+    was never met may be left out.
     """
-    worn = [count / (count + HALF_WORN) for count in uses]
-    return sum(worn) / len(worn) if worn else 0.0
+    return sum([count / (count + HALF_WORN) for count in uses]) / phrases if phrases else 0.0
 
 
 def faded(uses: float, seconds: float, tau: float) -> float:

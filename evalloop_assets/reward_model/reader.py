@@ -70,10 +70,10 @@ class Reader:
         self._remember(_Text.of(message), said, self._uses(said.wording, seconds), seconds)
 
     def _uses(self, wording: Wording, seconds: float) -> dict[Phrase, float]:
-        """How often each phrase of the text was met before, faded."""
-        uses = dict.fromkeys(wording.phrases, 0.0)
+        """How often those phrases of the text that were met before were met, faded."""
+        uses: dict[Phrase, float] = {}
         left: dict[float, float] = {}
-        for phrase in uses.keys() & self._met.keys():
+        for phrase in filter(self._met.__contains__, dict.fromkeys(wording.phrases)):
             count, at, _ = self._met[phrase]
             if at not in left:
                 left[at] = discounts.faded(1.0, seconds - at, self._tau)
@@ -83,6 +83,7 @@ class Reader:
     def _remember(self, asked: _Text, said: _Text, uses: dict[Phrase, float], seconds: float) -> None:
         self._exchanges += 1
         self._said.update(dict.fromkeys(asked.wording.content | said.wording.content, self._exchanges))
+        self._met.update(dict.fromkeys(said.wording.phrases, (1.0, seconds, self._exchanges)))
         self._met.update({phrase: (count + 1.0, seconds, self._exchanges) for phrase, count in uses.items()})
         self._arc = discounts.moved_arc(self._arc, asked.intensity, said.intensity)
 
@@ -101,7 +102,7 @@ class Reader:
                 discounts.low_information(news, len(wording.words)),
                 discounts.repetition(again),
                 discounts.soothing(wording),
-                discounts.novelty_decay(discounts.wear(uses.values())),
+                discounts.novelty_decay(discounts.wear(uses.values(), len(set(wording.phrases)))),
                 discounts.overdraft(said.intensity, asked.intensity, self._arc),
             ),
         )

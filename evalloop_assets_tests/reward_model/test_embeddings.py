@@ -1,3 +1,4 @@
+import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from evalloop_assets.lake.difference import difference
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.reward_model.assets import EMBEDDED_FOR
-from evalloop_assets.reward_model.embeddings import CachedEncoder, embed_day, embedding_rows
+from evalloop_assets.reward_model import embeddings
+from evalloop_assets.reward_model.embeddings import CachedEncoder, SpreadEncoder, embed_day, embedding_rows
 from evalloop_assets.reward_model.encoder import HashedNgrams, Matrix, text_hash
 from evalloop_assets.reward_model.tables import TURN_EMBEDDINGS
 from evalloop_assets.settings import Settings
@@ -47,6 +49,35 @@ def test_stored_texts_are_not_encoded_again():
     vectors = cache.encode(["seen", "new", "also seen", "new"])
     assert inner.asked == ["new"]
     np.testing.assert_allclose(vectors, ENCODER.encode(["seen", "new", "also seen", "new"]), atol=1e-6)
+
+
+def test_texts_that_are_spread_over_processes_have_the_same_vectors_in_their_order(monkeypatch):
+    monkeypatch.setattr(embeddings, "TEXTS_PER_BATCH", 4)
+    texts, inner = [f"text {number % 8}" for number in range(11)], Counting()
+    np.testing.assert_array_equal(SpreadEncoder(ENCODER, 2).encode(texts), ENCODER.encode(texts))
+    assert SpreadEncoder(ENCODER, 2).encode([]).shape == (0, ENCODER.dimension)
+    SpreadEncoder(inner, 2).encode(texts)
+    assert inner.asked == []
+
+
+def test_an_encoder_that_has_threads_of_its_own_stays_in_this_process(monkeypatch):
+    monkeypatch.setattr(embeddings, "TEXTS_PER_BATCH", 4)
+    inner = Network()
+    SpreadEncoder(inner, 2).encode(["a"] * 9)
+    assert inner.processes == [os.getpid()] * 3
+
+
+class Network:
+    """Keeps the processes in which it encodes."""
+
+    name, dimension = "network/1", 1
+
+    def __init__(self) -> None:
+        self.processes: list[int] = []
+
+    def encode(self, texts) -> Matrix:
+        self.processes.append(os.getpid())
+        return np.ones((len(texts), 1), np.float32)
 
 
 def test_stored_vectors_that_are_damaged_are_not_used():

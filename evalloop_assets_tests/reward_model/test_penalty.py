@@ -71,8 +71,8 @@ def test_half_of_the_sentences_soothing():
 
 def test_wear_by_hand():
     """Two uses of a phrase are half worn, none is not worn: a quarter on average. A use fades to 1/e in tau."""
-    assert wear([2, 0]) == pytest.approx(0.25)
-    assert wear([]) == 0
+    assert wear([2], 2) == pytest.approx(0.25)
+    assert wear([], 0) == 0
     assert p.novelty_decay(0.25) == pytest.approx(0.85)
     assert faded(2, DAY, DAY) == pytest.approx(2 / math.e)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evalloop_assets.distinct import distinct
 from evalloop_assets.reward_model.lexical import TEXTS_AT_ONCE, grams
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _parts(texts: Sequence[str]) -> Iterator[GramSets]:
     for first in range(0, len(texts), TEXTS_AT_ONCE):
         found = grams(texts[first : first + TEXTS_AT_ONCE])
         key = (found.keys >> np.uint64(32)).astype(np.int64)
-        told = np.unique((found.owner << 32) | key)
+        told = distinct((found.owner << 32) | key)
         sizes = np.bincount(told >> 32, minlength=found.texts)
         keys = ((told & 0xFFFFFFFF) - 2**31).astype(np.int32)
         yield GramSets(keys, np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]))

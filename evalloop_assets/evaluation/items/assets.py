@@ -1,12 +1,18 @@
 """Items of benchmarks as assets."""
 
+from __future__ import annotations
+
 from datetime import date
+from typing import TYPE_CHECKING
 
 from evalloop_assets.evaluation.items.pictures import PICTURES
 from evalloop_assets.evaluation.items.tables import FOUND_ITEMS, ITEM_CONTAMINATION, ITEM_STATISTICS
 from evalloop_assets.lake.assets import Frame, frame_asset
 from evalloop_assets.lake.store import Inputs
 from evalloop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from evalloop_assets.reward_model.encoder import Encoder
 
 GROUP = "evaluation"
 LEARNED = """
@@ -26,11 +32,10 @@ def found_items(inputs: Inputs, day: date, settings: Settings) -> Frame:
     not contaminated.
     """
     from evalloop_assets.evaluation.items.daily import found_items as items_of
-    from evalloop_assets.reward_model.encoder import find_encoder
 
     cases = inputs.query("SELECT * FROM bad_cases ORDER BY day, event_id").to_pandas()
     learned = inputs.query(LEARNED).to_pandas()
-    found = items_of(cases, learned, find_encoder(settings.reward.encoder))
+    found = items_of(cases, learned, _encoder(settings))
     told = {"items": len(found), "contaminated": int(found["contaminated"].sum())}
     return Frame(found[list(FOUND_ITEMS.column_names)], told)
 
@@ -46,10 +51,9 @@ def item_contamination(inputs: Inputs, day: date, settings: Settings) -> Frame:
     n-grams, the same meaning. A model that learned an item is not examined by it.
     """
     from evalloop_assets.evaluation.items.daily import held_against
-    from evalloop_assets.reward_model.encoder import find_encoder
 
     items = inputs.query(ITEMS).to_pandas()
-    found = held_against(items, inputs.query(LEARNED).to_pandas(), find_encoder(settings.reward.encoder))
+    found = held_against(items, inputs.query(LEARNED).to_pandas(), _encoder(settings))
     return Frame(found, {"items": len(found), "contaminated": int(found["contaminated"].sum())})
 
 
@@ -71,6 +75,13 @@ def item_statistics(inputs: Inputs, day: date, settings: Settings) -> Frame:
     rows = pd.DataFrame(statistics(inputs.query(SCORES).to_pandas()), columns=list(ITEM_STATISTICS.column_names))
     told = {str(verdict): int(count) for verdict, count in rows["verdict"].value_counts().items()}
     return Frame(rows, told)
+
+
+def _encoder(settings: Settings) -> Encoder:
+    from evalloop_assets.reward_model.embeddings import SpreadEncoder
+    from evalloop_assets.reward_model.encoder import find_encoder
+
+    return SpreadEncoder(find_encoder(settings.reward.encoder), settings.engine.threads)
 
 
 ASSETS = [found_items, item_contamination, item_statistics]

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evalloop_assets.distinct import distinct
 from evalloop_assets.reward_model.encoder import Encoder
-from evalloop_assets.reward_model.lexical import Grams, grams, words_in
+from evalloop_assets.reward_model.lexical import Grams, Words, grams_of, words_in
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -74,15 +75,16 @@ class Contamination(NamedTuple):
 
 
 def contamination(items: Sequence[str], training: Training, encoder: Encoder) -> Contamination:
-    """Hold every item against every text of the training data."""
-    own = [plain_words(text) for text in items]
-    words = np.array([len(one.split()) for one in own], np.int64)
+    """Hold every item against every text of the training data; of a text the first `lexical.MOST_WORDS` words."""
+    own = Words.of(items)
+    words = np.diff(own.starts)
     exact = np.zeros(len(items), np.bool_)
     overlap, likeness, alike = np.zeros(len(items)), np.full(len(items), np.nan), np.zeros(len(items), np.int64)
     if len(training.texts) and len(items):
-        exact = _exact(own, words, training)
         texts, has = _distinct(training)
-        ours, theirs = _presence(grams(items), grams(texts))
+        learned = Words.of(texts)
+        exact = _exact(own, learned, has)
+        ours, theirs = _presence(grams_of(own), grams_of(learned))
         rare = np.bincount((has @ theirs).indices, minlength=theirs.shape[1]) < COMMON_USERS
         overlap = _overlap(ours, theirs, rare)
         told = np.flatnonzero(ours[:, rare].sum(axis=1) >= LEAST_OWN)
@@ -91,20 +93,22 @@ def contamination(items: Sequence[str], training: Training, encoder: Encoder) ->
     return Contamination(exact, overlap, likeness, alike, words)
 
 
-def _exact(own: Sequence[str], words: NDArray[np.int64], training: Training) -> NDArray[np.bool_]:
-    wanted, who = set(own), dict[str, set[str]]()
-    for text, user in zip(map(plain_words, training.texts), training.users, strict=True):
+def _exact(own: Words, learned: Words, has: csr_array) -> NDArray[np.bool_]:
+    words, said, users = np.diff(own.starts), own.keys(), has.tocsc()
+    wanted, places = set(said), dict[bytes, list[int]]()
+    for place, text in enumerate(learned.keys()):
         if text in wanted:
-            who.setdefault(text, set()).add(user)
-    users = np.array([len(who.get(text, ())) for text in own], np.int64)
-    return (users > 0) & (words > 0) & ((words >= LEAST_WORDS) | (users < COMMON_USERS))
+            places.setdefault(text, []).append(place)
+    who = {text: len(np.unique(users[:, found].indices)) for text, found in places.items()}
+    having = np.array([who.get(text, 0) for text in said], np.int64)
+    return (having > 0) & (words > 0) & ((words >= LEAST_WORDS) | (having < COMMON_USERS))
 
 
 def _presence(items: Grams, training: Grams) -> tuple[csr_array, csr_array]:
     """Which text has which of the items' n-grams, 0 or 1: (items, n-grams) and (training texts, n-grams)."""
     from scipy.sparse import csr_array
 
-    vocabulary = np.unique(items.keys)
+    vocabulary = distinct(items.keys)
     found = []
     for one in (items, training):
         place = np.searchsorted(vocabulary, one.keys).clip(max=max(0, len(vocabulary) - 1))

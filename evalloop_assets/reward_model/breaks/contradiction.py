@@ -228,7 +228,6 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
     ]
     latest = users[-1].clauses if users else ()
     asked = next((clause for clause in reversed(latest) if clause.question and clause.subject == OTHER), None)
-    latest_tokens = {token for clause in latest for token in clause.tokens}
     told_by: set[str] | None = None
     for clause in said.clauses:
         if asked and clause.question and clause.subject == OTHER and likeness(grams(asked), grams(clause)) >= 0.4:
@@ -245,12 +244,16 @@ def mixed_up(said: Said, own: Sequence[Said], users: Sequence[Said]) -> float:
                 shared -= told_by
                 if shared and sum(map(weight, shared)) >= 0.5 * sum(map(weight, clause.tokens)):
                     found = max(found, 0.35 if clause.question else 0.45)
-        also = mine and clause.subject == SELF and not clause.question and ALSO.search(clause.text)
-        told = any(earlier.subject == SELF and not earlier.question for earlier in latest)
-        if also and not told and not clause.tokens.keys() & latest_tokens:
-            shared_own = any(clause.tokens.keys() & earlier.tokens.keys() for earlier in mine)
-            found = max(found, 0.45 if shared_own else 0.3)
+        if mine and clause.subject == SELF and not clause.question and ALSO.search(clause.text):
+            told = any(earlier.subject == SELF and not earlier.question for earlier in latest)
+            if not told and not _share(clause, latest):
+                found = max(found, 0.45 if _share(clause, mine) else 0.3)
     return found
+
+
+def _share(clause: Clause, others: Iterable[Clause]) -> bool:
+    """Whether the clause is about something that another one is about."""
+    return any(clause.tokens.keys() & other.tokens.keys() for other in others)
 
 
 def _told_by(users: Sequence[Said]) -> set[str]:

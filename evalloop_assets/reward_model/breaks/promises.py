@@ -96,7 +96,8 @@ class Promises:
         made: list[Promise] = []
         for clause in said.clauses:
             if not speech(clause.text).promises:
-                told |= clause.tokens.keys()
+                if self._open:
+                    told |= clause.tokens.keys()
             elif not clause.question and not clause.unreal and clause.subject != OTHER:
                 made.append(Promise(frozenset(clause.tokens), self._heard))
         self._open = [

@@ -6,6 +6,8 @@ import math
 import re
 from functools import lru_cache
 
+import numpy as np
+
 from evalloop_assets.reward_model.breaks.clauses import normal
 from evalloop_assets.reward_model.breaks.lexicon import HAN
 
@@ -22,7 +24,7 @@ class Thread:
     """The replies of one speaker and what they answer, as runs of four letters or of two Chinese characters."""
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
+        self._seen: set[int] = set()
         self._near: list[float] = []
         self._han: list[bool] = []
 
@@ -57,7 +59,7 @@ class Thread:
         spread = math.sqrt(sum((value - usual) ** 2 for value in self._near) / len(self._near))
         return min(0.9, max(0.0, 0.5 * below / max(3.5 * spread, 0.9 * usual)))
 
-    def _nearness(self, grams: frozenset[str], asked: frozenset[str]) -> float:
+    def _nearness(self, grams: frozenset[int], asked: frozenset[int]) -> float:
         return (len(grams) - len(grams.difference(self._seen, asked))) / len(grams)
 
 
@@ -67,10 +69,13 @@ def _written(text: str) -> bool:
 
 
 @lru_cache(maxsize=1_000)
-def _grams(text: str) -> frozenset[str]:
+def _grams(text: str) -> frozenset[int]:
+    """Each run as the number that its UTF-16 is, of 64 bits, or of 32 where the text has a Chinese character."""
     letters = _NO_LETTERS.sub(" ", normal(text))
-    size = 2 if HAN.search(letters) else 4
-    return frozenset(map("".join, zip(*(letters[at:] for at in range(size)), strict=False)))
+    coded = letters.encode("utf-16-le", "surrogatepass")
+    number = np.dtype("<u4" if HAN.search(letters) else "<u8")
+    runs = max(0, (len(coded) - number.itemsize) // 2 + 1)
+    return frozenset(np.ndarray(runs, number, coded, strides=(2,)).tolist())
 
 
 _NO_LETTERS = re.compile(r"[\W\d]+")
