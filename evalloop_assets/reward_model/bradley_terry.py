@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Weights = dict[str, Matrix]
 
+DIRECTION_PENALTY = 0.1
+"""Penalty of a direction's coefficient beside that of a feature's: there are few, and each sums up many labels."""
 SHARE_SCALE = 0.05
 """Standard deviation that a share or likeness is given, beside the columns of words whose vectors have length 1."""
 STEPS = 5
@@ -48,7 +50,8 @@ class Training:
     epochs: int = 40
     """Most rounds of STEPS steps of L-BFGS, each of which looks at all pairs at least once."""
     penalty: float = 1.0
-    """Weight of the squared coefficients beside the summed loss of the labels: the precision of their prior, halved."""
+    """Weight of the squared coefficients beside the summed loss of the labels: the precision of their prior, halved.
+    That of a direction's is DIRECTION_PENALTY times as much."""
     tail_weight: float = 1.0
     """Weight of a label of a tail pair, whose replies answer two messages, beside 1 of a pair with one."""
     min_labels: int = 50
@@ -152,6 +155,8 @@ def _fit(
     labels = _over_processes(data.known.sum())
     size = (len(HORIZONS), len(scale) + len(units) + 1)
     factors, along = (torch.from_numpy(column).to(data.known.device) for column in (scale, units))
+    penalty = torch.full((size[1] - 1,), training.penalty, device=data.known.device)
+    penalty[len(scale) :] *= DIRECTION_PENALTY
     weights = torch.zeros(size, device=data.known.device, requires_grad=True)
     optimiser = torch.optim.LBFGS(
         [weights], max_iter=STEPS, history_size=MEMORY, tolerance_change=0.0, line_search_fn="strong_wolfe"
@@ -166,8 +171,8 @@ def _fit(
         summed = _over_processes(torch.cat([weights.grad.flatten(), own.detach().reshape(1)]))
         with torch.no_grad():
             weights.grad.copy_(summed[:-1].reshape(size) / labels)
-            weights.grad[:, :-1] += 2 * training.penalty / labels * weights[:, :-1]
-            found: torch.Tensor = summed[-1] / labels + training.penalty / labels * weights[:, :-1].square().sum()
+            weights.grad[:, :-1] += 2 * penalty / labels * weights[:, :-1]
+            found: torch.Tensor = (summed[-1] + (penalty * weights[:, :-1].square()).sum()) / labels
         return found
 
     kept = Checkpoints.of(folder, (*pairs, *tune, units), training)
