@@ -10,8 +10,8 @@ from evalloop_assets.lake.assets import Frame, run_in_parts
 from evalloop_assets.lake.difference import difference
 from evalloop_assets.lake.errors import UserError
 from evalloop_assets.lake.store import Inputs
-from evalloop_assets.reward_model.assets import EMBEDDED_FOR
 from evalloop_assets.reward_model import embeddings
+from evalloop_assets.reward_model.assets import EMBEDDED_FOR
 from evalloop_assets.reward_model.embeddings import CachedEncoder, SpreadEncoder, embed_day, embedding_rows
 from evalloop_assets.reward_model.encoder import HashedNgrams, Matrix, text_hash
 from evalloop_assets.reward_model.tables import TURN_EMBEDDINGS
