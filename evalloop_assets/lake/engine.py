@@ -7,6 +7,7 @@ writes them as Parquet files into a table's folder. It knows nothing of versions
 from __future__ import annotations
 
 import json
+import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -93,12 +94,12 @@ class DuckDBEngine:
 
     def fetch(self, query: str, views: Mapping[str, View], parameters: Mapping[str, object]) -> pa.Table:
         with self._cursor() as connection:
-            self._create(connection, views)
+            self._create(connection, _named(views, query))
             return connection.sql(query, params=dict(parameters) or None).to_arrow_table()
 
     def write(self, query: str, views: Mapping[str, View], schema: TableSchema, folder: str) -> list[DataFile]:
         with self._cursor() as connection:
-            self._create(connection, views)
+            self._create(connection, _named(views, query))
             _require_columns(connection, query, schema)
             written = connection.execute(
                 f"COPY ({query}) TO '{_quoted(folder)}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), "
@@ -168,6 +169,12 @@ class DuckDBEngine:
                 connection.register(name, view.rows)
             else:
                 connection.execute(f"CREATE TEMP VIEW {identifier(name)} AS {rows_of_files(view)}")
+
+
+def _named(views: Mapping[str, View], query: str) -> dict[str, View]:
+    """Those whose name is in the query: of the others nothing need be opened."""
+    words = set(re.findall(r"\w+", query))
+    return {name: view for name, view in views.items() if name in words}
 
 
 def _is_float(view: View, name: str) -> bool:

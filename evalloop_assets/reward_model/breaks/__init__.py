@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalloop_assets.lake.errors import UserError
-from evalloop_assets.reward_model.breaks.conversation import Conversation
+from evalloop_assets.reward_model.breaks.conversation import Message, breaks_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,17 +41,19 @@ def find_breaks(turns: pd.DataFrame) -> pd.DataFrame:
     texts = plain["text"].tolist()
     speakers = plain["speaker"].tolist()
     personas = plain["persona"].tolist() if "persona" in plain.columns else [None] * len(plain)
+
+    def said(row: int) -> tuple[str, str]:
+        text, persona = texts[row], personas[row]
+        return text if isinstance(text, str) else "", persona if isinstance(persona, str) else ""
+
     order = plain["position"].rank(method="first", na_option="bottom").to_numpy()
     number, _ = pd.factorize(plain["conversation_id"], use_na_sentinel=False)
-    conversation, heard = Conversation(), -1
-    for row in np.lexsort((order, number)).tolist():
-        if number[row] != heard:
-            conversation, heard = Conversation(), number[row]
-        text = texts[row] if isinstance(texts[row], str) else ""
-        persona = personas[row] if isinstance(personas[row], str) else ""
-        found = conversation.hear(str(speakers[row]), text, persona, speakers[row] == USER)
-        scores[row] = round(found.score, DIGITS)
-        kinds[row] = found.kind if scores[row] else None
+    rows = np.lexsort((order, number))
+    for heard in map(np.ndarray.tolist, np.split(rows, np.flatnonzero(np.diff(number[rows])) + 1)):
+        found = breaks_of([Message(str(speakers[row]), *said(row), speakers[row] == USER) for row in heard])
+        for row, one in zip(heard, found, strict=True):
+            scores[row] = round(one.score, DIGITS)
+            kinds[row] = one.kind if scores[row] else None
     return pd.DataFrame(
         {
             "conversation_id": plain["conversation_id"],

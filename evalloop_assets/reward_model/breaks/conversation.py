@@ -12,8 +12,9 @@ from evalloop_assets.reward_model.breaks import contradiction
 from evalloop_assets.reward_model.breaks.claims import Attribute, Claim, Said, read
 from evalloop_assets.reward_model.breaks.clauses import SELF, clauses_of, normal
 from evalloop_assets.reward_model.breaks.lexicon import HAN
+from evalloop_assets.reward_model.breaks.nearness import nearness
 from evalloop_assets.reward_model.breaks.promises import Promises
-from evalloop_assets.reward_model.breaks.rupture import Thread
+from evalloop_assets.reward_model.breaks.rupture import LEAST_REPLIES, Thread
 
 REMEMBERED = 60
 """Messages of one speaker that a later one is held against."""
@@ -32,6 +33,31 @@ class Break(NamedTuple):
 NONE = Break(0.0, None)
 
 
+class Message(NamedTuple):
+    """One message, and facts of its speaker, one a line; there may be none."""
+
+    speaker: str
+    text: str
+    persona: str
+    of_user: bool
+
+
+def breaks_of(messages: Sequence[Message]) -> list[Break]:
+    """What each message of one conversation breaks, in their order."""
+    conversation, prompts, last = Conversation(), list[Message | None](), None
+    for message in messages:
+        prompts.append(last if last and last.speaker != message.speaker else None)
+        last = message if message.text.strip() else last
+    near = dict[int, float | None]()
+    for speaker in {message.speaker for message in messages if not message.of_user}:
+        own = [at for at, message in enumerate(messages) if message.speaker == speaker and not message.of_user]
+        if len(own) <= LEAST_REPLIES + 1:  # nothing was heard before the first
+            continue
+        asked = [prompt.text if prompt else "" for prompt in map(prompts.__getitem__, own)]
+        near.update(zip(own, nearness([messages[at].text for at in own], asked), strict=True))
+    return [conversation.hear(*pair, near.get(at)) for at, pair in enumerate(zip(messages, prompts, strict=True))]
+
+
 class Conversation:
     """Hears the messages of one conversation in their order."""
 
@@ -41,26 +67,24 @@ class Conversation:
         self._attributes: dict[str, dict[str, Attribute]] = defaultdict(dict)
         self._promises: dict[str, Promises] = defaultdict(Promises)
         self._threads: dict[str, Thread] = defaultdict(Thread)
-        self._last: tuple[str, str] | None = None
 
-    def hear(self, speaker: str, text: str, persona: str, user: bool) -> Break:
-        """What this message breaks; the user's never does."""
-        prompt = self._last if self._last and self._last[0] != speaker else None
-        said = _read(text, prompt[1] if prompt else "")
-        found = NONE
-        if user:
+    def hear(self, message: Message, prompt: Message | None, near: float | None) -> Break:
+        """What this message breaks, the user's nothing; `prompt` is what it answers, `near` how near it is to what was
+        heard before.
+        """
+        speaker, text, persona, _ = message
+        said = _read(text, prompt.text if prompt else "")
+        if message.of_user:
             self._remember(speaker, said)
-        else:
-            rupture = self._threads[speaker].hear(text, prompt[1] if prompt else "")
-            found = self._held(speaker, said, rupture, prompt, persona) if text.strip() else NONE
-            self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said)
-        if text.strip():
-            self._last = (speaker, text)
+            return NONE
+        rupture = self._threads[speaker].hear(text, prompt.text if prompt else "", near)
+        found = self._held(speaker, said, rupture, prompt, persona) if text.strip() else NONE
+        self._note(speaker, _kept(said, persona) if persona and found.score >= BREAK else said)
         return found
 
-    def _held(self, speaker: str, said: Said, rupture: float, prompt: tuple[str, str] | None, persona: str) -> Break:
-        asked = clauses_of(prompt[1]) if prompt else ()
-        users = self._said[prompt[0]] if prompt else []
+    def _held(self, speaker: str, said: Said, rupture: float, prompt: Message | None, persona: str) -> Break:
+        asked = clauses_of(prompt.text) if prompt else ()
+        users = self._said[prompt.speaker] if prompt else []
         own = self._said[speaker]
         index, attributes = _persona(persona) if persona else ({}, ())
         new = [claim for claim in said.claims if not contradiction.supported(claim.clause, index)]
