@@ -34,6 +34,7 @@ def short_texts_and_memory():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LEAST_RUNS", LEAST)
         patch.setattr(module, "RUNS_KEPT", KEPT)
+        patch.setattr(module, "TURNS_AT_ONCE", 3)
         yield
 
 
