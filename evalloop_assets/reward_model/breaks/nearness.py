@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evalloop_assets.distinct import distinct
 from evalloop_assets.reward_model.breaks.clauses import normal
 from evalloop_assets.reward_model.breaks.lexicon import HAN
+from evalloop_assets.reward_model.lexical import MULTIPLIER
 
 LEAST_RUNS = 24
 """Different runs that a reply must have to be judged."""
@@ -19,7 +20,6 @@ RUNS_KEPT = 4_000
 """Runs after which no more are kept of a conversation."""
 TURNS_AT_ONCE = 250
 """Replies that are looked at together, so that memory does not grow with a conversation."""
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 BITS, ONE = np.uint64(10), np.uint64(1)
 """Bits of a key that tell the text in which its run is."""
 
