@@ -78,7 +78,7 @@ def command(home: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
 def run(home: Path, *arguments: str, **more: str) -> str:
     """Run `evalloop …` to its end and give what it printed; it must succeed."""
     process = command(home, *arguments, **more)
-    printed, _ = process.communicate(timeout=280)
+    printed, _ = process.communicate(timeout=900)
     assert process.returncode == 0, printed
     return printed
 

@@ -63,7 +63,7 @@ def test_killed_twice_and_then_run_by_two_at_once_it_ends_the_same(served: Path,
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     both = [command(home, *RANGE), command(home, *RANGE)]
-    printed = [process.communicate(timeout=280)[0] for process in both]
+    printed = [process.communicate(timeout=900)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(printed)
     _assert_same(tables(home), tables(undisturbed))
 

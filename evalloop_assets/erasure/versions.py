@@ -77,7 +77,7 @@ def unreadable_without(lake: Lake, table: str, gone: Iterable[str]) -> list[tupl
 
 def delete_files(lake: Lake, uris: Sequence[str]) -> None:
     for uri in uris:
-        delete(lake, uri)
+        delete(lake.root, uri)
 
 
 def _spans(lake: Lake, table: str) -> dict[str, tuple[int, int]]:

@@ -42,14 +42,14 @@ def content(lake: Lake, uri: str) -> bytes:
     return bytes(filesystem(lake.root).cat_file(uri.partition("://")[2]))
 
 
-def delete(lake: Lake, uri: str) -> None:
-    """Delete one file; one that is gone already is no error."""
+def delete(root: str, uri: str) -> None:
+    """Delete one file of the lake at `root`; one that is gone already is no error."""
     if "://" not in uri:
         Path(uri).unlink(missing_ok=True)
         return
     from evalloop_assets.lake.remote import filesystem
 
-    store = filesystem(lake.root)
+    store = filesystem(root)
     path = uri.partition("://")[2]
     if store.exists(path):
         store.rm_file(path)

@@ -66,10 +66,11 @@ def remove_rows(
         properties = CommitProperties(
             custom_metadata={NOTE: json.dumps({**note, "erasure": erasure})}, max_commit_retries=0
         )
+        kept = lake.reader.write(*_kept(lake, table, columns, going, days, seen)) if days else []
         try:
             if days:
                 opened.create_write_transaction(
-                    delta_actions(lake.reader.write(*_kept(lake, table, columns, going, days, seen))),
+                    delta_actions(kept),
                     "overwrite",
                     opened.schema(),
                     partition_by=["day"],
@@ -81,6 +82,7 @@ def remove_rows(
                     [], "append", opened.schema(), partition_by=["day"], commit_properties=properties
                 )
         except CommitFailedError:
+            lake.discard(table, kept)
             continue
         return Removed(table, opened.version() + 1, sum(counts["n"]), tuple(days))
     raise RuntimeError(f"{table}: other writers kept committing")

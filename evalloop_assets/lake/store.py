@@ -203,6 +203,7 @@ class Lake:
         for attempt in range(ATTEMPTS):
             base = self._ensure(schema)
             inputs = self.inputs(reads, span)
+            files: list[DataFile] = []
             try:
                 files = self._write(schema, wanted, inputs, reads, compute, constants, engine or self.reader)
                 waiting = self._waiting(schema, files, waits)
@@ -214,6 +215,7 @@ class Lake:
                 failure, commit = error, None
             if commit is not None:
                 return commit
+            self.discard(schema.name, files)
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
         raise RuntimeError(f"{schema.name}: other writers kept replacing {span.first} … {span.last}") from failure
 
@@ -308,6 +310,13 @@ class Lake:
         view = View(columns_of(schema), [f"{self._path(schema.name)}/{file.path}" for file in files])
         found = self.reader.fetch(f'SELECT DISTINCT day FROM t WHERE "{column}" ORDER BY day', {"t": view}, {})
         return list(found.column("day").to_pylist())
+
+    def discard(self, table: str, files: Sequence[DataFile]) -> None:
+        """Delete what a refused commit leaves: it may hold somebody whom an erasure has looked for already."""
+        from evalloop_assets.lake.files import delete
+
+        for file in files:
+            delete(self.root, f"{self._path(table)}/{file.path}")
 
     def vacuum(self, cited: Mapping[str, Sequence[int]], retention_hours: int = 168) -> dict[str, list[str]]:
         """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""

@@ -77,14 +77,14 @@ def test_reports_are_served_on_loopback_and_nothing_beside_them(evaluated: Path,
         )
     try:
         url = _url(tmp_path / "log", server)
-        with urllib.request.urlopen(f"{url}pyramid-2026-05-03-to-2026-05-09.html", timeout=10) as found:
+        with urllib.request.urlopen(f"{url}pyramid-2026-05-03-to-2026-05-09.html", timeout=60) as found:
             assert found.headers["Content-Type"] == "text/html"
             assert b"faults found: position" in found.read()
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{url}%2e%2e/ledger.sqlite", timeout=10)
+            urllib.request.urlopen(f"{url}%2e%2e/ledger.sqlite", timeout=60)
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
 
 
 def _url(log: Path, server: "subprocess.Popen[bytes]") -> str:

@@ -19,7 +19,7 @@ from evalloop_assets.simulator.scenarios import SCENARIOS
 from evalloop_assets.simulator.scoreboard.measure import Measured
 from evalloop_assets_tests.processes import alive, children_of, waited
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 def measured_in_three_days(name: str, seed: int) -> list[Measured]:

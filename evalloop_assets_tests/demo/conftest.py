@@ -18,7 +18,7 @@ from evalloop_assets.serving.ledger import Entry, Ledger
 from evalloop_assets.settings import Settings
 from evalloop_assets_tests.homes import command
 
-LONGEST_S = 560
+LONGEST_S = 1500
 
 
 @dataclass(frozen=True)

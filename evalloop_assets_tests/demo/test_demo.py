@@ -19,7 +19,7 @@ from evalloop_assets.settings import Settings
 from evalloop_assets_tests.demo.conftest import Demo
 from evalloop_assets_tests.homes import ROOT, command, run
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 CONVERSATIONS = 4_000
 GAMING = """
@@ -221,7 +221,7 @@ def test_status_tells_what_is_served(demo: Demo):
 def test_a_log_of_ones_own_is_kept_out_of_the_demo(demo: Demo):
     before = demo.lake.version("turns")
     process = command(demo.home, "ingest", str(ROOT / "README.md"), "--map", "docs/mappings/sample.yaml")
-    printed, _ = process.communicate(timeout=100)
+    printed, _ = process.communicate(timeout=400)
     assert process.returncode == 2
     assert printed.count("\n") == 1
     assert "it holds the demo, which the next demo clears" in printed
@@ -236,7 +236,7 @@ def test_the_demo_is_kept_out_of_a_home_with_a_log_of_ones_own(tmp_path: Path):
     mapping.write_text(MAPPING, encoding="utf-8")
     run(home, "ingest", str(log), "--map", str(mapping))
     process = command(home, "demo")
-    printed, _ = process.communicate(timeout=100)
+    printed, _ = process.communicate(timeout=400)
     assert process.returncode == 2
     assert printed.count("\n") == 1
     assert "it holds a lake that no demo made" in printed

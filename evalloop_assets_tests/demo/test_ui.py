@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from evalloop_assets_tests.demo.conftest import Demo
 from evalloop_assets_tests.homes import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 LOOP = ["logs", "denoise", "horizon_labels", "reward_model", "policy_iteration", "online_ab", "backfill"]
 SERVICES = ["ranking", "guardrails"]

@@ -40,7 +40,7 @@ try:
 except UserError as error:
     pytest.skip(str(error), allow_module_level=True)
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+pytestmark = pytest.mark.long
 ON_WORKERS = ("sessions", "horizon_labels")
 
 

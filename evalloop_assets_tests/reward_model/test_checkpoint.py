@@ -133,7 +133,7 @@ def test_two_processes_find_what_one_finds(parts: tuple[Pairs, Pairs], tmp_path:
         check=False,
         capture_output=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
+        timeout=900,
     )
     assert run.returncode == 0, run.stderr.decode()[-2000:]
     found = read_result(tmp_path)

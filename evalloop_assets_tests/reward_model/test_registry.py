@@ -287,7 +287,7 @@ def test_three_processes_on_a_fresh_store(tmp_path: Path):
         )
         for number in (1, 2, 2)
     ]
-    ended = [process.communicate(timeout=120) for process in started]
+    ended = [process.communicate(timeout=400) for process in started]
     assert [process.returncode for process in started] == [0] * 3, [errors for _, errors in ended]
     assert all(not errors.strip() for _, errors in ended), "MLflow is to be quiet"
     found = {tuple(json.loads(out)) for out, _ in ended}

@@ -6,7 +6,7 @@ from playwright.sync_api import sync_playwright
 from evalloop_assets.evaluation.pyramid.rendering import in_markdown, render
 from evalloop_assets_tests.evaluation.pyramid.world import HOSTILE, fill_lake, history, page
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 
