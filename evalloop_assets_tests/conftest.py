@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from evalloop_assets.lake.engine import DuckDBEngine
 from evalloop_assets.lake.store import Lake
@@ -31,6 +32,8 @@ if "TMPDIR" not in os.environ and roomy(MEMORY):
 if "PYTEST_XDIST_WORKER" in os.environ:  # each core has a worker: more threads wait for one another and spin
     for threads in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"):
         os.environ.setdefault(threads, "1")
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

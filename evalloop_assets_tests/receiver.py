@@ -35,8 +35,8 @@ class Receiver:
 
     @property
     def apprise(self) -> str:
-        """Its address for Apprise, with a password in it."""
-        return f"json://ops:{SECRET}@127.0.0.1:{self.port}/hook/{SECRET}"
+        """Its address for Apprise, with a password in it, and time for a machine that is busy."""
+        return f"json://ops:{SECRET}@127.0.0.1:{self.port}/hook/{SECRET}?cto=60&rto=60"
 
     @property
     def url(self) -> str:

@@ -31,7 +31,7 @@ def _in_log(lake: Lake, uri: str, person: Person) -> list[Left]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "file"
         try:
-            copy.write_bytes(content(lake, uri))
+            copy.write_bytes(content(lake.root, uri))
         except FileNotFoundError:  # a commit in flight writes beside and renames
             return []
         found = left_in(copy, person)

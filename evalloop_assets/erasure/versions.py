@@ -90,7 +90,7 @@ def _spans(lake: Lake, table: str) -> dict[str, tuple[int, int]]:
         if not folder.endswith(LOG) or not name.endswith(".json") or not name[:-5].isdigit():
             continue
         version = int(name[:-5])
-        for line in content(lake, file.uri).splitlines():
+        for line in content(lake.root, file.uri).splitlines():
             action = json.loads(line)
             if "add" in action:
                 spans.setdefault(action["add"]["path"], (version, newest))

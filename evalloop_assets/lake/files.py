@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,12 +35,18 @@ def table_files(lake: Lake, table: str) -> list[LakeFile]:
     return sorted(LakeFile(uri, changed_at) for uri, changed_at in found(root))
 
 
-def content(lake: Lake, uri: str) -> bytes:
+def added(root: str, table: str, version: int) -> list[str]:
+    """Data files that came with one version, relative to the table's folder, as its log spells them."""
+    lines = content(root, f"{root}/{table}/{LOG}/{version:020}.json").splitlines()
+    return [action["add"]["path"] for action in map(json.loads, lines) if "add" in action]
+
+
+def content(root: str, uri: str) -> bytes:
     if "://" not in uri:
         return Path(uri).read_bytes()
     from evalloop_assets.lake.remote import filesystem
 
-    return bytes(filesystem(lake.root).cat_file(uri.partition("://")[2]))
+    return bytes(filesystem(root).cat_file(uri.partition("://")[2]))
 
 
 def delete(root: str, uri: str) -> None:

@@ -82,7 +82,7 @@ def remove_rows(
                     [], "append", opened.schema(), partition_by=["day"], commit_properties=properties
                 )
         except CommitFailedError:
-            lake.discard(table, kept)
+            lake.discard(table, kept, opened.version())
             continue
         return Removed(table, opened.version() + 1, sum(counts["n"]), tuple(days))
     raise RuntimeError(f"{table}: other writers kept committing")

@@ -215,7 +215,7 @@ class Lake:
                 failure, commit = error, None
             if commit is not None:
                 return commit
-            self.discard(schema.name, files)
+            self.discard(schema.name, files, base)
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
         raise RuntimeError(f"{schema.name}: other writers kept replacing {span.first} … {span.last}") from failure
 
@@ -311,12 +311,18 @@ class Lake:
         found = self.reader.fetch(f'SELECT DISTINCT day FROM t WHERE "{column}" ORDER BY day', {"t": view}, {})
         return list(found.column("day").to_pylist())
 
-    def discard(self, table: str, files: Sequence[DataFile]) -> None:
-        """Delete what a refused commit leaves: it may hold somebody whom an erasure has looked for already."""
-        from evalloop_assets.lake.files import delete
+    def discard(self, table: str, files: Sequence[DataFile], base: int) -> None:
+        """Delete what a refused commit leaves: it may hold somebody whom an erasure has looked for already.
 
+        What a version after `base` has stays: a store may take a commit and say that it did not.
+        """
+        from evalloop_assets.lake.files import added, delete
+
+        newest = self._to_write(table).version()
+        taken = {path for version in range(base + 1, newest + 1) for path in added(self.root, table, version)}
         for file in files:
-            delete(self.root, f"{self._path(table)}/{file.path}")
+            if file.path not in taken:
+                delete(self.root, f"{self._path(table)}/{file.path}")
 
     def vacuum(self, cited: Mapping[str, Sequence[int]], retention_hours: int = 168) -> dict[str, list[str]]:
         """Delete files that no version needs which is younger than the retention, newest, or cited; names them."""

@@ -27,7 +27,7 @@ from evalloop_assets_tests.backfill.histories import (
 pytestmark = pytest.mark.long
 
 EXAMPLES = int(os.environ.get("EVALLOOP_TEST_EXAMPLES", "2"))
-FEW = settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 2, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 2, suppress_health_check=list(HealthCheck))
 LABELS = {
     "returned_24h": "returned_24h_matures_on",
     "returned_next_day": "next_day_matures_on",

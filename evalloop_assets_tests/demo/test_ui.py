@@ -24,8 +24,8 @@ LOOP = ["logs", "denoise", "horizon_labels", "reward_model", "policy_iteration",
 SERVICES = ["ranking", "guardrails"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 LOCATION = 'repositoryLocationName: "evalloop", repositoryName: "__repository__"'
-STARTS_WITHIN_S = 90
-SHOWS_WITHIN_MS = 30_000
+STARTS_WITHIN_S = 300
+SHOWS_WITHIN_MS = 120_000
 
 
 @pytest.fixture(scope="module")

@@ -201,7 +201,7 @@ WORDS = st.sampled_from(
 )
 
 
-@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.settings(max_examples=15)
 @given(st.lists(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4), min_size=1, max_size=5))
 def test_equal_to_the_asset(dialogues: list[list[tuple[str, str]]]):
     """Replies of the log, one after the other, against the same messages in a frame."""

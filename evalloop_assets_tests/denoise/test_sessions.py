@@ -130,7 +130,7 @@ def cut_by_hand(turns: list[Row], idle_minutes: float = 30) -> list[tuple[str, s
     return sorted(found)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(logs(), st.randoms())
 def test_whatever_the_order_and_the_range_sessions_are_those_cut_by_hand(turns: list[Row], random):
     days = "05-01", max((f"{row['shown_at']:%m-%d}" for row in turns), default="05-01")
@@ -149,7 +149,7 @@ def test_whatever_the_order_and_the_range_sessions_are_those_cut_by_hand(turns: 
     assert World(turns=turns).run_daily("sessions", *days) == sorted(sessions, key=repr)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(logs(), st.integers(0, 4_400))
 def test_only_sessions_that_the_end_of_the_log_reaches_are_open_and_more_log_never_opens_one(
     turns: list[Row], minute: int

@@ -43,9 +43,9 @@ def test_a_lake_on_an_object_store_is_cleaned_and_searched_alike(remote: Lake, t
     files = table_files(remote, "turns")
     assert not {file.uri for file in files} & set(before)
     for file in files:
-        (tmp_path / "file").write_bytes(content(remote, file.uri))
+        (tmp_path / "file").write_bytes(content(remote.root, file.uri))
         if file.is_data:
             assert "user-17" not in str(pq.read_table(tmp_path / "file").to_pylist())
         else:
-            assert b"user-17" not in content(remote, file.uri)
+            assert b"user-17" not in content(remote.root, file.uri)
     assert erase(scope, "user-17", world.SALT, lambda: world.NOW).repeated

@@ -229,7 +229,7 @@ def ids(lake: Lake, form: str, days: Days) -> list[str]:
     return [pair_id for table in tables for pair_id in table.column("pair_id").to_pylist()]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     first=st.integers(0, 6),
     length=st.integers(2, 7),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalloop_assets_tests.denoise.world import ORDER, Row, World, at
@@ -43,7 +43,7 @@ def chats(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3)
 @given(rows=chats(), random=st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_the_cut_into_runs_change_nothing(rows: list[Row], random: st.randoms):
     ranged = World(turns=rows)
@@ -58,7 +58,7 @@ def test_the_order_of_rows_and_the_cut_into_runs_change_nothing(rows: list[Row],
         ), table
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(rows=chats())
 def test_every_reply_has_its_place_and_every_label_its_bounds(rows: list[Row]):
     world = World(turns=rows)

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalloop_assets.settings import LabelSettings, Settings
@@ -51,7 +51,7 @@ def rows(world: World, table: str) -> list[Row]:
     return sorted(world.tables[table].to_pylist(), key=repr)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(history=histories, absence_days=st.integers(1, 28))
 def test_returns_and_absences_are_a_plain_count(history: dict[str, set[int]], absence_days: int):
     world = computed(history, absence_days, LAST + timedelta(days=40))
@@ -78,7 +78,7 @@ def test_returns_and_absences_are_a_plain_count(history: dict[str, set[int]], ab
     }
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 @given(history=histories, absence_days=st.integers(1, 28), cut=st.integers(0, LENGTH - 2))
 def test_the_cut_into_runs_changes_nothing(history: dict[str, set[int]], absence_days: int, cut: int):
     whole, parts = (computed(history, absence_days, LAST, where) for where in (None, cut))
@@ -86,7 +86,7 @@ def test_the_cut_into_runs_changes_nothing(history: dict[str, set[int]], absence
         assert rows(whole, table) == rows(parts, table)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 @given(history=histories, absence_days=st.integers(1, 28), early=st.integers(0, LENGTH + 10))
 def test_what_has_matured_never_changes_and_nothing_is_told_before(
     history: dict[str, set[int]], absence_days: int, early: int

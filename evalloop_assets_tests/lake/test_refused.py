@@ -4,6 +4,9 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
 from evalloop_assets.days import Days
 from evalloop_assets.lake.engine import DuckDBEngine
@@ -64,3 +67,20 @@ def test_a_removal(lake: Lake):
     assert removed.rows == 1
     assert lake.read("seen").column("name").to_pylist() == ["dora"]
     assert files(lake) == of_some_version(lake)
+
+
+def test_what_the_store_took_though_it_refused_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    put(lake, "anna")
+    real, refused = DeltaTable.create_write_transaction, []
+
+    def taken_and_refused(self, *arguments, **more):
+        real(self, *arguments, **more)
+        if not refused:
+            refused.append(True)
+            raise CommitFailedError("the answer was lost")
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", taken_and_refused)
+    put(lake, "bert")
+    assert refused
+    assert lake.read("seen").column("name").to_pylist() == ["bert"]
+    assert of_some_version(lake) <= files(lake)

@@ -35,12 +35,22 @@ FEW = Days(DAYS.first, DAYS.first + timedelta(days=1))
 CHAIN = ("sessions", "user_days")
 SERVER = """
 import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
+from threading import Lock, Thread
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+moto, alone = DomainDispatcherApplication(create_backend_app), Lock()
+
+def one_at_a_time(environ, start_response):
+    with alone:
+        return list(moto(environ, start_response))
+
+server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
+Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_port, flush=True)
 sys.stdin.read()
 """
+"""Moto looks whether an object is there and then writes it; two of its threads may both find that it is not."""
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def taken_in(files: list[list[dict]]) -> list[dict]:
         return rows_of(lake, "turns")
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.lists(VARIANTS, min_size=1, max_size=6), st.data())
 def test_cut_repeated_and_shuffled(rows, data):
     repeated = [*rows, *data.draw(st.lists(st.sampled_from(rows), max_size=3), label="repeated")]

@@ -141,7 +141,7 @@ def test_choices_of_battles():
     assert judged([row], BATTLES).rejected.to_pylist()[0]["reason"] == "outcome is none of a, b, tie, both_bad: A"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evalloop_assets.online_ab.influence import UserSums, paired_user_effect
@@ -163,7 +163,6 @@ def test_a_control_of_zero_has_no_relative_effect():
 cells = st.tuples(st.integers(0, 5), st.integers(0, 2), st.booleans(), st.integers(0, 4), st.integers(-20, 20))
 
 
-@settings(deadline=None)
 @given(st.lists(cells, min_size=2, max_size=30), st.floats(-5, 5), st.floats(0.1, 5))
 def test_a_shift_of_all_values_leaves_the_effect_and_a_scale_scales_it(rows, shift, scale):
     rows = [(u, e, t, n, s if n else 0) for u, e, t, n, s in rows]

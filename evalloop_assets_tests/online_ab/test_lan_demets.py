@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
@@ -74,7 +74,6 @@ def test_impossible_plans_are_refused(fractions, alpha):
         boundaries(fractions, alpha)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 0.3), min_size=1, max_size=8), st.floats(1e-3, 0.2), st.sampled_from(list(SPENDING)))
 def test_what_comes_later_does_not_change_a_boundary_and_none_is_below_the_fixed_one(steps, alpha, spending):
     fractions = np.cumsum(steps).tolist()

@@ -37,7 +37,7 @@ def test_without_draws_it_is_a_probit_regression_with_clustered_errors():
     assert np.sqrt(np.diag(found.covariance.clustered))[1:] == pytest.approx(oracle.bse * correction, rel=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(-60, 60), st.sampled_from([0, 1, 2]), st.floats(0.01, 20))
 def test_slopes_are_the_derivatives_of_the_likelihood(d, outcome, margin):
     def at(d, margin):

@@ -45,7 +45,7 @@ def test_one_draw_gives_the_published_example():
     assert sigma == pytest.approx([6.458, 6.458], abs=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(OUTCOMES)), min_size=1, max_size=25),
     st.floats(0.01, 0.9),

@@ -41,7 +41,7 @@ def test_is_the_same_in_another_process():
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_gives_finite_values_that_do_not_depend_on_its_neighbours(texts):
     vectors = ENCODER.encode(texts)
     assert np.isfinite(vectors).all()

@@ -196,7 +196,7 @@ def test_ids_of_any_language_and_form_are_served(serve):
 percents = st.integers(0, 100)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(percents, min_size=1, max_size=5), percents, percents, st.integers(0, 99))
 def test_every_variant_a_rule_can_name_exists(weights, share, user_weight, first):
     epochs = tuple(Epoch(after(k), weight) for k, weight in enumerate(weights))

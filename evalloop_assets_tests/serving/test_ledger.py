@@ -164,7 +164,7 @@ def test_concurrent_different_changes_all_land_in_one_unbroken_sequence(ledger):
     assert history[-1].allocation.experiment("exp").weight_percent == 35
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), max_size=8))
 def test_whoever_asks_what_the_sequence_has_no_gap_and_no_request_twice(tmp_path_factory, requests):
     ledger = Ledger(f"sqlite:///{tmp_path_factory.mktemp('l')}/ledger.sqlite")

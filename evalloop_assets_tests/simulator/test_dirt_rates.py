@@ -40,7 +40,7 @@ SHARES = (
 rates = st.fixed_dictionaries({name: st.one_of(st.just(0.0), st.floats(0, 1)) for name in SHARES})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rates=rates, seed=st.integers(0, 2**32), silent=st.sets(st.integers(0, 2)))
 def test_whatever_the_rates_every_row_is_accounted_for(rates, seed, silent):
     dirt = Dirt(**rates, silent_days=tuple(silent))

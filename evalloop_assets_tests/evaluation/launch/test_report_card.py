@@ -139,7 +139,7 @@ def test_labels_may_be_tuples_of_any_length_and_mixed_kinds():
     st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), min_size=1, max_size=60),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_intervals_hold_their_value_and_the_order_of_rows_does_not_matter(rows: list[tuple[str, str]], random: Random):
     card = report_card(*zip(*rows, strict=True))
     figures = [card.accuracy, *card.macro, *card.weighted, card.kappa, card.matthews]

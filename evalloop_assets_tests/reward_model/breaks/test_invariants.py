@@ -31,7 +31,7 @@ ALL = [(case["case"], case["messages"], case.get("persona")) for kind in CASES.v
 
 
 @given(TALK, st.one_of(st.none(), MESSAGE))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_scores_lie_between_0_and_1_and_name_their_kind(messages, persona):
     found = find_breaks(talk(messages, persona))
     assert found["score"].between(0, 1).all()
@@ -40,7 +40,7 @@ def test_scores_lie_between_0_and_1_and_name_their_kind(messages, persona):
 
 
 @given(st.permutations(range(len(ALL))), st.integers(1, len(ALL)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_other_conversations_and_their_order_change_nothing(order, most):
     chosen = [ALL[place] for place in order[:most]]
     together = find_breaks(talks(chosen))
@@ -50,7 +50,7 @@ def test_other_conversations_and_their_order_change_nothing(order, most):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_order_of_rows_changes_nothing_but_the_order_of_the_result(seed):
     frame = talks(ALL[:12])
     shuffled = frame.sample(frac=1, random_state=seed)
@@ -59,7 +59,7 @@ def test_the_order_of_rows_changes_nothing_but_the_order_of_the_result(seed):
 
 
 @given(TALK, TALK)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_comes_later_changes_nothing(messages, later):
     whole = [*messages, *later]
     frame = talk(whole)
