@@ -7,7 +7,6 @@ younger one is still being written.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +14,7 @@ import duckdb
 
 from evalloop_assets.erasure.person import Person
 from evalloop_assets.lake.engine import View
-from evalloop_assets.lake.files import LOG, LakeFile, content, delete, table_files
+from evalloop_assets.lake.files import LOG, LakeFile, actions, delete, table_files
 from evalloop_assets.lake.store import Lake
 
 T = TypeVar("T")
@@ -90,8 +89,7 @@ def _spans(lake: Lake, table: str) -> dict[str, tuple[int, int]]:
         if not folder.endswith(LOG) or not name.endswith(".json") or not name[:-5].isdigit():
             continue
         version = int(name[:-5])
-        for line in content(lake.root, file.uri).splitlines():
-            action = json.loads(line)
+        for action in actions(lake.root, file.uri):
             if "add" in action:
                 spans.setdefault(action["add"]["path"], (version, newest))
             elif "remove" in action:

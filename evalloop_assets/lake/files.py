@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalloop_assets.lake.store import Lake
 
@@ -35,10 +35,15 @@ def table_files(lake: Lake, table: str) -> list[LakeFile]:
     return sorted(LakeFile(uri, changed_at) for uri, changed_at in found(root))
 
 
-def added(root: str, table: str, version: int) -> list[str]:
+def actions(root: str, uri: str) -> Iterator[dict[str, Any]]:
+    """What one version did, from its file in the log of a table."""
+    yield from map(json.loads, content(root, uri).splitlines())
+
+
+def added(root: str, table: str, version: int) -> set[str]:
     """Data files that came with one version, relative to the table's folder, as its log spells them."""
-    lines = content(root, f"{root}/{table}/{LOG}/{version:020}.json").splitlines()
-    return [action["add"]["path"] for action in map(json.loads, lines) if "add" in action]
+    log = f"{root}/{table}/{LOG}/{version:020}.json"
+    return {action["add"]["path"] for action in actions(root, log) if "add" in action}
 
 
 def content(root: str, uri: str) -> bytes:

@@ -14,7 +14,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -205,7 +205,8 @@ class Lake:
             inputs = self.inputs(reads, span)
             files: list[DataFile] = []
             try:
-                files = self._write(schema, wanted, inputs, reads, compute, constants, engine or self.reader)
+                for part in self._write(schema, wanted, inputs, reads, compute, constants, engine or self.reader):
+                    files += part
                 waiting = self._waiting(schema, files, waits)
                 commit = self._commit(schema, span, wanted, base, files, inputs, reads, code, run, waiting)
             except Exception as error:
@@ -228,7 +229,8 @@ class Lake:
         compute: Compute,
         constants: Callable[[Clock], Mapping[str, View]],
         engine: Engine,
-    ) -> list[DataFile]:
+    ) -> Iterator[list[DataFile]]:
+        """The files of each part as soon as they are there, so that a part that fails leaves none unknown."""
         computed, folder = compute(inputs), self._path(schema.name)
         given = constants(inputs.clock)
         if isinstance(computed, str):
@@ -237,12 +239,10 @@ class Lake:
             query, parts = select_all(columns_of(schema), "computed"), [wanted]
             given = {**given, "computed": View({}, rows=computed)}
         query = f"SELECT * FROM ({query}) AS computed_rows WHERE day IN (SELECT day FROM wanted_days)"
-        files: list[DataFile] = []
         for part in parts:
             read = self.inputs(reads, Days(min(part), max(part)), inputs.versions) if len(parts) > 1 else inputs
             views = {**read.views, **given, "wanted_days": View({}, rows=_day_table(part))}
-            files += engine.write(query, views, schema, folder)
-        return files
+            yield engine.write(query, views, schema, folder)
 
     def _parts(
         self, schema: TableSchema, wanted: Sequence[date], inputs: Inputs, most: int | None
@@ -319,7 +319,7 @@ class Lake:
         from evalloop_assets.lake.files import added, delete
 
         newest = self._to_write(table).version()
-        taken = {path for version in range(base + 1, newest + 1) for path in added(self.root, table, version)}
+        taken = set().union(*(added(self.root, table, version) for version in range(base + 1, newest + 1)))
         for file in files:
             if file.path not in taken:
                 delete(self.root, f"{self._path(table)}/{file.path}")

@@ -1,86 +1,91 @@
 """A commit that is refused leaves no file: what it wrote may hold somebody whom an erasure has looked for already."""
 
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from evalloop_assets.days import Days
-from evalloop_assets.lake.engine import DuckDBEngine
-from evalloop_assets.lake.registry import declare
 from evalloop_assets.lake.removal import remove_rows
-from evalloop_assets.lake.schema import Column, TableSchema
 from evalloop_assets.lake.store import Lake
 from evalloop_assets_tests.conftest import connect
+from evalloop_assets_tests.lake.test_store import D1, D2, DOUBLED, Interrupted, content, put
 
-DAY = Days.one(date(2026, 1, 1))
-SEEN = declare(TableSchema("seen", "one name", (Column("name", "VARCHAR", "whose"),), ("name",)))
-
-
-def put(lake: Lake, *names: str) -> None:
-    found = pa.table({"day": pa.array([DAY.first] * len(names), pa.date32()), "name": pa.array(names)})
-    lake.replace(SEEN, DAY, {}, lambda inputs: found)
+DAY, BOTH = Days.one(D1), Days(D1, D2)
 
 
-def files(lake: Lake) -> set[str]:
-    return {str(path) for path in Path(lake.root, "seen").rglob("*.parquet")}
+def files(lake: Lake, table: str) -> set[str]:
+    return {str(path) for path in Path(lake.root, table).rglob("*.parquet")}
 
 
-class Interrupted(DuckDBEngine):
-    """Somebody else commits after its first write."""
-
-    def __init__(self, root: str) -> None:
-        super().__init__(connect)
-        self.other, self.calls = Lake(root, DuckDBEngine(connect)), 0
-
-    def write(self, *arguments):
-        self.calls += 1
-        written = super().write(*arguments)
-        if self.calls == 1:
-            put(self.other, "cleo", "dora")
-        return written
-
-
-def of_some_version(lake: Lake) -> set[str]:
-    newest = lake.version("seen")
+def of_some_version(lake: Lake, table: str) -> set[str]:
+    newest = lake.version(table)
     assert newest is not None
-    return {file for version in range(newest + 1) for file in lake.view("seen", version=version).files}
+    return {file for version in range(newest + 1) for file in lake.view(table, version=version).files}
+
+
+def interrupted(lake: Lake, other: Callable[[], object], rows_at_once: int | None = None) -> tuple[Lake, list[None]]:
+    """The same lake for a slow writer, after whose first write `other` happens; the list grows with every write."""
+    engine, writes = Interrupted(connect, rows_at_once=rows_at_once), list[None]()
+
+    def meanwhile() -> None:
+        writes.append(None)
+        if len(writes) == 1:
+            other()
+
+    engine.meanwhile = meanwhile
+    return Lake(lake.root, engine), writes
 
 
 def test_a_computation(lake: Lake):
-    put(lake, "anna")
-    slow = Interrupted(lake.root)
-    put(Lake(lake.root, slow), "bert")
-    assert slow.calls == 2
-    assert lake.read("seen").column("name").to_pylist() == ["bert"]
-    assert files(lake) == of_some_version(lake)
+    put(lake, DAY, (D1, "fig", 1))
+    slow, writes = interrupted(lake, lambda: put(lake, DAY, (D1, "kiwi", 1)))
+    put(slow, DAY, (D1, "lime", 1))
+    assert len(writes) == 2
+    assert content(lake) == [(D1, "lime", 1)]
+    assert files(lake, "fruit") == of_some_version(lake, "fruit")
 
 
 def test_a_removal(lake: Lake):
-    put(lake, "anna", "bert")
-    slow = Interrupted(lake.root)
-    removed = remove_rows(Lake(lake.root, slow), "seen", lambda columns: "name IN ('anna', 'cleo')", {}, "an erasure")
-    assert slow.calls == 2
+    put(lake, DAY, (D1, "fig", 1), (D1, "kiwi", 1))
+    slow, writes = interrupted(lake, lambda: put(lake, DAY, (D1, "lime", 1), (D1, "plum", 1)))
+    removed = remove_rows(slow, "fruit", lambda columns: "name IN ('fig', 'lime')", {}, "an erasure")
+    assert len(writes) == 2
     assert removed.rows == 1
-    assert lake.read("seen").column("name").to_pylist() == ["dora"]
-    assert files(lake) == of_some_version(lake)
+    assert content(lake) == [(D1, "plum", 1)]
+    assert files(lake, "fruit") == of_some_version(lake, "fruit")
+
+
+def test_a_computation_in_parts_that_loses_its_input_after_the_first(lake: Lake):
+    put(lake, BOTH, (D1, "fig", 1), (D2, "fig", 1))
+    old = files(lake, "fruit")
+
+    def anew() -> None:
+        put(lake, BOTH, (D1, "kiwi", 2), (D2, "kiwi", 2))
+        for file in old:
+            Path(file).unlink()
+
+    slow, writes = interrupted(lake, anew, rows_at_once=1)
+    slow.replace(DOUBLED, BOTH, {"fruit": (0, 0)}, lambda inputs: "SELECT day, 2 * n AS n FROM fruit")
+    assert len(writes) == 3, "one part of the first attempt, two of the second"
+    assert lake.read("doubled").column("n").to_pylist() == [4, 4]
+    assert files(lake, "doubled") == of_some_version(lake, "doubled")
 
 
 def test_what_the_store_took_though_it_refused_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch):
-    put(lake, "anna")
-    real, refused = DeltaTable.create_write_transaction, []
+    put(lake, DAY, (D1, "fig", 1))
+    real, refused = DeltaTable.create_write_transaction, list[None]()
 
     def taken_and_refused(self, *arguments, **more):
         real(self, *arguments, **more)
         if not refused:
-            refused.append(True)
+            refused.append(None)
             raise CommitFailedError("the answer was lost")
 
     monkeypatch.setattr(DeltaTable, "create_write_transaction", taken_and_refused)
-    put(lake, "bert")
+    put(lake, DAY, (D1, "kiwi", 1))
     assert refused
-    assert lake.read("seen").column("name").to_pylist() == ["bert"]
-    assert of_some_version(lake) <= files(lake)
+    assert content(lake) == [(D1, "kiwi", 1)]
+    assert of_some_version(lake, "fruit") <= files(lake, "fruit")
