@@ -5,6 +5,9 @@ READY  := $(VENV)/.ready
 SHARED := $(VENV)/.ready-shared
 UI_HOME := $(abspath $(or $(EVALLOOP_HOME),data))/dagster
 
+# Where Python may not keep what it compiled, each command of the tests compiles this package anew: a third of their time.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test lint bench ui clean
 
 demo: $(READY)
