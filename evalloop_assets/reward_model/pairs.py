@@ -28,7 +28,7 @@ HELD_OUT_SHARE, TUNE_SHARE = 0.2, 0.15
 LATER_DAYS = 2
 """Newest days with pairs on which nothing is fitted or tuned, where there are LEAST_DAYS of them."""
 LEAST_DAYS = 7
-PAIRS_AT_ONCE = 4_096
+PAIRS_AT_ONCE = 2_048
 
 
 class Pairs(NamedTuple):
@@ -100,9 +100,11 @@ def read_pairs(table: pa.Table, encoder: Encoder, log: Log = NO_LOG) -> Pairs:
     def column(name: str) -> list[object]:
         return [row[name] for row in rows]
 
-    def places(side: str, first: int) -> Situations:
+    def places(first: int) -> Situations:
         part = rows[first : first + PAIRS_AT_ONCE]
-        columns = ([row[f"{name}_{side}"] for row in part] for name in ("event_id", "user_text", "reply"))
+        columns = (
+            [row[f"{name}_{side}"] for side in "ab" for row in part] for name in ("event_id", "user_text", "reply")
+        )
         return logged_situations(log, *columns)
 
     def lengths(side: str) -> NDArray[np.float64]:
@@ -125,13 +127,14 @@ def read_pairs(table: pa.Table, encoder: Encoder, log: Log = NO_LOG) -> Pairs:
     )
 
 
-def differences(places: Callable[[str, int], Situations], count: int, encoder: Encoder) -> Matrix:
-    """Features of side a less those of side b, some thousand pairs at once; `places(side, first)` gives theirs."""
-    parts = [
-        features(places("a", first), encoder) - features(places("b", first), encoder)
-        for first in range(0, max(count, 1), PAIRS_AT_ONCE)
-    ]
-    return np.concatenate(parts)
+def differences(places: Callable[[int], Situations], count: int, encoder: Encoder) -> Matrix:
+    """Features of side a less those of side b, some thousand pairs at once.
+
+    `places(first)` gives the sides a of pairs from the first on, and behind them their sides b: both stand in the same
+    conversation as a rule, whose texts are read once.
+    """
+    sides = (features(places(first), encoder) for first in range(0, max(count, 1), PAIRS_AT_ONCE))
+    return np.concatenate([np.subtract(*np.split(both, 2)) for both in sides])
 
 
 def split_by_user(pairs: Pairs) -> Split:
