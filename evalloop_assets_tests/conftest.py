@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
+from evalloop_assets.garbage import collect_seldom
 from evalloop_assets.lake.engine import DuckDBEngine
 from evalloop_assets.lake.store import Lake
 from evalloop_assets_tests import postgresql, real_data
@@ -32,6 +33,7 @@ if "TMPDIR" not in os.environ and roomy(MEMORY):
 if "PYTEST_XDIST_WORKER" in os.environ:  # each core has a worker: more threads wait for one another and spin
     for threads in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"):
         os.environ.setdefault(threads, "1")
+collect_seldom()
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

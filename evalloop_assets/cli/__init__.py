@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from evalloop_assets.cli import evaluation
 from evalloop_assets.cli.console import console
+from evalloop_assets.garbage import collect_seldom
 from evalloop_assets.lake.errors import UserError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ MOST = 2**31 - 1
 
 def main() -> None:
     """Run the command; a user's mistake ends it with one line and exit status 2."""
+    collect_seldom()
     try:
         app()
     except UserError as error:

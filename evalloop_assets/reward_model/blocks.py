@@ -8,7 +8,6 @@ Python's own pool spawns do (loky).
 
 from __future__ import annotations
 
-import gc
 import os
 import warnings
 from collections import deque
@@ -17,6 +16,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalloop_assets.end_with import end_with
+from evalloop_assets.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,8 +28,6 @@ Made = TypeVar("Made")
 WAITING = 2
 """Blocks a process that are handed out at once, so that memory does not grow with their number."""
 IDLE_S = 30
-ALLOCATED = 50_000
-"""Objects after which the collector looks for cycles among them, many times the default."""
 
 
 def blocks(rows: pa.Table, key: str, most: int) -> Iterator[pa.Table]:
@@ -98,6 +96,5 @@ def _unpacked(block: Any) -> Any:
 
 
 def _begin(parent: int) -> None:
-    """Rules allocate much, and hardly any of it is a cycle: looking for those is put off."""
-    gc.set_threshold(ALLOCATED)
+    collect_seldom()
     end_with(parent)
