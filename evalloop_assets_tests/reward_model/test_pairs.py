@@ -1,9 +1,13 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalloop_assets.reward_model import pairs as module
 from evalloop_assets.reward_model.encoder import HashedNgrams
-from evalloop_assets.reward_model.features import width
+from evalloop_assets.reward_model.features import features, width
+from evalloop_assets.reward_model.history import Exchange, situations
+from evalloop_assets.reward_model.logged import Log
 from evalloop_assets.reward_model.pairs import read_pairs, split_by_user
 from evalloop_assets_tests.reward_model.world import pair_rows, pair_table, planted
 
@@ -28,6 +32,27 @@ def test_pairs_without_text_are_left_out_and_a_missing_message_is_empty():
     pairs = read_pairs(pair_table(rows), ENCODER)
     assert pairs.ids.tolist() == [rows[2]["pair_id"], rows[3]["pair_id"]]
     assert np.isfinite(pairs.difference).all()
+
+
+def test_a_difference_is_of_the_first_reply_less_the_second_each_in_its_place(monkeypatch: pytest.MonkeyPatch):
+    """Five pairs, three at once: of a conversation of five exchanges, the reply to each against that to the next."""
+    monkeypatch.setattr(module, "PAIRS_AT_ONCE", 3)
+    asked = [f"question {at} of the harbour" for at in range(6)]
+    answered = [f"answer {at}: the {'old ' * at}lighthouse, then the sea" for at in range(6)]
+    seconds = 100.0 * np.arange(6)
+    log = Log(asked, answered, np.zeros(6, np.int64), seconds, {f"e{at}": at for at in range(6)})
+    rows = [
+        row | {"pair_id": str(at)}
+        | {"event_id_a": f"e{at}", "user_text_a": asked[at], "reply_a": answered[at]}
+        | {"event_id_b": f"e{at + 1}", "user_text_b": asked[at + 1], "reply_b": answered[at + 1]}
+        for at, row in enumerate(pair_rows(5))
+    ]  # fmt: skip
+    history = [
+        [Exchange(asked[then], answered[then], seconds[at] - seconds[then]) for then in range(at)] for at in range(6)
+    ]
+    alone = features(situations(asked, answered, history), ENCODER)
+    found = read_pairs(pair_table(rows), ENCODER, log)
+    np.testing.assert_allclose(found.difference, alone[:-1] - alone[1:], atol=1e-6)
 
 
 def test_the_digest_tells_pairs_and_labels():
