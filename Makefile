@@ -5,7 +5,7 @@ READY  := $(VENV)/.ready
 SHARED := $(VENV)/.ready-shared
 UI_HOME := $(abspath $(or $(EVALLOOP_HOME),data))/dagster
 
-# Where Python may not keep what it compiled, each command of the tests compiles this package anew: a third of their time.
+# Where Python may not keep what it compiled, each command of the tests would compile this package anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint bench ui clean
